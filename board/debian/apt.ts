@@ -1,0 +1,164 @@
+import {
+	access,
+	mkdir,
+	readdir,
+	rename,
+	rm,
+	writeFile,
+} from "node:fs/promises";
+import { join } from "node:path";
+import { $ } from "zx";
+import { cacheSubfolder } from "../../pipeline/cache.ts";
+import { hashOfFile } from "../../pipeline/hash.ts";
+
+const SUITE = "trixie";
+const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/** A package as the archive has it at this moment. */
+export interface DebianPackage {
+	name: string;
+	version: string;
+	sha256: string;
+}
+
+/**
+ * Debian's archive for one architecture, through apt with folders of its own in the cache:
+ * the machine's apt is neither asked nor changed, and no root is needed. (mmdebstrap would
+ * fetch what the image leaves out, LLVM and Perl first, and could not work offline.)
+ */
+export class DebianArchive {
+	readonly #configPath: string;
+	readonly #debsFolder: string;
+
+	private constructor(configPath: string, debsFolder: string) {
+		this.#configPath = configPath;
+		this.#debsFolder = debsFolder;
+	}
+
+	/** Opens the archive with fresh package lists; offline, with those of the last time. */
+	static async open(
+		architecture: string,
+		{ offline }: { offline: boolean },
+	): Promise<DebianArchive> {
+		const root = await cacheSubfolder("apt", `${SUITE}-${architecture}`);
+		for (const name of ["lists/partial", "archives/partial"])
+			await mkdir(join(root, name), { recursive: true });
+		await writeFile(join(root, "status"), "");
+		await writeFile(join(root, "sources.list"), await sources());
+		const configPath = join(root, "apt.conf");
+		await writeFile(
+			configPath,
+			`Dir "${root}";
+Dir::State "${root}";
+Dir::State::status "${root}/status";
+Dir::State::lists "${root}/lists";
+Dir::Cache "${root}";
+Dir::Etc::SourceList "${root}/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+APT::Architecture "${architecture}";
+APT::Architectures "${architecture}";
+APT::Install-Recommends "false";
+APT::Sandbox::User "";
+Acquire::Languages "none";
+Acquire::Retries "3";
+`,
+		);
+		const archive = new DebianArchive(configPath, await cacheSubfolder("debs"));
+		if (!offline) await archive.#apt`apt-get update --error-on=any`;
+		return archive;
+	}
+
+	get #apt() {
+		return $({
+			quiet: true,
+			env: { ...process.env, APT_CONFIG: this.#configPath, LC_ALL: "C.UTF-8" },
+		});
+	}
+
+	/**
+	 * The named packages with all they depend on, less the excluded ones, in alphabetical order.
+	 * Throws when apt cannot resolve them.
+	 */
+	async resolve(
+		names: readonly string[],
+		excluded: readonly string[] = [],
+	): Promise<DebianPackage[]> {
+		const plan = await this.#apt`apt-get install --simulate ${names}`;
+		const chosen = plan.stdout
+			.split("\n")
+			.map((line) => /^Inst (\S+) \((\S+) /.exec(line))
+			.filter((match) => match !== null)
+			.map(([, name, version]) => `${name}=${version}`)
+			.filter((id) => !excluded.includes(id.split("=")[0] as string))
+			.sort();
+		if (chosen.length === 0)
+			throw new Error(
+				"no package lists in the cache: run the build once without --offline",
+			);
+		const shown = await this.#apt`apt-cache show --no-all-versions ${chosen}`;
+		return shown.stdout
+			.trim()
+			.split(/\n\n+/)
+			.map((stanza) => ({
+				name: field(stanza, "Package"),
+				version: field(stanza, "Version"),
+				sha256: field(stanza, "SHA256"),
+			}))
+			.sort((a, b) => (a.name < b.name ? -1 : 1));
+	}
+
+	/** Paths of the packages' .deb files, fetched where the cache lacks them; apt verifies them. */
+	async fetch(packages: readonly DebianPackage[]): Promise<string[]> {
+		const pathOf = ({ sha256 }: DebianPackage) =>
+			join(this.#debsFolder, `${sha256}.deb`);
+		const missing: DebianPackage[] = [];
+		for (const one of packages)
+			if (!(await isThere(pathOf(one)))) missing.push(one);
+		if (missing.length > 0) {
+			const folder = join(this.#debsFolder, `.${process.pid}`);
+			await mkdir(folder, { recursive: true });
+			const ids = missing.map(({ name, version }) => `${name}=${version}`);
+			await this.#apt({ cwd: folder })`apt-get download ${ids}`;
+			for (const file of await readdir(folder)) {
+				const path = join(folder, file);
+				await rename(
+					path,
+					join(this.#debsFolder, `${await hashOfFile(path)}.deb`),
+				);
+			}
+			await rm(folder, { recursive: true });
+		}
+		return packages.map(pathOf);
+	}
+}
+
+function field(stanza: string, name: string): string {
+	const value = new RegExp(`^${name}: (.*)$`, "m").exec(stanza)?.[1];
+	if (!value) throw new Error(`apt-cache shows a package without ${name}`);
+	return value;
+}
+
+/** sources.list for our suite at the mirrors that this machine's own apt uses. */
+async function sources(): Promise<string> {
+	const { stdout } =
+		await $`apt-get indextargets --format ${"$(REPO_URI)"} ${"Created-By: Packages"}`.quiet();
+	const uris = stdout.split("\n");
+	const mirror = uris.find((uri) => /\/debian\/?$/.test(uri));
+	const security = uris.find((uri) => /\/debian-security\/?$/.test(uri));
+	if (!mirror || !security)
+		throw new Error(
+			"the apt configuration of this machine names no Debian mirror (…/debian and …/debian-security): add one to /etc/apt",
+		);
+	const options = `[signed-by=${KEYRING}]`;
+	return `deb ${options} ${mirror} ${SUITE} main
+deb ${options} ${mirror} ${SUITE}-updates main
+deb ${options} ${security} ${SUITE}-security main
+`;
+}
+
+async function isThere(path: string): Promise<boolean> {
+	return access(path).then(
+		() => true,
+		() => false,
+	);
+}

@@ -1,0 +1,23 @@
+import { $ } from "zx";
+import type { BaseSystem } from "../base.ts";
+import type { Target } from "../target.ts";
+import { DebianArchive } from "./apt.ts";
+import { kernelStage } from "./kernel.ts";
+import { rootfsStage } from "./rootfs.ts";
+
+/** The base system made from Debian's packages: minutes instead of a Buildroot's hours. */
+export async function debianBase(
+	target: Target,
+	options: { offline: boolean },
+): Promise<BaseSystem> {
+	const archive = await DebianArchive.open(target.debianArchitecture, options);
+	const compiler = await $`gcc --version`.quiet();
+	return {
+		kernel: await kernelStage(
+			target,
+			archive,
+			compiler.stdout.split("\n")[0] ?? "",
+		),
+		rootfs: await rootfsStage(target, archive),
+	};
+}

@@ -1,0 +1,46 @@
+// Runs a script of this project on a machine that has only Node and npm: installs the packages
+// of package-lock.json first when they are missing or changed. Plain JavaScript without
+// imports from npm, since nothing else is there yet.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const [script, ...args] = process.argv.slice(2);
+
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < 20 || (major === 20 && minor < 18)) {
+	console.error(`Node 20.18 or newer is needed, this is ${process.version}.`);
+	process.exit(1);
+}
+
+const run = (command, commandArgs) =>
+	spawnSync(command, commandArgs, { cwd: root, stdio: "inherit" }).status ?? 1;
+
+const lock = createHash("sha256")
+	.update(readFileSync(join(root, "package-lock.json")))
+	.digest("hex");
+const stamp = join(root, "node_modules", ".installed-lock");
+const installed = existsSync(stamp) && readFileSync(stamp, "utf8") === lock;
+if (!installed) {
+	console.log("Installing the npm packages of package-lock.json (npm ci) …");
+	const offline = args.includes("--offline") ? ["--offline"] : [];
+	// No package here needs its install script; not running them is one risk less.
+	const status = run("npm", [
+		"ci",
+		"--ignore-scripts",
+		"--no-audit",
+		"--no-fund",
+		"--loglevel=error",
+		...offline,
+	]);
+	if (status !== 0) {
+		console.error("npm ci failed: the lines above say why.");
+		process.exit(status);
+	}
+	writeFileSync(stamp, lock);
+}
+
+process.exit(run(process.execPath, ["--import=tsx", script, ...args]));

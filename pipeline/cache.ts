@@ -1,0 +1,44 @@
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+/** Results of a stage that are kept beside the newest, for switching between branches. */
+const KEPT_RESULTS_PER_STAGE = 3;
+
+/**
+ * The folder outside the tree that holds finished stages, downloads and logs:
+ * $APP_PLATFORM_CACHE, else $XDG_CACHE_HOME/app-platform, else ~/.cache/app-platform.
+ */
+export function cacheFolder(): string {
+	const { APP_PLATFORM_CACHE, XDG_CACHE_HOME } = process.env;
+	return (
+		APP_PLATFORM_CACHE ||
+		join(XDG_CACHE_HOME || join(homedir(), ".cache"), "app-platform")
+	);
+}
+
+/** Path of a folder in the cache, made when missing. */
+export async function cacheSubfolder(...names: string[]): Promise<string> {
+	const path = join(cacheFolder(), ...names);
+	await mkdir(path, { recursive: true });
+	return path;
+}
+
+/** Removes the results of a stage that were not used lately; never the one named `keep`. */
+export async function pruneResults(
+	stageFolder: string,
+	keep: string,
+): Promise<void> {
+	const names = (await readdir(stageFolder)).filter(
+		(name) => name !== keep && !name.startsWith("."),
+	);
+	const byAge = await Promise.all(
+		names.map(async (name) => ({
+			name,
+			usedMs: (await stat(join(stageFolder, name))).mtimeMs,
+		})),
+	);
+	byAge.sort((a, b) => b.usedMs - a.usedMs);
+	for (const { name } of byAge.slice(KEPT_RESULTS_PER_STAGE))
+		await rm(join(stageFolder, name), { recursive: true, force: true });
+}

@@ -1,0 +1,92 @@
+import { spawnSync } from "node:child_process";
+
+/** Debian packages of the build host, by what needs them. */
+export const hostPackages = {
+	kernel: [
+		"bc",
+		"bison",
+		"ccache",
+		"cpio",
+		"flex",
+		"gcc",
+		"libc6-dev",
+		"libelf-dev",
+		"libssl-dev",
+		"make",
+		"rsync",
+		"zstd",
+	],
+	image: [
+		"binutils",
+		"debian-archive-keyring",
+		"e2fsprogs",
+		"fdisk",
+		"genext2fs",
+		"genimage",
+		"grub-common",
+		"grub-pc-bin",
+		"mtools",
+		"dosfstools",
+		"qemu-utils",
+		"xz-utils",
+	],
+	test: ["chromium", "haproxy", "postgresql", "qemu-system-x86", "shellcheck"],
+} as const;
+
+/**
+ * Installs what is missing of the named groups, after saying what. Without root or a sudo
+ * that asks nothing, throws an error with the command to type.
+ */
+export function prepareHost(
+	groups: (keyof typeof hostPackages)[],
+	{ offline = false } = {},
+): void {
+	const missing = groups
+		.flatMap((group) => hostPackages[group])
+		.filter((name) => !isInstalled(name));
+	if (missing.length === 0) return;
+	const command = `apt-get install --yes --no-install-recommends ${missing.join(" ")}`;
+	if (offline)
+		throw new Error(
+			`offline, but this machine lacks packages. Type as root: ${command}`,
+		);
+	const asRoot = rootPrefix();
+	if (!asRoot)
+		throw new Error(
+			`this machine lacks packages and this user cannot install them. Type as root: apt-get update && ${command}`,
+		);
+	console.log(`Installing on this machine (apt): ${missing.join(" ")}`);
+	apt(asRoot, ["update", "--quiet=2"]);
+	apt(asRoot, command.split(" ").slice(1).concat("--quiet=2"));
+}
+
+function isInstalled(name: string): boolean {
+	const query = spawnSync("dpkg-query", [
+		"-W",
+		"-f",
+		// dpkg-query's own syntax
+		"$" + "{db:Status-Status}",
+		name,
+	]);
+	return query.stdout?.toString() === "installed";
+}
+
+/** What goes before a command to run it as root; undefined where that is not possible. */
+function rootPrefix(): string[] | undefined {
+	if (process.getuid?.() === 0) return ["env"];
+	const sudo = spawnSync("sudo", ["--non-interactive", "true"]);
+	return sudo.status === 0 ? ["sudo", "--non-interactive", "env"] : undefined;
+}
+
+function apt(asRoot: string[], args: string[]): void {
+	const [program, ...prefix] = asRoot as [string, ...string[]];
+	const { status } = spawnSync(
+		program,
+		[...prefix, "DEBIAN_FRONTEND=noninteractive", "apt-get", ...args],
+		{ stdio: ["ignore", "ignore", "inherit"] },
+	);
+	if (status !== 0)
+		throw new Error(
+			`apt-get ${args[0]} failed on this machine: the lines above say why`,
+		);
+}
