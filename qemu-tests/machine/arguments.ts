@@ -1,0 +1,124 @@
+import {
+	type AgentChannel,
+	agentDevices,
+	type DiskControllerName,
+	diskControllers,
+	type NetworkCard,
+} from "./devices.ts";
+import type { DiskFile } from "./disks.ts";
+import { type TargetName, targets } from "./targets.ts";
+
+/** A kernel started without the disk's own bootloader. */
+export type DirectBoot = { kernel: string; initrd?: string; append?: string };
+
+/** All of a machine that QEMU's command line says. */
+export type Hardware = {
+	target: TargetName;
+	/** A firmware image such as U-Boot; by default what QEMU brings, SeaBIOS on x86_64. */
+	firmware?: string;
+	directBoot?: DirectBoot;
+	diskController: DiskControllerName;
+	network: NetworkCard | "none";
+	guestAgent: AgentChannel;
+	memoryMB: number;
+	cpus: number;
+	/** Ports of the guest that are reached from here. */
+	ports: readonly number[];
+};
+
+export type Wiring = {
+	name: string;
+	acceleration: "kvm" | "tcg";
+	disks: readonly DiskFile[];
+	sockets: { qmp: string; console: string; agent: string };
+	serialLog: string;
+	/** A snapshot of the disks' to start from. */
+	snapshot?: string | undefined;
+};
+
+/** The command line for QEMU, without the emulator's name. */
+export function qemuArguments(hardware: Hardware, wiring: Wiring): string[] {
+	const target = targets[hardware.target];
+	const { kernel, initrd, append } = hardware.directBoot ?? {};
+	const chardev = (id: string, path: string, more = "") =>
+		`socket,id=${id},path=${path}${more}`;
+	const hasConsole = hardware.guestAgent !== "isa";
+	const agent = agentDevices(hardware.guestAgent);
+	const log = `,logfile=${wiring.serialLog},logappend=on`;
+
+	return [
+		...option("name", wiring.name),
+		"-nodefaults",
+		"-no-user-config",
+		...option("display", "none"),
+		...option("machine", target.machineType),
+		...option("accel", accelerator(wiring.acceleration)),
+		...option("cpu", wiring.acceleration === "kvm" ? "host" : target.cpu),
+		...option("smp", String(hardware.cpus)),
+		...option("m", String(hardware.memoryMB)),
+		...option("bios", hardware.firmware),
+		...option("kernel", kernel),
+		...option("initrd", initrd),
+		...option("append", append),
+		...option("loadvm", wiring.snapshot),
+		...target.devices.flatMap((device) => option("device", device)),
+		...option("chardev", chardev("qmp", wiring.sockets.qmp)),
+		...option("mon", "chardev=qmp,mode=control"),
+		...(hasConsole
+			? [
+					...option("chardev", chardev("console", wiring.sockets.console, log)),
+					...option("serial", "chardev:console"),
+				]
+			: []),
+		...(agent.length > 0
+			? option(
+					"chardev",
+					chardev("agent", wiring.sockets.agent, hasConsole ? "" : log),
+				)
+			: []),
+		...agent.flatMap((device) => option("device", device)),
+		...diskArguments(hardware, wiring.disks),
+		...networkArguments(hardware),
+	];
+}
+
+function accelerator(acceleration: "kvm" | "tcg"): string {
+	return acceleration === "kvm" ? "kvm" : "tcg,thread=multi";
+}
+
+function diskArguments(
+	{ diskController, directBoot }: Hardware,
+	disks: readonly DiskFile[],
+): string[] {
+	const controller = diskControllers[diskController];
+	// QEMU gives index 0 to a kernel that it starts itself.
+	const bootIndex = (index: number) =>
+		directBoot ? "" : `,bootindex=${index}`;
+	const drives = disks.flatMap(({ path, format }, index) => [
+		...option(
+			"drive",
+			`if=none,id=drive${index},file=${path},format=${format},discard=unmap`,
+		),
+		...option(
+			"device",
+			controller.disk(`drive${index}`, index) + bootIndex(index),
+		),
+	]);
+	const device = "device" in controller ? controller.device : undefined;
+	return disks.length === 0 ? [] : [...option("device", device), ...drives];
+}
+
+// restrict=on: the guest gets an address but reaches nothing, not even this host. Port 0
+// lets the operating system choose; QEMU tells afterwards what it was.
+function networkArguments({ network, ports }: Hardware): string[] {
+	if (network === "none") return [];
+	const forwards = ports.map((port) => `,hostfwd=tcp:127.0.0.1:0-:${port}`);
+	return [
+		...option("netdev", `user,id=net,restrict=on${forwards.join("")}`),
+		...option("device", `${network},netdev=net`),
+	];
+}
+
+function option(name: string, value: string | undefined): string[] {
+	return value === undefined ? [] : [`-${name}`, value];
+}

@@ -1,0 +1,47 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { atExit } from "./cleanup.ts";
+
+/** A folder of the cache that builds and tests keep outside the source tree. */
+export function cacheDirectory(name: string): string {
+	const base =
+		process.env.APP_PLATFORM_CACHE ??
+		join(
+			process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"),
+			"app-platform",
+		);
+	return join(base, name);
+}
+
+/**
+ * One process at a time, over all test files and runs. The kernel frees the lock when its
+ * holder dies, however that happens: flock's child ends with our end of its pipe.
+ */
+export async function withLock<Result>(
+	path: string,
+	work: () => Promise<Result>,
+): Promise<Result> {
+	const holder = spawn("flock", [path, "sh", "-c", "echo locked; exec cat"], {
+		stdio: ["pipe", "pipe", "inherit"],
+	});
+	const forget = atExit(() => holder.kill());
+	await once(holder.stdout, "data");
+	try {
+		return await work();
+	} finally {
+		holder.stdin.end();
+		forget();
+	}
+}
+
+/** The SHA-256 of a file's content, in hexadecimal. */
+export async function contentHash(path: string): Promise<string> {
+	const hash = createHash("sha256");
+	await pipeline(createReadStream(path), hash);
+	return hash.digest("hex");
+}

@@ -1,0 +1,52 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onExit } from "signal-exit";
+
+const directoryPrefix = "app-platform-vm-";
+const pending = new Set<() => void>();
+
+// Runs on a normal end, on SIGINT and SIGTERM (ava's time limit), and on an uncaught error.
+// Against SIGKILL, which nobody can catch, QEMU is started with a parent-death signal and
+// the next run sweeps what lies about.
+onExit(() => {
+	for (const undo of pending) undo();
+});
+
+/** Calls `undo` when this process ends, unless the returned function was called before. */
+export function atExit(undo: () => void): () => void {
+	pending.add(undo);
+	return () => pending.delete(undo);
+}
+
+/** A directory that lives as long as this process. Short, as UNIX socket paths have to be. */
+export function temporaryDirectory(): { path: string; remove(): void } {
+	sweepOrphans();
+	const path = mkdtempSync(join(tmpdir(), `${directoryPrefix}${process.pid}-`));
+	const remove = () => rmSync(path, { recursive: true, force: true });
+	const forget = atExit(remove);
+	return {
+		path,
+		remove() {
+			forget();
+			remove();
+		},
+	};
+}
+
+function sweepOrphans(): void {
+	for (const name of readdirSync(tmpdir())) {
+		const owner = /^app-platform-vm-(\d+)-/.exec(name)?.[1];
+		if (owner && !isAlive(Number(owner)))
+			rmSync(join(tmpdir(), name), { recursive: true, force: true });
+	}
+}
+
+function isAlive(pid: number): boolean {
+	try {
+		process.kill(pid, 0);
+		return true;
+	} catch (error) {
+		return (error as NodeJS.ErrnoException).code === "EPERM";
+	}
+}

@@ -1,0 +1,162 @@
+import type { Duplex } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
+import { stripVTControlCharacters } from "node:util";
+import { timeLimit } from "./time.ts";
+
+export type CommandResult = { exitCode: number; output: string };
+export type ExpectOptions = {
+	timeoutMs?: number;
+	/** Gives up at once when this comes first: a failed test need not wait to its end. */
+	unless?: RegExp;
+};
+
+const kernelPanic = /Kernel panic/;
+const tailLength = 6_000;
+
+/** A terminal that somebody sits at: the guest's serial line, or a shell over SSH. */
+export class Console {
+	readonly #stream: Duplex;
+	readonly #decoder = new StringDecoder("utf8");
+	#incomplete = "";
+	#unread = "";
+	#tail = "";
+	#ended = false;
+	#wake: (() => void) | undefined;
+	#commands = 0;
+
+	constructor(stream: Duplex) {
+		this.#stream = stream;
+		stream.on("data", (chunk: Buffer) => this.#receive(chunk));
+		stream.on("close", () => {
+			this.#ended = true;
+			this.#wake?.();
+		});
+	}
+
+	/** The last that was shown, read or not. */
+	get tail(): string {
+		return this.#tail;
+	}
+
+	/** Types the text as it is; `\n` is the Enter key. */
+	send(text: string): void {
+		this.#stream.write(text);
+	}
+
+	/**
+	 * Waits for text that comes after the last match, and returns the match. Without a
+	 * match in time it fails, and so it does on a kernel panic.
+	 */
+	async expect(
+		pattern: string | RegExp,
+		{ timeoutMs = 60_000, unless = kernelPanic }: ExpectOptions = {},
+	): Promise<RegExpExecArray> {
+		const wanted =
+			typeof pattern === "string" ? new RegExp(literal(pattern)) : pattern;
+		const end = Date.now() + timeLimit(timeoutMs);
+		for (;;) {
+			const match = wanted.exec(this.#unread);
+			if (match) {
+				this.#unread = this.#unread.slice(match.index + match[0].length);
+				return match;
+			}
+			const instead = unless.exec(this.#unread)?.[0];
+			if (instead !== undefined) throw this.#failure(pattern, `"${instead}"`);
+			if (this.#ended) throw this.#failure(pattern, "the end of the line");
+			if (!(await this.#moreBefore(end)))
+				throw this.#failure(
+					pattern,
+					`nothing such within ${timeLimit(timeoutMs) / 1000} s`,
+				);
+		}
+	}
+
+	/** Logs in at a getty's prompt, which may already stand there, and tidies the terminal. */
+	async login(
+		user: string,
+		password: string,
+		{ timeoutMs = 120_000 } = {},
+	): Promise<void> {
+		if (!/login: *$/.test(this.#tail))
+			await this.expect(/login: */, { timeoutMs });
+		this.skip();
+		this.send(`${user}\n`);
+		await this.expect(/[Pp]assword: */);
+		this.send(`${password}\n`);
+		const [answer] = await this.expect(/[#$] *$|incorrect|denied/);
+		if (!/[#$]/.test(answer)) throw new Error(`${user} could not log in`);
+		// ps and ls cut their lines at the width of the terminal.
+		await this.run("stty cols 1000 rows 50");
+	}
+
+	/** Forgets what was shown but not yet matched. */
+	skip(): void {
+		this.#unread = "";
+	}
+
+	/**
+	 * Runs a command in a subshell of the shell at this terminal. Its markers are written
+	 * with quotes in between, so that the terminal's echo of them does not look like them,
+	 * and nothing runs before the shell has read the last line: all echo comes before.
+	 */
+	async run(
+		command: string,
+		{ timeoutMs = 60_000 } = {},
+	): Promise<CommandResult> {
+		const id = `${process.pid}.${++this.#commands}`;
+		this.skip();
+		this.send(`( echo "<"'<${id}'\n${command}\n); echo ">"">${id} $?"\n`);
+		await this.expect(`<<${id}\n`, { timeoutMs });
+		const marker = new RegExp(`([^]*?)>>${literal(id)} (\\d+)\n`);
+		const [, output = "", exitCode] = await this.expect(marker, { timeoutMs });
+		return { exitCode: Number(exitCode), output };
+	}
+
+	#receive(chunk: Buffer): void {
+		const text = this.#incomplete + this.#decoder.write(chunk);
+		const cut = startOfUnfinished(text);
+		this.#incomplete = text.slice(cut);
+		const plain = stripVTControlCharacters(text.slice(0, cut)).replace(
+			/\r+\n/g,
+			"\n",
+		);
+		this.#unread += plain;
+		this.#tail = (this.#tail + plain).slice(-tailLength);
+		this.#wake?.();
+	}
+
+	/** Resolves with true when there is more to look at, with false when the time is over. */
+	#moreBefore(end: number): Promise<boolean> {
+		return new Promise((resolve) => {
+			const timer = setTimeout(
+				() => {
+					this.#wake = undefined;
+					resolve(false);
+				},
+				Math.max(0, end - Date.now()),
+			);
+			this.#wake = () => {
+				clearTimeout(timer);
+				this.#wake = undefined;
+				resolve(true);
+			};
+		});
+	}
+
+	#failure(pattern: string | RegExp, instead: string): Error {
+		return new Error(
+			`Expected ${pattern} on the console, got ${instead}. Its last lines:\n${this.#tail}`,
+		);
+	}
+}
+
+/** Where an escape sequence or line end begins that the next chunk has to complete. */
+function startOfUnfinished(text: string): number {
+	const start = text.lastIndexOf("\u001b");
+	if (start >= 0 && /^.[^A-Za-z]{0,20}$/.test(text.slice(start))) return start;
+	return text.endsWith("\r") ? text.length - 1 : text.length;
+}
+
+function literal(text: string): string {
+	return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}

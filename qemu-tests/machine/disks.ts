@@ -1,0 +1,61 @@
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import { $ } from "zx";
+
+export type DiskFormat = "raw" | "qcow2" | "vmdk" | "vhdx";
+export type DiskFile = { path: string; format: DiskFormat };
+
+/** A disk as a machine's owner orders it; the file is made when the machine first starts. */
+export type Disk = (directory: string, name: string) => Promise<DiskFile>;
+
+/** A file, or the way to get one: bases that take minutes to make are made when needed. */
+export type DiskSource = DiskFile | (() => Promise<DiskFile>);
+
+const quiet = $({ quiet: true });
+
+/** Writes go into a qcow2 of its own, the base is never touched. May be larger than the base. */
+export function overlayOn(
+	base: DiskSource,
+	{ sizeGB }: { sizeGB?: number } = {},
+): Disk {
+	return async (directory, name) => {
+		const { path: backing, format } = await resolve(base);
+		const path = join(directory, `${name}.qcow2`);
+		const size = sizeGB === undefined ? [] : [`${sizeGB}G`];
+		await quiet`qemu-img create -q -f qcow2 -b ${backing} -F ${format} ${path} ${size}`;
+		return { path, format: "qcow2" };
+	};
+}
+
+/** A copy in the same format, cut or grown to a size that QEMU's overlays cannot have. */
+export function copyOf(
+	base: DiskSource,
+	{ sizeMB }: { sizeMB?: number } = {},
+): Disk {
+	return async (directory, name) => {
+		const { path: original, format } = await resolve(base);
+		const path = join(directory, `${name}.${format}`);
+		await cp(original, path);
+		if (sizeMB !== undefined)
+			await quiet`qemu-img resize -q --shrink -f ${format} ${path} ${sizeMB}M`;
+		return { path, format };
+	};
+}
+
+/** A new disk full of zeros. */
+export function emptyDisk(sizeGB: number, format: DiskFormat = "raw"): Disk {
+	return async (directory, name) => {
+		const path = join(directory, `${name}.${format}`);
+		await quiet`qemu-img create -q -f ${format} ${path} ${sizeGB}G`;
+		return { path, format };
+	};
+}
+
+/** The file itself: the guest writes into it. */
+export function theFile(file: DiskSource): Disk {
+	return () => resolve(file);
+}
+
+async function resolve(source: DiskSource): Promise<DiskFile> {
+	return typeof source === "function" ? source() : source;
+}

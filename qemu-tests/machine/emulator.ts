@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type Hardware, qemuArguments, type Wiring } from "./arguments.ts";
+import { type Channel, openChannel } from "./channel.ts";
+import { atExit } from "./cleanup.ts";
+import { Console } from "./console.ts";
+import { GuestAgent } from "./guest-agent.ts";
+import { Qmp } from "./qmp.ts";
+import { targets } from "./targets.ts";
+import { within } from "./time.ts";
+
+/** One run of QEMU: from power on to power off. */
+export type Emulator = {
+	qmp: Qmp;
+	/** Absent where the serial line belongs to the guest agent. */
+	console: Console | undefined;
+	agent: GuestAgent | undefined;
+	/** The port on 127.0.0.1 that leads to this port of the guest. */
+	portOf(guestPort: number): number;
+	/** Settles when QEMU has ended by itself or was killed. */
+	ended: Promise<void>;
+	kill(): Promise<void>;
+};
+
+/** Switches the machine on. The directory is for the sockets; the guest starts to run. */
+export async function startEmulator(
+	hardware: Hardware,
+	wiring: Omit<Wiring, "sockets">,
+	directory: string,
+): Promise<Emulator> {
+	const [qmpChannel, consoleChannel, agentChannel] = await Promise.all([
+		freshChannel(directory, "qmp"),
+		freshChannel(directory, "console"),
+		freshChannel(directory, "agent"),
+	]);
+	const sockets = {
+		qmp: qmpChannel.path,
+		console: consoleChannel.path,
+		agent: agentChannel.path,
+	};
+	const child = spawnQemu(
+		targets[hardware.target].emulator,
+		qemuArguments(hardware, { ...wiring, sockets }),
+	);
+	const forget = atExit(() => child.kill("SIGKILL"));
+	const ended = once(child, "close").then(() => {
+		forget();
+		for (const channel of [qmpChannel, consoleChannel, agentChannel])
+			channel.close();
+	});
+	const { failed, complaint } = watch(child);
+
+	try {
+		const connected = (channel: Channel) =>
+			within("QEMU's start", 30_000, Promise.race([channel.connected, failed]));
+		const console =
+			hardware.guestAgent === "isa"
+				? undefined
+				: new Console(await connected(consoleChannel));
+		const agent =
+			hardware.guestAgent === "none"
+				? undefined
+				: new GuestAgent(await connected(agentChannel));
+		const qmp = new Qmp(await connected(qmpChannel));
+		await Promise.race([qmp.negotiate(), failed]);
+		const ports = hostPorts(await qmp.monitor("info usernet"));
+		return {
+			qmp,
+			console,
+			agent,
+			portOf(guestPort) {
+				const port = ports.get(guestPort);
+				if (port === undefined)
+					throw new Error(`Port ${guestPort} of the guest is not forwarded`);
+				return port;
+			},
+			ended,
+			async kill() {
+				child.kill("SIGKILL");
+				await ended;
+			},
+		};
+	} catch (error) {
+		child.kill("SIGKILL");
+		await ended;
+		throw new Error(`QEMU did not start: ${complaint()}`, { cause: error });
+	}
+}
+
+// The kernel kills QEMU when this process dies in whatever way, even by SIGKILL.
+function spawnQemu(emulator: string, parameters: string[]): ChildProcess {
+	return spawn("setpriv", ["--pdeathsig", "KILL", emulator, ...parameters], {
+		stdio: ["ignore", "ignore", "pipe"],
+	});
+}
+
+/** Rejects when QEMU ends, and tells what it wrote to its standard error. */
+function watch(child: ChildProcess): {
+	failed: Promise<never>;
+	complaint(): string;
+} {
+	let complaint = "";
+	child.stderr?.on("data", (chunk: Buffer) => {
+		complaint += chunk.toString("utf8");
+	});
+	const failed = new Promise<never>((_, reject) => {
+		child.on("error", reject);
+		child.on("close", () => reject(new Error("QEMU has ended")));
+	});
+	// Most machines end long after their start, when nobody looks any more.
+	failed.catch(() => {});
+	return { failed, complaint: () => complaint };
+}
+
+async function freshChannel(directory: string, name: string): Promise<Channel> {
+	const path = join(directory, `${name}.socket`);
+	await rm(path, { force: true });
+	return openChannel(path);
+}
+
+/** Reads QEMU's table of forwards: protocol, fd, host address, port, guest address, port. */
+export function hostPorts(infoUsernet: string): Map<number, number> {
+	const rows = infoUsernet.matchAll(
+		/TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)/g,
+	);
+	return new Map(
+		[...rows].map(([, host, guest]) => [Number(guest), Number(host)]),
+	);
+}

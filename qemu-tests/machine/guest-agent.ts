@@ -1,0 +1,76 @@
+import type { Socket } from "node:net";
+import { within } from "./time.ts";
+
+type Reply = { return?: unknown; error?: { desc: string } };
+
+/**
+ * QEMU's guest agent. On an ISA port the kernel's and GRUB's messages may come before its
+ * answers, therefore every call starts with the delimiter of guest-sync-delimited.
+ */
+export class GuestAgent {
+	readonly #socket: Socket;
+	#received = Buffer.alloc(0);
+	#wake: (() => void) | undefined;
+	#lastSync = 0;
+
+	constructor(socket: Socket) {
+		this.#socket = socket;
+		socket.on("data", (chunk) => {
+			this.#received = Buffer.concat([this.#received, chunk]);
+			this.#wake?.();
+		});
+	}
+
+	/** Runs one command of the agent's protocol and returns its answer. */
+	async call(
+		command: string,
+		parameters: Record<string, unknown> = {},
+		{ timeoutMs = 30_000 } = {},
+	): Promise<unknown> {
+		await within(
+			"an answer of the guest agent",
+			timeoutMs,
+			this.#synchronise(),
+		);
+		this.#write({ execute: command, arguments: parameters });
+		const line = await within(
+			`the guest agent's ${command}`,
+			timeoutMs,
+			this.#line(),
+		);
+		const reply = JSON.parse(line) as Reply;
+		if (reply.error) throw new Error(`${command}: ${reply.error.desc}`);
+		return reply.return;
+	}
+
+	async #synchronise(): Promise<void> {
+		const id = ++this.#lastSync;
+		this.#received = Buffer.alloc(0);
+		// 0xff makes the agent's parser forget an unfinished message.
+		this.#socket.write(Buffer.from([0xff]));
+		this.#write({ execute: "guest-sync-delimited", arguments: { id } });
+		for (;;) {
+			const line = await this.#line();
+			const answer = line.slice(line.lastIndexOf("\ufffd") + 1);
+			if (answer.trim() === `{"return": ${id}}`) return;
+		}
+	}
+
+	async #line(): Promise<string> {
+		for (;;) {
+			const end = this.#received.indexOf("\n");
+			if (end >= 0) {
+				const line = this.#received.subarray(0, end).toString("utf8");
+				this.#received = this.#received.subarray(end + 1);
+				return line;
+			}
+			await new Promise<void>((resolve) => {
+				this.#wake = resolve;
+			});
+		}
+	}
+
+	#write(message: object): void {
+		this.#socket.write(`${JSON.stringify(message)}\n`);
+	}
+}

@@ -1,0 +1,22 @@
+export { cacheDirectory, contentHash, withLock } from "./cache.ts";
+export { temporaryDirectory } from "./cleanup.ts";
+export type { CommandResult, Console } from "./console.ts";
+export type {
+	AgentChannel,
+	DiskControllerName,
+	NetworkCard,
+} from "./devices.ts";
+export {
+	copyOf,
+	type Disk,
+	type DiskFile,
+	type DiskFormat,
+	emptyDisk,
+	overlayOn,
+	theFile,
+} from "./disks.ts";
+export { Machine, type MachineOptions } from "./machine.ts";
+export { builtImage, kernelOfImage, logDirectory } from "./places.ts";
+export type { Ssh } from "./ssh.ts";
+export { eventually, timeFactor, timeLimit } from "./time.ts";
+export { machineForTest, machineForTests } from "./with-ava.ts";

@@ -1,0 +1,234 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { Agent, fetch, type RequestInit, type Response } from "undici";
+import WebSocket from "ws";
+import { acceleration } from "./acceleration.ts";
+import type { Hardware } from "./arguments.ts";
+import { temporaryDirectory } from "./cleanup.ts";
+import type { Console } from "./console.ts";
+import type { Disk, DiskFile } from "./disks.ts";
+import { type Emulator, hostPorts, startEmulator } from "./emulator.ts";
+import type { GuestAgent } from "./guest-agent.ts";
+import { kernelOfImage, logDirectory } from "./places.ts";
+import type { Qmp } from "./qmp.ts";
+import { type Credentials, Ssh } from "./ssh.ts";
+import { eventually, within } from "./time.ts";
+
+export type MachineOptions = Partial<Hardware> & {
+	/** Names the log file; words and hyphens. */
+	name: string;
+	disks?: readonly Disk[];
+};
+
+const defaults: Hardware = {
+	target: "x86_64",
+	diskController: "virtio-blk",
+	network: "virtio-net-pci",
+	guestAgent: "none",
+	memoryMB: 512,
+	cpus: 1,
+	ports: [22, 80, 443],
+};
+
+// Guests make their own certificates.
+const anyCertificate = new Agent({ connect: { rejectUnauthorized: false } });
+
+/**
+ * A virtual machine. It keeps its disks when it is switched off and on again, and
+ * everything it has made is gone after `discard` or when this process ends, but for the
+ * serial log.
+ */
+export class Machine {
+	readonly name: string;
+	readonly hardware: Hardware;
+	/** Everything that the guest wrote to its serial line, over all its starts. */
+	readonly serialLog: string;
+	readonly #orderedDisks: readonly Disk[];
+	readonly #directory = temporaryDirectory();
+	#disks: DiskFile[] | undefined;
+	#emulator: Emulator | undefined;
+
+	constructor({ name, disks = [], ...hardware }: MachineOptions) {
+		this.name = name;
+		this.hardware = { ...defaults, ...hardware };
+		this.serialLog = join(logDirectory, `${name}.serial.log`);
+		this.#orderedDisks = disks;
+		mkdirSync(dirname(this.serialLog), { recursive: true });
+		rmSync(this.serialLog, { force: true });
+	}
+
+	/** Switches the machine on, or wakes a snapshot that its disks hold. */
+	async boot({ snapshot }: { snapshot?: string } = {}): Promise<void> {
+		if (this.#emulator) throw new Error(`${this.name} is already on`);
+		const emulator = await startEmulator(
+			this.hardware,
+			{
+				name: this.name,
+				acceleration: await acceleration(this.hardware.target, kernelOfImage),
+				disks: await this.disks(),
+				serialLog: this.serialLog,
+				snapshot,
+			},
+			this.#directory.path,
+		);
+		this.#emulator = emulator;
+		emulator.ended.then(() => {
+			if (this.#emulator === emulator) this.#emulator = undefined;
+		});
+	}
+
+	/** The disks' files, made at the first call. Not to be opened while the machine runs. */
+	async disks(): Promise<DiskFile[]> {
+		this.#disks ??= await Promise.all(
+			this.#orderedDisks.map((disk, index) =>
+				disk(this.#directory.path, `disk${index}`),
+			),
+		);
+		return this.#disks;
+	}
+
+	/** The serial console. */
+	get console(): Console {
+		return this.#part("console");
+	}
+
+	get qmp(): Qmp {
+		return this.#part("qmp");
+	}
+
+	/** QEMU's guest agent, on the channel that the hardware says. */
+	get agent(): GuestAgent {
+		return this.#part("agent");
+	}
+
+	/** The port on 127.0.0.1 that leads to this port of the guest. */
+	port(guestPort: number): number {
+		return this.#running.portOf(guestPort);
+	}
+
+	/** The base of URLs to the guest, with no slash at its end. */
+	url(protocol: "http" | "https" | "wss"): string {
+		const port = this.port(protocol === "http" ? 80 : 443);
+		return `${protocol}://127.0.0.1:${port}`;
+	}
+
+	/** One more forward from 127.0.0.1, to a guest that took another address than DHCP's. */
+	async forward(guestAddress: string, guestPort: number): Promise<number> {
+		const before = await this.qmp.monitor("info usernet");
+		await this.qmp.monitor(
+			`hostfwd_add net tcp:127.0.0.1:0-${guestAddress}:${guestPort}`,
+		);
+		const after = await this.qmp.monitor("info usernet");
+		const known = new Set(before.split("\n"));
+		const added = after.split("\n").filter((line) => !known.has(line));
+		const port = hostPorts(added.join("\n")).get(guestPort);
+		if (port === undefined)
+			throw new Error(`No forward to ${guestAddress}:${guestPort}`);
+		return port;
+	}
+
+	/** Logs in by SSH, as soon as the guest lets anyone in. A refused password is an error. */
+	async ssh(
+		user: string,
+		password: string,
+		{ timeoutMs = 120_000, port = this.port(22) } = {},
+	): Promise<Ssh> {
+		const credentials: Credentials = { user, password };
+		return eventually(
+			`SSH to ${this.name}`,
+			() => Ssh.connect(port, credentials),
+			{ timeoutMs },
+		);
+	}
+
+	/** One HTTP request, redirects not followed; "https" takes any certificate. */
+	async fetch(
+		protocol: "http" | "https",
+		path: string,
+		options: RequestInit = {},
+	): Promise<Response> {
+		return fetch(this.url(protocol) + path, {
+			dispatcher: anyCertificate,
+			redirect: "manual",
+			...options,
+		});
+	}
+
+	/** A WebSocket to a path of the guest, not yet open. */
+	websocket(path: string, headers: Record<string, string> = {}): WebSocket {
+		return new WebSocket(this.url("wss") + path, {
+			rejectUnauthorized: false,
+			headers,
+		});
+	}
+
+	/** The mains fails: nothing more is written. */
+	async cutPower(): Promise<void> {
+		await this.#emulator?.kill();
+	}
+
+	/** Presses the reset button. */
+	async reset(): Promise<void> {
+		await this.qmp.execute("system_reset");
+		await this.qmp.nextEvent("RESET", 10_000);
+	}
+
+	/** Presses the power button and waits until the guest has switched itself off. */
+	async shutdown({ timeoutMs = 120_000 } = {}): Promise<void> {
+		await this.qmp.execute("system_powerdown");
+		await this.waitForPowerOff({ timeoutMs });
+	}
+
+	/** Until the guest has restarted by itself, counting from the last time this was waited for. */
+	async waitForReboot({ timeoutMs = 180_000 } = {}): Promise<void> {
+		await this.qmp.nextEvent("RESET", timeoutMs);
+	}
+
+	async waitForPowerOff({ timeoutMs = 120_000 } = {}): Promise<void> {
+		await within(
+			`${this.name} switches itself off`,
+			timeoutMs,
+			this.#running.ended,
+		);
+	}
+
+	/** Keeps memory and disks, which all have to be qcow2, under a name. */
+	async saveSnapshot(name: string): Promise<void> {
+		await this.#snapshotCommand(`savevm ${name}`);
+	}
+
+	/** Goes back to a snapshot; connections into the guest are lost. */
+	async loadSnapshot(name: string): Promise<void> {
+		await this.#snapshotCommand(`loadvm ${name}`);
+	}
+
+	/** What the VGA screen shows, as a PNG file. */
+	async screenshot(path: string): Promise<void> {
+		mkdirSync(dirname(path), { recursive: true });
+		await this.qmp.execute("screendump", { filename: path, format: "png" });
+	}
+
+	/** Switches off and removes the disks. */
+	async discard(): Promise<void> {
+		await this.cutPower();
+		this.#directory.remove();
+	}
+
+	async #snapshotCommand(command: string): Promise<void> {
+		const complaint = await this.qmp.monitor(command);
+		if (complaint.trim()) throw new Error(`${command}: ${complaint.trim()}`);
+	}
+
+	get #running(): Emulator {
+		if (!this.#emulator) throw new Error(`${this.name} is off`);
+		return this.#emulator;
+	}
+
+	#part<Name extends "console" | "qmp" | "agent">(
+		name: Name,
+	): NonNullable<Emulator[Name]> {
+		const part = this.#running[name];
+		if (!part) throw new Error(`${this.name} has no ${name}`);
+		return part;
+	}
+}

@@ -1,0 +1,118 @@
+import { once } from "node:events";
+import { Client, type ClientChannel, type SFTPWrapper } from "ssh2";
+import { type CommandResult, Console } from "./console.ts";
+import { Hopeless, within } from "./time.ts";
+
+export type Credentials = { user: string; password: string };
+
+/** An SSH session with the guest. */
+export class Ssh {
+	readonly #client: Client;
+
+	private constructor(client: Client) {
+		this.#client = client;
+	}
+
+	/** One attempt to log in; a refused password is Hopeless, a refused connection is not. */
+	static async connect(port: number, credentials: Credentials): Promise<Ssh> {
+		const client = new Client();
+		const ready = once(client, "ready");
+		client.connect({
+			host: "127.0.0.1",
+			port,
+			username: credentials.user,
+			password: credentials.password,
+			readyTimeout: 60_000,
+		});
+		try {
+			await ready;
+		} catch (error) {
+			client.end();
+			throw isRefusedPassword(error)
+				? new Hopeless("password refused", { cause: error })
+				: error;
+		}
+		// Guests are cut off in the middle; the running command sees its channel close.
+		client.on("error", () => {});
+		return new Ssh(client);
+	}
+
+	/** Runs a command; the output has both streams. A session cut off has exit code -1. */
+	async run(
+		command: string,
+		{ timeoutMs = 60_000, input = "" } = {},
+	): Promise<CommandResult> {
+		const channel = await new Promise<ClientChannel>((resolve, reject) =>
+			this.#client.exec(command, (error, opened) =>
+				error ? reject(error) : resolve(opened),
+			),
+		);
+		let output = "";
+		let exitCode = -1;
+		const collect = (chunk: Buffer) => {
+			output += chunk.toString("utf8");
+		};
+		channel.on("data", collect);
+		channel.stderr.on("data", collect);
+		channel.on("exit", (code: number | null) => {
+			exitCode = code ?? -1;
+		});
+		const closed = once(channel, "close");
+		channel.end(input);
+		await within(`the end of "${command}" over SSH`, timeoutMs, closed);
+		return { exitCode, output };
+	}
+
+	/** A shell at a terminal, for commands that ask for a password. */
+	async terminal(): Promise<Console> {
+		const channel = await new Promise<ClientChannel>((resolve, reject) =>
+			this.#client.shell({ cols: 1000, rows: 50 }, (error, opened) =>
+				error ? reject(error) : resolve(opened),
+			),
+		);
+		return new Console(channel);
+	}
+
+	/** Writes a file in the guest by SFTP. */
+	async writeFile(path: string, content: Buffer | string): Promise<void> {
+		const sftp = await this.#sftp();
+		await new Promise<void>((resolve, reject) =>
+			sftp.writeFile(path, content, (error) =>
+				error ? reject(error) : resolve(),
+			),
+		);
+		sftp.end();
+	}
+
+	/** Reads a file of the guest by SFTP. */
+	async readFile(path: string): Promise<Buffer> {
+		const sftp = await this.#sftp();
+		const content = await new Promise<Buffer>((resolve, reject) =>
+			sftp.readFile(path, (error, data) =>
+				error ? reject(error) : resolve(data),
+			),
+		);
+		sftp.end();
+		return content;
+	}
+
+	close(): void {
+		this.#client.end();
+	}
+
+	#sftp(): Promise<SFTPWrapper> {
+		return new Promise((resolve, reject) =>
+			this.#client.sftp((error, session) =>
+				error ? reject(error) : resolve(session),
+			),
+		);
+	}
+}
+
+function isRefusedPassword(error: unknown): boolean {
+	return (
+		error instanceof Error &&
+		"level" in error &&
+		error.level === "client-authentication"
+	);
+}
