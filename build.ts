@@ -1,8 +1,13 @@
 import { join } from "node:path";
 import { debianBase } from "./board/debian/base.ts";
 import type { Target } from "./board/target.ts";
+import { bootPartitionStage } from "./pipeline/boot-partition.ts";
 import { prepareHost } from "./pipeline/host.ts";
-import { bootPartitionStage, imagesStage } from "./pipeline/image.ts";
+import {
+	checksumsStage,
+	diskImageStage,
+	vmDiskStage,
+} from "./pipeline/image.ts";
 import { managerStage } from "./pipeline/manager.ts";
 import { type BuildOptions, parseOptions } from "./pipeline/options.ts";
 import { publish } from "./pipeline/output.ts";
@@ -30,12 +35,20 @@ async function build(target: Target, options: BuildOptions): Promise<void> {
 	const boot = await progress.run(
 		await bootPartitionStage(target, { kernel, ramdisk, rootfs }, release),
 	);
-	const images = await progress.run(
-		await imagesStage(target, boot, release, options.formats),
+	const image = await progress.run(await diskImageStage(target, boot, release));
+	const results = [];
+	for (const format of options.formats ?? target.formats)
+		results.push(
+			format === "img"
+				? image
+				: await progress.run(await vmDiskStage(target, image, release, format)),
+		);
+	const checksums = await progress.run(
+		await checksumsStage(target, boot, results, release),
 	);
 
-	const folder = join(import.meta.dirname, "out", target.name);
-	progress.finish(await publish(images, folder));
+	const folder = join(options.output, target.name);
+	progress.finish(await publish([...results, checksums], folder));
 }
 
 try {

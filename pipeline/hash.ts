@@ -8,10 +8,13 @@ import { pipeline } from "node:stream/promises";
 export type Inputs = { [name: string]: Input };
 export type Input = string | number | boolean | Input[] | Inputs;
 
+/** Large reads: disk images have many gigabytes, most of them holes. */
+const READ_BYTES = 4 * 1024 * 1024;
+
 /** SHA-256 of a file's content, in hex. */
 export async function hashOfFile(path: string): Promise<string> {
 	const hash = createHash("sha256");
-	await pipeline(createReadStream(path), hash);
+	await pipeline(createReadStream(path, { highWaterMark: READ_BYTES }), hash);
 	return hash.digest("hex");
 }
 

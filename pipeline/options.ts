@@ -13,6 +13,8 @@ export interface BuildOptions {
 	formats?: Format[];
 	useCache: boolean;
 	offline: boolean;
+	/** Gets a folder for each target. */
+	output: string;
 	epochSeconds: number;
 }
 
@@ -43,13 +45,15 @@ Downloads, compiled kernels and unchanged stages are kept in $APP_PLATFORM_CACHE
 		)
 		.option("--no-cache", "make every stage anew, whatever the cache holds")
 		.option("--offline", "use the caches alone, no network", false)
+		.option("--output <folder>", "where the files go", "out")
 		.showHelpAfterError("(--help shows what there is)")
 		.parse(argv);
-	const { build, format, cache, offline } = command.opts<{
+	const { build, format, cache, offline, output } = command.opts<{
 		build: number;
 		format?: Format[];
 		cache: boolean;
 		offline: boolean;
+		output: string;
 	}>();
 	return {
 		targets: command.processedArgs[0] as Target[],
@@ -58,6 +62,7 @@ Downloads, compiled kernels and unchanged stages are kept in $APP_PLATFORM_CACHE
 		...(format ? { formats: format } : {}),
 		useCache: cache,
 		offline,
+		output,
 		epochSeconds: releaseEpochSeconds(),
 	};
 }

@@ -1,5 +1,5 @@
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { $ } from "zx";
 import type { StageResult } from "./stage.ts";
 
@@ -14,23 +14,25 @@ export interface PublishedFile {
 }
 
 /**
- * Copies a stage's files to the folder users look into; files of an earlier build go. Each file
+ * Copies the files of stages to the folder users look into; files of an earlier build go. Each file
  * appears complete or not at all.
  */
 export async function publish(
-	result: StageResult,
+	results: readonly StageResult[],
 	folder: string,
 ): Promise<PublishedFile[]> {
 	await mkdir(folder, { recursive: true });
-	const names = (await readdir(result.folder)).sort();
+	const sources = new Map<string, string>();
+	for (const result of results)
+		for (const name of await readdir(result.folder))
+			sources.set(name, join(result.folder, name));
 	for (const name of await readdir(folder))
-		if (!names.includes(name))
-			await rm(join(folder, name), { recursive: true });
+		if (!sources.has(name)) await rm(join(folder, name), { recursive: true });
 	const files: PublishedFile[] = [];
-	for (const name of names) {
-		const path = join(folder, basename(name));
+	for (const [name, source] of sources) {
+		const path = join(folder, name);
 		const partial = `${path}.partial`;
-		await $`cp --sparse=always --reflink=auto ${join(result.folder, name)} ${partial}`;
+		await $`cp --sparse=always --reflink=auto ${source} ${partial}`;
 		await rename(partial, path);
 		const { size, blocks } = await stat(path);
 		files.push({

@@ -1,0 +1,34 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+export interface DescribedFile {
+	name: string;
+	/** What a reader of the file gets, holes included. */
+	sizeBytes: number;
+	sha256: string;
+}
+
+export interface ManifestInputs {
+	version: string;
+	build: number;
+	target: string;
+	/** What the disk in each file appears to hold, in bytes. */
+	diskBytes: number;
+	files: readonly DescribedFile[];
+	/** The files of the set inside the boot partition. */
+	set: readonly DescribedFile[];
+	folder: string;
+}
+
+/** Writes manifest.json (for programs) and SHA256SUMS (for `sha256sum -c`). */
+export async function writeChecksums({
+	folder,
+	...manifest
+}: ManifestInputs): Promise<void> {
+	await writeFile(
+		join(folder, "manifest.json"),
+		`${JSON.stringify({ name: "app-platform", ...manifest }, null, "\t")}\n`,
+	);
+	const sums = manifest.files.map(({ name, sha256 }) => `${sha256}  ${name}\n`);
+	await writeFile(join(folder, "SHA256SUMS"), sums.join(""));
+}

@@ -1,0 +1,178 @@
+import { createHash } from "node:crypto";
+import { createReadStream, mkdtempSync, readFileSync } from "node:fs";
+import { rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import test from "ava";
+import { extract } from "tar-stream";
+import { hashOfFile } from "../pipeline/hash.ts";
+import { makeBootPartition } from "./boot-partition.ts";
+import { makeDiskImage } from "./disk-image.ts";
+import { DEFAULT_ENTRY_OFFSET, grubConfig, makeGrub } from "./grub.ts";
+import { type DiskLayout, MIB, partitionExtents, vmLayout } from "./layout.ts";
+import { makeOva } from "./ova.ts";
+import { toolsIn } from "./tools.ts";
+import { makeQcow2, makeVhdx, makeVmdk } from "./vm-disks.ts";
+
+const epochSeconds = 1_767_225_600;
+const seed = "app-platform x86_64 1.0.0 130001";
+const signature = "1234abcd";
+/** The layout of virtual machines, small. */
+const layout: DiskLayout = {
+	...vmLayout,
+	imageBytes: 64 * MIB,
+	boot: { ...vmLayout.boot, sizeBytes: 16 * MIB },
+};
+
+const folder = mkdtempSync(join(tmpdir(), "app-platform-images-"));
+let first: Record<string, string>;
+const path = (name: string) => first[name] as string;
+test.before(async () => {
+	first = await makeAll("first");
+});
+test.after.always(() => rm(folder, { recursive: true, force: true }));
+const tool = toolsIn({ cwd: folder });
+
+const template = readFileSync(
+	join(import.meta.dirname, "../board/x86_64/grub.cfg"),
+	"utf8",
+);
+
+/** Makes the raw disk and, from it, every other; returns their paths by name. */
+async function makeAll(name: string): Promise<Record<string, string>> {
+	const at = (file: string) => join(folder, name, file);
+	const config = grubConfig(template, signature);
+	const kernel = join(folder, "linux");
+	await writeFile(kernel, Buffer.alloc(3 * MIB, "kernel"));
+	await writeFile(join(folder, "grub.cfg"), config);
+	const bootPartition = at("boot.ext2");
+	await makeBootPartition({
+		partition: layout.boot,
+		files: {
+			"a/linux": kernel,
+			"boot/grub/grub.cfg": join(folder, "grub.cfg"),
+		},
+		epochSeconds,
+		seed,
+		outputPath: bootPartition,
+	});
+	const grub = await makeGrub({
+		config,
+		epochSeconds,
+		outputFolder: at("grub"),
+	});
+	const img = at("disk.img");
+	await makeDiskImage({
+		layout,
+		diskSignature: signature,
+		bootPartition,
+		grub,
+		outputPath: img,
+	});
+	const disk = { rawImage: img, seed };
+	await makeQcow2({ ...disk, outputPath: at("disk.qcow2") });
+	await makeVhdx({ ...disk, outputPath: at("disk.vhdx") });
+	await makeVmdk({ ...disk, outputPath: at("disk.vmdk") });
+	await makeOva({
+		vmdk: at("disk.vmdk"),
+		diskBytes: layout.imageBytes,
+		version: "1.0 <&>",
+		build: 130001,
+		epochSeconds,
+		outputPath: at("disk.ova"),
+	});
+	return {
+		bootPartition,
+		img,
+		qcow2: at("disk.qcow2"),
+		vhdx: at("disk.vhdx"),
+		vmdk: at("disk.vmdk"),
+		ova: at("disk.ova"),
+	};
+}
+
+test("the same inputs give the same bytes in every format", async (t) => {
+	const second = await makeAll("second");
+	for (const [name, file] of Object.entries(first))
+		t.is(
+			await hashOfFile(second[name] as string),
+			await hashOfFile(file),
+			name,
+		);
+});
+
+test("the boot partition is a clean ext2 with its label and files", async (t) => {
+	await tool`e2fsck -f -n ${path("bootPartition")}`;
+	const superblock = await tool`dumpe2fs -h ${path("bootPartition")}`;
+	t.regex(superblock, /Filesystem volume name: +boot\n/);
+	const listing = await tool`debugfs -R ${"ls -p /a"} ${path("bootPartition")}`;
+	t.regex(listing, new RegExp(`/linux/${3 * MIB}/`));
+});
+
+test("the MBR has the one partition of the layout and the signature", async (t) => {
+	const table = JSON.parse(await tool`sfdisk --json ${path("img")}`);
+	const { id, partitions } = table.partitiontable;
+	t.is(id, `0x${signature}`);
+	t.like(partitions, [
+		{ start: 2048, size: (16 * MIB) / 512, type: "83", bootable: true },
+	]);
+	t.is(partitions.length, 1);
+	t.is((await stat(path("img"))).size, layout.imageBytes);
+});
+
+test("every other format holds the same disk", async (t) => {
+	for (const format of ["qcow2", "vhdx", "vmdk"]) {
+		await tool`qemu-img compare -f raw -F ${format} ${path("img")} ${path(format)}`;
+		const info = JSON.parse(
+			await tool`qemu-img info --output=json ${path(format)}`,
+		);
+		t.is(info["virtual-size"], layout.imageBytes, format);
+	}
+	await tool`qemu-img check ${path("vhdx")}`;
+	await tool`qemu-img check ${path("qcow2")}`;
+});
+
+test("the OVA's manifest has the sums of its descriptor and disk", async (t) => {
+	const entries = new Map<string, Buffer>();
+	const archive = createReadStream(path("ova")).pipe(extract());
+	for await (const entry of archive)
+		entries.set(entry.header.name, await buffer(entry));
+	t.deepEqual(
+		[...entries.keys()],
+		["app-platform.ovf", "app-platform.mf", "app-platform-disk1.vmdk"],
+	);
+	const sums = [
+		...String(entries.get("app-platform.mf")).matchAll(
+			/SHA256\((.+)\)= (\w+)\n/g,
+		),
+	];
+	t.is(sums.length, 2);
+	for (const [, name, sum] of sums) {
+		const content = entries.get(name as string) as Buffer;
+		t.is(createHash("sha256").update(content).digest("hex"), sum as string);
+	}
+	t.regex(
+		String(entries.get("app-platform.ovf")),
+		/<Version>1\.0 &lt;&amp;&gt;</,
+	);
+});
+
+test("grub.cfg keeps its state in the first sector and starts with entry 0", (t) => {
+	const config = grubConfig(template, signature);
+	t.is(config.indexOf("\n\n"), 511);
+	t.is(config[DEFAULT_ENTRY_OFFSET], "0");
+	t.true(
+		config.startsWith(`set default=0\nset slot=a\nset disk=${signature}\n`),
+	);
+	t.throws(() => grubConfig("set slot=a\n\n", signature));
+});
+
+test("the data partition takes what a larger disk has more; a small disk is refused", (t) => {
+	const sizeOnDisk = (gigabytes: number) =>
+		partitionExtents(vmLayout, gigabytes * 1024 * MIB).find(
+			({ number }) => number === 2,
+		)?.sizeBytes as number;
+	t.is(sizeOnDisk(40) - sizeOnDisk(16), 24 * 1024 * MIB);
+	t.throws(() => partitionExtents(vmLayout, 1024 * MIB));
+});

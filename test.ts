@@ -1,0 +1,80 @@
+import { spawnSync } from "node:child_process";
+import { Command } from "commander";
+import { prepareHost } from "./pipeline/host.ts";
+
+/** A step of `npm test`: fast ones first, so that a mistake shows early. */
+interface Step {
+	name: string;
+	/** What is run, each until the first that fails. */
+	commands: string[][];
+}
+
+const ava = (...args: string[]) => ["npx", "ava", ...args];
+
+const steps: Step[] = [
+	{ name: "types", commands: [["npx", "tsc", "--noEmit"]] },
+	{
+		name: "lint",
+		commands: [
+			["npx", "biome", "check", "--error-on-warnings", "."],
+			["node", "--import=tsx", "pipeline/shellcheck.ts"],
+		],
+	},
+	{
+		name: "unit",
+		commands: [
+			ava(
+				"**/*.test.ts",
+				"!**/*.vm.test.ts",
+				"!**/*.integration.test.ts",
+				"!**/*.build.test.ts",
+			),
+		],
+	},
+	{ name: "integration", commands: [ava("**/*.integration.test.ts")] },
+	{
+		name: "build",
+		commands: [["node", "--import=tsx", "build.ts", "x86_64"]],
+	},
+	{
+		name: "reproducible",
+		commands: [ava("**/*.build.test.ts", "--serial")],
+	},
+	{ name: "vm", commands: [ava("--concurrency=2", "**/*.vm.test.ts")] },
+];
+
+/** `npm test`: sets this machine up, then runs all steps, or the named ones. */
+const command = new Command("npm test --")
+	.description("Tests everything, or only the named steps.")
+	.argument("[steps...]", steps.map(({ name }) => name).join(", "))
+	.showHelpAfterError()
+	.parse();
+const unknown = command.args.filter((arg) =>
+	steps.every(({ name }) => name !== arg),
+);
+if (unknown.length > 0)
+	command.error(
+		`there is no step ${unknown.join(", ")}; there are: ${steps.map(({ name }) => name).join(", ")}`,
+	);
+
+prepareHost(["kernel", "image", "test"]);
+const wanted = steps.filter(
+	({ name }) => command.args.length === 0 || command.args.includes(name),
+);
+const failed: string[] = [];
+for (const { name, commands } of wanted) {
+	console.log(`\n== ${name}`);
+	const startMs = performance.now();
+	const isGood = commands.every(([program, ...args]) => {
+		const { status } = spawnSync(program as string, args, { stdio: "inherit" });
+		return status === 0;
+	});
+	const seconds = Math.round((performance.now() - startMs) / 1000);
+	console.log(`== ${name}: ${isGood ? "passed" : "FAILED"} in ${seconds} s`);
+	if (!isGood) failed.push(name);
+}
+if (failed.length > 0) {
+	console.error(`\nfailed: ${failed.join(", ")}`);
+	process.exitCode = 1;
+}
+console.log(`${wanted.length - failed.length} passed, ${failed.length} failed`);
