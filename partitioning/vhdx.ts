@@ -57,6 +57,17 @@ async function fixHeaders(file: FileHandle, seed: string): Promise<void> {
 		bytes.writeUInt32LE(crc32c(bytes), 4);
 		await file.write(bytes, 0, HEADER_BYTES, offset);
 	}
+	const { bytes } = headers[1] as { bytes: Buffer };
+	await clearLog(file, bytes);
+}
+
+/** The log of a closed file is empty, which its all-zero GUID says; old entries are left in it. */
+async function clearLog(file: FileHandle, header: Buffer): Promise<void> {
+	if (header.subarray(48, 64).some((byte) => byte !== 0))
+		throw new Error("the VHDX was not closed: its log is in use");
+	const sizeBytes = header.readUInt32LE(68);
+	const offset = Number(header.readBigUInt64LE(72));
+	await file.write(Buffer.alloc(sizeBytes), 0, sizeBytes, offset);
 }
 
 async function read(
