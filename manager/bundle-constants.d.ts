@@ -1,0 +1,7 @@
+/** Values that `bundle.ts` writes into the bundle. */
+
+declare const MANAGER_VERSION: string;
+declare const MANAGER_BUILD: number;
+
+/** The built web pages. */
+declare const WEB_FILES: import("./web/build.ts").WebFile[];

@@ -1,0 +1,49 @@
+import { chmod, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { build } from "esbuild";
+import { buildWeb } from "./web/build.ts";
+
+const sources = import.meta.dirname;
+
+/**
+ * Makes the manager one executable file that needs nothing but Node (20 or later). The
+ * same sources give the same bytes.
+ * @param options.build the image build number.
+ * @throws Error where a source does not compile.
+ */
+export async function bundleManager(options: {
+	outputFile: string;
+	version: string;
+	build: number;
+}): Promise<void> {
+	const result = await build({
+		entryPoints: [join(sources, "main.ts")],
+		absWorkingDir: dirname(sources),
+		bundle: true,
+		write: false,
+		platform: "node",
+		target: "node20",
+		// A file without extension is CommonJS to Node where no package.json says otherwise.
+		format: "cjs",
+		// Names stay, for stack traces that can be read.
+		minifySyntax: true,
+		minifyWhitespace: true,
+		lineLimit: 200,
+		legalComments: "none",
+		banner: { js: "#!/usr/bin/node" },
+		define: {
+			MANAGER_VERSION: JSON.stringify(options.version),
+			MANAGER_BUILD: JSON.stringify(options.build),
+			WEB_FILES: JSON.stringify(await buildWeb()),
+			// Optional parts of `ws` that are compiled for one machine.
+			"process.env.WS_NO_BUFFER_UTIL": '"1"',
+			"process.env.WS_NO_UTF_8_VALIDATE": '"1"',
+		},
+		external: ["pg-native"],
+		logLevel: "silent", // Errors are thrown.
+	});
+	const [bundle] = result.outputFiles;
+	if (bundle === undefined) throw new Error("esbuild made no file");
+	await writeFile(options.outputFile, bundle.contents);
+	await chmod(options.outputFile, 0o755);
+}

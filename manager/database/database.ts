@@ -1,0 +1,113 @@
+import { Client, type ClientConfig, Pool, type QueryResultRow } from "pg";
+import type { Part } from "../lifecycle/lifecycle.ts";
+import type { Log } from "../log/log.ts";
+import { migrate } from "./migrations.ts";
+import { retryUntilDone } from "./retry.ts";
+import { DatabaseUnavailable, isUnavailable } from "./unavailable.ts";
+
+export const managerDatabase = "manager";
+
+/** Few connections: each costs the server some MB. */
+const mostConnections = 4;
+const connectLimitMs = 5_000;
+const queryLimitMs = 30_000;
+
+/**
+ * The manager's own database. It is made when missing and brought up to date as soon as
+ * PostgreSQL answers; a connection that is lost later is replaced at the next query.
+ */
+export class Database implements Part {
+	readonly name = "database";
+	readonly #server: ClientConfig;
+	readonly #log: Log;
+	readonly #pool: Pool;
+	readonly #stopping = new AbortController();
+	#preparing: Promise<void> | undefined;
+	#ready = false;
+
+	constructor(server: { host: string; user: string }, log: Log) {
+		this.#log = log;
+		this.#server = { ...server, connectionTimeoutMillis: connectLimitMs };
+		this.#pool = new Pool({
+			...this.#server,
+			database: managerDatabase,
+			max: mostConnections,
+			statement_timeout: queryLimitMs,
+		});
+		// An idle connection broke. The pool has dropped it already.
+		this.#pool.on("error", (error) =>
+			log.warn({ err: error }, "lost a connection to PostgreSQL"),
+		);
+	}
+
+	/** Returns at once: the manager serves its pages while PostgreSQL is away. */
+	start(): void {
+		this.#preparing = retryUntilDone(
+			() => this.#prepare(),
+			(error, delayMs) =>
+				this.#log.warn(
+					{ err: error, delayMs },
+					"the database is not ready, trying again",
+				),
+			this.#stopping.signal,
+		).catch((error) => {
+			if (!this.#stopping.signal.aborted) throw error;
+		});
+	}
+
+	async stop(): Promise<void> {
+		this.#stopping.abort();
+		await this.#preparing;
+		await this.#pool.end();
+	}
+
+	/**
+	 * @throws DatabaseUnavailable while PostgreSQL is away or the tables are not ready;
+	 * DatabaseError when PostgreSQL refuses the statement.
+	 */
+	async query<Row extends QueryResultRow>(
+		statement: string,
+		values: unknown[] = [],
+	): Promise<Row[]> {
+		if (!this.#ready)
+			throw new DatabaseUnavailable("PostgreSQL has not answered yet");
+		try {
+			const { rows } = await this.#pool.query<Row>(statement, values);
+			return rows;
+		} catch (error) {
+			if (!isUnavailable(error)) throw error;
+			throw new DatabaseUnavailable("PostgreSQL does not answer", {
+				cause: error,
+			});
+		}
+	}
+
+	async #prepare(): Promise<void> {
+		await this.#withClient("postgres", createDatabaseIfMissing);
+		const migrations = await this.#withClient(managerDatabase, migrate);
+		this.#ready = true;
+		this.#log.info({ migrations }, "the database is ready");
+	}
+
+	async #withClient<Result>(
+		database: string,
+		work: (client: Client) => Promise<Result>,
+	): Promise<Result> {
+		const client = new Client({ ...this.#server, database });
+		client.on("error", () => {}); // The query that is under way fails as well and tells.
+		try {
+			await client.connect();
+			return await work(client);
+		} finally {
+			await client.end().catch(() => {});
+		}
+	}
+}
+
+async function createDatabaseIfMissing(client: Client): Promise<void> {
+	const { rowCount } = await client.query(
+		"SELECT FROM pg_database WHERE datname = $1",
+		[managerDatabase],
+	);
+	if (rowCount === 0) await client.query(`CREATE DATABASE ${managerDatabase}`);
+}

@@ -1,0 +1,17 @@
+import { type Logger, pino } from "pino";
+
+export type Log = Logger;
+
+/** Lines of JSON on standard output, where the service supervisor collects them. */
+export function createLog(level: string): Log {
+	return pino(
+		{
+			level,
+			base: null,
+			timestamp: pino.stdTimeFunctions.isoTime,
+			formatters: { level: (label) => ({ level: label }) },
+		},
+		// Synchronous: the last line before a crash must not be lost, and no worker thread is needed.
+		pino.destination({ fd: 1, sync: true }),
+	);
+}

@@ -1,0 +1,73 @@
+import { isIPv6 } from "node:net";
+import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { OperationError } from "../operations/operation.ts";
+import { isPrivateAddress } from "./private-addresses.ts";
+
+export const attemptsPerAddress = 5;
+export const attemptsInAll = 50;
+const windowSeconds = 5 * 60;
+
+/**
+ * Limits wrong passwords, per address and in all. The private network has a count of its
+ * own, so that nobody on the internet can lock out the admin in the house.
+ */
+export class Attempts {
+	readonly #perAddress = new RateLimiterMemory({
+		points: attemptsPerAddress,
+		duration: windowSeconds,
+	});
+	readonly #inAll = new RateLimiterMemory({
+		points: attemptsInAll,
+		duration: windowSeconds,
+	});
+
+	/**
+	 * Counts an attempt before its password is looked at, so that attempts at the same
+	 * moment count too.
+	 * @throws OperationError 429 when there were too many.
+	 */
+	async count(address: string | undefined): Promise<void> {
+		try {
+			// The address first: one that is over its limit must not use up the limit of all.
+			await this.#perAddress.consume(addressKey(address));
+			await this.#inAll.consume(networkKey(address));
+		} catch (refusal) {
+			if (!(refusal instanceof RateLimiterRes)) throw refusal;
+			throw new OperationError(
+				429,
+				"tooManyAttempts",
+				"Too many wrong passwords. Please wait a few minutes and try again.",
+				{ retryAfterSeconds: Math.ceil(refusal.msBeforeNext / 1000) },
+			);
+		}
+	}
+
+	/** The password was right: the attempt does not count. */
+	async forgive(address: string | undefined): Promise<void> {
+		await this.#perAddress.delete(addressKey(address));
+		await this.#inAll.reward(networkKey(address));
+	}
+}
+
+function networkKey(address: string | undefined): string {
+	return isPrivateAddress(address) ? "private" : "public";
+}
+
+/** IPv6 users have at least a /64 to choose addresses from: it counts as one. */
+export function addressKey(address: string | undefined): string {
+	if (address === undefined) return "unknown";
+	const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+	if (mapped?.[1] !== undefined) return mapped[1];
+	if (!isIPv6(address)) return address;
+	const [head = "", tail] = address.split("::");
+	const groups = head === "" ? [] : head.split(":");
+	if (tail !== undefined) {
+		const last = tail === "" ? [] : tail.split(":");
+		while (groups.length + last.length < 8) groups.push("0");
+		groups.push(...last);
+	}
+	return groups
+		.slice(0, 4)
+		.map((group) => Number.parseInt(group, 16).toString(16))
+		.join(":");
+}

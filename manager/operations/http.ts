@@ -1,0 +1,41 @@
+import type { FastifyError, FastifyInstance } from "fastify";
+import type { Log } from "../log/log.ts";
+import type { Login } from "../login/login.ts";
+import { httpCaller } from "../login/session-cookie.ts";
+import { callOperation, describeFailure } from "./call.ts";
+import { openApiDocument } from "./openapi.ts";
+import { OperationError, type OperationTable } from "./operation.ts";
+
+/** `POST <operation>` for every operation, and the document that describes them. */
+export function serveOverHttp(
+	api: FastifyInstance,
+	operations: OperationTable,
+	login: Login,
+	log: Log,
+): void {
+	api.setErrorHandler<FastifyError | Error>((error, _request, reply) => {
+		const failure = describeFailure(asOperationError(error), log);
+		if (failure.retryAfterSeconds !== undefined)
+			reply.header("retry-after", failure.retryAfterSeconds);
+		return reply.code(failure.httpStatus).send({ error: failure.error });
+	});
+
+	api.get("/health", () => ({ ok: true }));
+	api.get("/openapi.json", () => openApiDocument(operations));
+	api.post<{ Params: { operation: string } }>(
+		"/:operation",
+		(request, reply) => {
+			const caller = httpCaller(request, reply, login);
+			const { operation } = request.params;
+			return callOperation(operations, operation, request.body, caller, "http");
+		},
+	);
+}
+
+/** Fastify's own refusals: body too large, not JSON, wrong content type … */
+function asOperationError(error: FastifyError | Error): Error {
+	if (!("statusCode" in error)) return error;
+	const { statusCode = 500 } = error;
+	if (statusCode >= 500) return error;
+	return new OperationError(statusCode, "badRequest", error.message);
+}

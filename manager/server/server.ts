@@ -1,0 +1,90 @@
+import cookie from "@fastify/cookie";
+import websocket from "@fastify/websocket";
+import { type FastifyInstance, fastify } from "fastify";
+import type { Part } from "../lifecycle/lifecycle.ts";
+import type { Log } from "../log/log.ts";
+import type { Login } from "../login/login.ts";
+import { serveOverHttp } from "../operations/http.ts";
+import type { OperationTable } from "../operations/operation.ts";
+import { OperationError } from "../operations/operation.ts";
+import { serveOverWebSocket } from "../operations/websocket.ts";
+import type { ListenAddress } from "../settings/settings.ts";
+import { servePages } from "../web/pages.ts";
+import { listen } from "./listen.ts";
+import { isOwnOrigin } from "./origin.ts";
+import { securityHeaders } from "./security-headers.ts";
+
+const largestMessageBytes = 64 * 1024;
+const requestLimitMs = 30_000;
+
+/** The manager's pages and its API, below `/manager`. */
+export class WebServer implements Part {
+	readonly name = "web server";
+	readonly #address: ListenAddress;
+	readonly #operations: OperationTable;
+	readonly #login: Login;
+	readonly #log: Log;
+	readonly #server: FastifyInstance;
+
+	constructor(
+		address: ListenAddress,
+		operations: OperationTable,
+		login: Login,
+		log: Log,
+	) {
+		this.#address = address;
+		this.#operations = operations;
+		this.#login = login;
+		this.#log = log;
+		this.#server = createServer(address);
+	}
+
+	async start(): Promise<void> {
+		const server = this.#server;
+		await server.register(cookie);
+		await server.register(websocket, {
+			options: { maxPayload: largestMessageBytes },
+		});
+		server.addHook("onRequest", async (request, reply) => {
+			reply.headers(securityHeaders);
+			const reads = request.method === "GET" || request.method === "HEAD";
+			if (reads && !request.ws) return;
+			if (!isOwnOrigin(request.headers.origin, request.headers.host))
+				throw new OperationError(403, "wrongOrigin", "Not from this page");
+		});
+		await server.register(
+			async (api) => {
+				serveOverHttp(api, this.#operations, this.#login, this.#log);
+				serveOverWebSocket(api, this.#operations, this.#login, this.#log);
+			},
+			{ prefix: "/manager/api" },
+		);
+		servePages(server);
+		const address = await listen(server, this.#address);
+		this.#log.info({ address }, "listening");
+	}
+
+	async stop(): Promise<void> {
+		await this.#server.close();
+	}
+}
+
+function createServer(address: ListenAddress): FastifyInstance {
+	return fastify({
+		bodyLimit: largestMessageBytes,
+		requestTimeout: requestLimitMs,
+		forceCloseConnections: true,
+		// Behind the UNIX socket stands our web server: the last address in X-Forwarded-For is
+		// what it saw. On loopback anybody could have written the header.
+		trustProxy:
+			address.kind === "socket" ? (_address, hop) => hop === 0 : false,
+		// Without this Fastify loads validators of its own, which take some MB.
+		schemaController: {
+			compilersFactory: { buildValidator: unused, buildSerializer: unused },
+		},
+	});
+}
+
+function unused(): never {
+	throw new Error("Operations check their input themselves");
+}

@@ -1,0 +1,77 @@
+import { userInfo } from "node:os";
+import * as z from "zod";
+
+const appliance = {
+	dataDirectory: "/mnt/sda2",
+	releaseFile: "/etc/app-platform-release",
+	socketPath: "/run/manager/manager.sock",
+	socketGroup: "webserver",
+	reserveSizeBytes: 500 * 1024 * 1024,
+	postgresHost: "/run/postgresql",
+};
+
+const environmentSchema = z
+	.object({
+		MANAGER_DATA_DIRECTORY: z.string().min(1).default(appliance.dataDirectory),
+		MANAGER_RELEASE_FILE: z.string().min(1).default(appliance.releaseFile),
+		MANAGER_SOCKET: z.string().min(1).default(appliance.socketPath),
+		MANAGER_SOCKET_GROUP: z.string().default(appliance.socketGroup),
+		MANAGER_PORT: z.coerce.number().int().min(0).max(65535).optional(),
+		MANAGER_RESERVE_BYTES: z.coerce
+			.number()
+			.int()
+			.positive()
+			.default(appliance.reserveSizeBytes),
+		MANAGER_LOG_LEVEL: z
+			.enum(["trace", "debug", "info", "warn", "error", "fatal"])
+			.default("info"),
+		PGHOST: z.string().min(1).default(appliance.postgresHost),
+		PGUSER: z.string().min(1).optional(),
+	})
+	.transform((environment) => ({
+		dataDirectory: environment.MANAGER_DATA_DIRECTORY,
+		releaseFile: environment.MANAGER_RELEASE_FILE,
+		reserveSizeBytes: environment.MANAGER_RESERVE_BYTES,
+		logLevel: environment.MANAGER_LOG_LEVEL,
+		listen: listenOn(environment),
+		// Named here because runit starts services without USER, which `pg` would read.
+		postgres: {
+			host: environment.PGHOST,
+			user: environment.PGUSER ?? userInfo().username,
+		},
+	}));
+
+/** Where the manager is reached: behind the web server, or on loopback for a developer. */
+export type ListenAddress =
+	| { kind: "socket"; path: string; group: string }
+	| { kind: "loopback"; port: number };
+
+function listenOn(environment: {
+	MANAGER_SOCKET: string;
+	MANAGER_SOCKET_GROUP: string;
+	MANAGER_PORT?: number | undefined;
+}): ListenAddress {
+	if (environment.MANAGER_PORT !== undefined)
+		return { kind: "loopback", port: environment.MANAGER_PORT };
+	return {
+		kind: "socket",
+		path: environment.MANAGER_SOCKET,
+		group: environment.MANAGER_SOCKET_GROUP,
+	};
+}
+
+export type Settings = z.output<typeof environmentSchema>;
+
+/**
+ * What differs between an appliance (the defaults) and a developer's machine or a test.
+ * PGPORT, PGPASSWORD and the other libpq variables are read by `pg` itself.
+ * @throws Error naming each wrong variable.
+ */
+export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+	const result = environmentSchema.safeParse(environment);
+	if (!result.success)
+		throw new Error(
+			`The environment is wrong:\n${z.prettifyError(result.error)}`,
+		);
+	return result.data;
+}

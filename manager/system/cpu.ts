@@ -1,0 +1,45 @@
+import { type CpuInfo, cpus } from "node:os";
+
+/** CPU time in ms since the machine started, over all cores. */
+export interface CpuTime {
+	busyMs: number;
+	totalMs: number;
+}
+
+export function sumCpuTime(cores: Pick<CpuInfo, "times">[]): CpuTime {
+	let idleMs = 0;
+	let totalMs = 0;
+	for (const { times } of cores) {
+		idleMs += times.idle;
+		totalMs += times.user + times.nice + times.sys + times.idle + times.irq;
+	}
+	return { busyMs: totalMs - idleMs, totalMs };
+}
+
+/** Share of the time between two readings that was spent working, 0 to 100. */
+export function busyPercent(earlier: CpuTime, later: CpuTime): number {
+	const totalMs = later.totalMs - earlier.totalMs;
+	if (totalMs <= 0) return 0;
+	const percent = (100 * (later.busyMs - earlier.busyMs)) / totalMs;
+	return Math.min(100, Math.max(0, percent));
+}
+
+const shortestPeriodMs = 1_000;
+
+/** CPU use in the last second or more, whoever asks and however often. */
+export class CpuMeter {
+	#earlier: CpuTime = { busyMs: 0, totalMs: 0 };
+	#readAtMs = 0;
+	#percent = 0;
+
+	percent(): number {
+		const now = performance.now();
+		if (this.#readAtMs === 0 || now - this.#readAtMs >= shortestPeriodMs) {
+			const later = sumCpuTime(cpus());
+			this.#percent = busyPercent(this.#earlier, later);
+			this.#earlier = later;
+			this.#readAtMs = now;
+		}
+		return this.#percent;
+	}
+}

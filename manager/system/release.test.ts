@@ -1,0 +1,27 @@
+import test from "ava";
+import { parseRelease, readRelease } from "./release.ts";
+
+test("reads version, build and target", (t) => {
+	t.deepEqual(parseRelease("VERSION=1.0.0\nBUILD=130001\nTARGET=x86_64\n"), {
+		version: "1.0.0",
+		build: 130001,
+		target: "x86_64",
+	});
+});
+
+test("quotes, comments and other lines do not matter", (t) => {
+	t.deepEqual(
+		parseRelease('# image\nTARGET="arm"\nX=1\nBUILD=2\nVERSION="1.1"\n'),
+		{ version: "1.1", build: 2, target: "arm" },
+	);
+});
+
+test("a release that says too little is refused", (t) => {
+	t.throws(() => parseRelease(""));
+	t.throws(() => parseRelease("VERSION=1.0.0\nTARGET=arm\n"));
+	t.throws(() => parseRelease("VERSION=1.0.0\nBUILD=new\nTARGET=arm\n"));
+});
+
+test("no release file means no image", async (t) => {
+	t.is(await readRelease("/does/not/exist"), undefined);
+});

@@ -1,0 +1,78 @@
+import { useCallback, useEffect, useState } from "preact/hooks";
+import { type Failure, post } from "./api.ts";
+import { DefaultPasswordNotice } from "./default-password-notice.tsx";
+import { LoginPage } from "./login-page.tsx";
+import { OverviewPage } from "./overview-page.tsx";
+import { PasswordPage } from "./password-page.tsx";
+
+interface Session {
+	loggedIn: boolean;
+	defaultPassword: boolean;
+}
+
+const askAgainMs = 3_000;
+
+export function App() {
+	const [session, setSession] = useState<Session>();
+	const [problem, setProblem] = useState<string>();
+	const [changingPassword, setChangingPassword] = useState(false);
+
+	const askSession = useCallback(async () => {
+		try {
+			setSession(await post<Session>("session"));
+			setProblem(undefined);
+		} catch (failure) {
+			setProblem((failure as Failure).message);
+		}
+	}, []);
+
+	useEffect(() => void askSession(), [askSession]);
+	useEffect(() => {
+		if (problem === undefined) return;
+		const timer = setInterval(askSession, askAgainMs);
+		return () => clearInterval(timer);
+	}, [problem, askSession]);
+
+	async function logOut() {
+		await post("logout").catch(() => {}); // Asking for the session tells what came of it.
+		await askSession();
+	}
+
+	function passwordDone() {
+		setChangingPassword(false);
+		void askSession();
+	}
+
+	return (
+		<>
+			<header>
+				<h1>App Platform</h1>
+				{session?.loggedIn && (
+					<nav>
+						<button type="button" onClick={() => setChangingPassword(true)}>
+							Change password
+						</button>
+						<button type="button" onClick={logOut}>
+							Log out
+						</button>
+					</nav>
+				)}
+			</header>
+			{session?.defaultPassword && <DefaultPasswordNotice />}
+			{problem && (
+				<p role="alert" class="notice">
+					{problem}
+				</p>
+			)}
+			<main>
+				{session && !session.loggedIn && <LoginPage loggedIn={askSession} />}
+				{session?.loggedIn && changingPassword && (
+					<PasswordPage done={passwordDone} />
+				)}
+				{session?.loggedIn && !changingPassword && (
+					<OverviewPage failed={askSession} />
+				)}
+			</main>
+		</>
+	);
+}

@@ -1,0 +1,56 @@
+import { post } from "./api.ts";
+import { useForm } from "./form.ts";
+
+export function PasswordPage({ done }: { done: () => void }) {
+	const { onSubmit, problem, sending } = useForm(async (fields) => {
+		if (fields.get("new") !== fields.get("repeated"))
+			throw new Error("The two new passwords differ.");
+		await post("changePassword", {
+			currentPassword: fields.get("current"),
+			newPassword: fields.get("new"),
+		});
+		done();
+	});
+	return (
+		<form class="card narrow" onSubmit={onSubmit}>
+			<h2>Change password</h2>
+			<label>
+				Current password
+				<input
+					name="current"
+					type="password"
+					autocomplete="current-password"
+					autofocus
+					required
+				/>
+			</label>
+			<label>
+				New password (8 characters or more)
+				<input
+					name="new"
+					type="password"
+					autocomplete="new-password"
+					minLength={8}
+					required
+				/>
+			</label>
+			<label>
+				New password again
+				<input
+					name="repeated"
+					type="password"
+					autocomplete="new-password"
+					minLength={8}
+					required
+				/>
+			</label>
+			{problem && <p role="alert">{problem}</p>}
+			<button type="submit" class="main" disabled={sending}>
+				Change password
+			</button>
+			<button type="button" onClick={done}>
+				Cancel
+			</button>
+		</form>
+	);
+}
