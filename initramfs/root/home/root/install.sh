@@ -1,0 +1,93 @@
+#!/bin/sh
+# install.sh LOGFILE          installs the system of the chosen set on the disk
+# install.sh LOGFILE resize   enlarges the data partition to the end of an enlarged disk
+#
+# Both restart the machine when they have succeeded. Every step looks first at what is there:
+# after a cut at any moment the work can simply be started again. Data on sda2 is never lost.
+set -eu
+. /usr/lib/app-platform/service.sh
+. /usr/lib/app-platform/settings.sh
+. /usr/lib/app-platform/boot-disk.sh
+. /usr/lib/app-platform/boot-loader.sh
+. /usr/lib/app-platform/install-state.sh
+. /usr/lib/app-platform/partitions.sh
+. /usr/lib/app-platform/install-steps.sh
+
+# What is done once the log ends with `finished`.
+conclude() {
+	[ "$work" = install ] || return 0
+	keep_log "$disk" "$log"
+	say "Making the system the default entry of the boot menu"
+	set_default_entry system || fail "$MENU cannot be changed"
+}
+
+install() {
+	set_folder=$(chosen_set) || fail "$set_folder"
+	. "$set_folder/release"
+	say "Installing App Platform $VERSION (build $BUILD) on /dev/$disk"
+	check_disk_size "$disk"
+	verify_set "$set_folder"
+	make_partitions "$disk"
+	make_data_file_system "$disk"
+	make_swap "$disk"
+	unpack_rootfs "$disk" "$set_folder"
+	copy_settings "$disk"
+	finish_rootfs "$disk" "$set_folder"
+}
+
+resize() {
+	is_data_file_system "$disk" || fail "There is no data partition on /dev/$disk to enlarge"
+	enlarge_data_partition "$disk"
+	enlarge_data_file_system "$disk"
+}
+
+# What is read goes to the log, every console, and the terminal of whoever called.
+show() {
+	case $(tty) in
+	/dev/pts/*) tee -a "$log" "$(tty)" | to_consoles ;;
+	*) tee -a "$log" | to_consoles ;;
+	esac
+}
+
+# Runs a step of the work; the program ends when it fails. Not `step || …`, since within a
+# condition the shell would go on after a command that failed.
+run() {
+	rm -f /run/install.done
+	(
+		"$1"
+		touch /run/install.done
+	) 2>&1 | show
+	[ -e /run/install.done ] || give_up
+}
+
+give_up() {
+	show <<-END
+
+		*** This FAILED. Nothing is tried again before the next start.
+		*** The log is in $log; log in as root to look into it.
+	END
+	exit 1
+}
+
+usage() {
+	echo "usage: $0 LOGFILE [resize]" >&2
+	exit 2
+}
+
+log=${1:-}
+work=${2:-install}
+case $#,$work in
+1,install | 2,resize) ;;
+*) usage ;;
+esac
+[ "$(id -u)" = 0 ] || fail "Only root can do this; become root with: su root"
+disk=$(cat /run/boot-disk 2>/dev/null) || disk=$(find_boot_disk) || fail "$disk"
+mkdir /run/install.lock 2>/dev/null || fail "An installation is already running"
+trap 'rmdir /run/install.lock' EXIT
+
+: >"$log"
+run "$work"
+echo finished | show
+run conclude
+echo "Restarting" | to_consoles
+reboot

@@ -1,0 +1,52 @@
+# shellcheck shell=sh
+# The disk that the ramdisk was started from, and what is on it.
+. /usr/lib/app-platform/disk.sh
+
+# Prints the name of the disk with the MBR signature that the boot loader names (disk=…), or,
+# without one, of the disk whose first partition is labelled `boot`. When there are none or
+# several, prints why and fails: no disk is chosen by chance.
+find_boot_disk() {
+	signature=$(kernel_argument disk)
+	found=
+	for entry in /sys/block/*; do
+		candidate=${entry##*/}
+		is_disk "$candidate" || continue
+		is_boot_disk "$candidate" "$signature" || continue
+		if [ -n "$found" ]; then
+			echo "Both /dev/$found and /dev/$candidate may be the disk that was started from:" \
+				"remove one of them"
+			return 1
+		fi
+		found=$candidate
+	done
+	if [ -z "$found" ]; then
+		echo "There is no disk with ${signature:+the signature $signature and }boot files"
+		return 1
+	fi
+	echo "$found"
+}
+
+is_disk() {
+	case $1 in
+	ram* | loop* | sr* | fd* | zram* | dm-* | md*) return 1 ;;
+	esac
+	[ "$(cat "/sys/block/$1/size")" -gt 0 ] && [ "$(cat "/sys/block/$1/ro")" = 0 ]
+}
+
+# is_boot_disk DISK SIGNATURE
+is_boot_disk() {
+	if [ -n "$2" ]; then
+		[ "$(blkid -p -s PTUUID -o value "/dev/$1")" = "$2" ]
+	else
+		first=$(partition_of "$1" 1) &&
+			[ "$(blkid -p -s LABEL -o value "/dev/$first" | tr '[:upper:]' '[:lower:]')" = boot ]
+	fi
+}
+
+# is_data_file_system DISK: whether sda2 is one that an installation has completely made. The
+# label is the last that it gets.
+is_data_file_system() {
+	data_partition=$(partition_of "$1" 2) || return 1
+	[ "$(blkid -p -s TYPE -o value "/dev/$data_partition")" = ext4 ] &&
+		[ "$(blkid -p -s LABEL -o value "/dev/$data_partition")" = data ]
+}

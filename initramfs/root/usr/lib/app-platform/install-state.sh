@@ -1,0 +1,39 @@
+# shellcheck shell=sh
+# What is installed, and whether there is something to do.
+
+# On sda3, written last: the SHA256SUMS of the set whose system is there completely.
+INSTALLED=.app-platform-installed
+# On sda3, written by the system itself when it starts.
+STARTED=.app-platform-started
+
+# installed_state DISK SET_FOLDER: `absent`, `complete`, or `started` when it has also run.
+installed_state() {
+	rootfs=$(partition_of "$1" 3) || {
+		echo absent
+		return 0
+	}
+	mkdir -p /run/rootfs
+	if ! mount -t ext4 -o ro,noload "/dev/$rootfs" /run/rootfs 2>/dev/null; then
+		echo absent
+		return 0
+	fi
+	if ! cmp -s "/run/rootfs/$INSTALLED" "$2/SHA256SUMS"; then
+		echo absent
+	elif [ -e "/run/rootfs/$STARTED" ]; then
+		echo started
+	else
+		echo complete
+	fi
+	umount /run/rootfs
+}
+
+# due_work DEFAULT_ENTRY STATE: `install`, `finish` or `none`.
+# Whoever starts rescue by hand while the system is the default wants rescue and nothing else,
+# and so does whoever made rescue the default of a system that has run.
+due_work() {
+	case $1,$2 in
+	rescue,absent) echo install ;;
+	rescue,complete) echo finish ;;
+	*) echo none ;;
+	esac
+}

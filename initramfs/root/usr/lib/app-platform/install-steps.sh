@@ -1,0 +1,101 @@
+# shellcheck shell=sh
+# The steps of an installation after the partitions. Each may be repeated at any time.
+
+# Half-read or half-written sets and those of other machines are refused before anything changes.
+verify_set() {
+	say "Verifying the files in $1"
+	(cd "$1" && sha256sum -c SHA256SUMS) || fail "The files in $1 are damaged"
+	target=$(sed -n 's/^TARGET=//p' "$1/release")
+	own_target=$(sed -n 's/^TARGET=//p' /etc/app-platform-release)
+	[ "$target" = "$own_target" ] ||
+		fail "The files in $1 are for $target, this machine is $own_target"
+}
+
+# The label comes last: a file system that has it is complete and holds data, and is kept.
+make_data_file_system() {
+	data=/dev/$(partition_of "$1" 2)
+	if is_data_file_system "$1"; then
+		say "Keeping the data on $data; checking the file system"
+		e2fsck -p "$data" || [ $? -le 2 ] ||
+			fail "The data file system is broken: repair it with e2fsck -f $data, then restart"
+		return 0
+	fi
+	say "Making the data file system on $data"
+	mkfs.ext4 -q -F -m 1 -E nodiscard "$data" || fail "No file system can be made on $data"
+	sync
+	e2label "$data" data
+	sync
+}
+
+make_swap() {
+	swap=/dev/$(partition_of "$1" 4)
+	[ "$(blkid -p -s LABEL -o value "$swap")" != swap ] || return 0
+	say "Making swap on $swap"
+	mkswap -q -L swap "$swap" || fail "No swap can be made on $swap"
+}
+
+# unpack_rootfs DISK SET_FOLDER: into a new file system, so that nothing old is left.
+unpack_rootfs() {
+	rootfs=/dev/$(partition_of "$1" 3)
+	say "Making the root file system on $rootfs"
+	! mountpoint -q /run/rootfs || umount /run/rootfs
+	mkfs.ext4 -q -F -L rootfs -m 1 -E nodiscard "$rootfs" ||
+		fail "No file system can be made on $rootfs"
+	mkdir -p /run/rootfs
+	mount -t ext4 -o noatime "$rootfs" /run/rootfs || fail "$rootfs cannot be mounted"
+	say "Unpacking the system to $rootfs"
+	rm -f /run/unpack.failed
+	{
+		{ pv -n "$2/rootfs.tar.xz" 2>&3 | xz -dc || touch /run/unpack.failed; } |
+			tar -x --ignore-zeros --numeric-owner -p -C /run/rootfs || touch /run/unpack.failed
+	} 3>&1 | show_progress
+	[ ! -e /run/unpack.failed ] || fail "The system cannot be unpacked to $rootfs"
+}
+
+# Reads pv's percentages, one a second, and shows every tenth.
+show_progress() {
+	next=10
+	while read -r percent; do
+		[ "$percent" -ge $next ] || continue
+		say "  $percent %"
+		next=$((percent / 10 * 10 + 10))
+	done
+}
+
+# copy_settings DISK: factory settings, and what was set in rescue before. Never over existing.
+copy_settings() {
+	data=/dev/$(partition_of "$1" 2)
+	say "Copying settings to $data"
+	mkdir -p /run/data
+	mount -t ext4 -o noatime "$data" /run/data || fail "$data cannot be mounted"
+	mkdir -p /run/data/system /run/data/apps
+	copy_missing "$SETTINGS" /run/data/system || fail "$data cannot be written to"
+	umount /run/data
+}
+
+# finish_rootfs DISK SET_FOLDER: all on the disk and checked, then the mark of completeness.
+finish_rootfs() {
+	rootfs=/dev/$(partition_of "$1" 3)
+	say "Writing everything to $rootfs and checking it"
+	umount /run/rootfs || fail "$rootfs cannot be written to"
+	e2fsck -f -n "$rootfs" >/run/e2fsck.log 2>&1 || fail "$rootfs is damaged, see /run/e2fsck.log"
+	mount -t ext4 "$rootfs" /run/rootfs
+	replace_file "/run/rootfs/$INSTALLED" <"$2/SHA256SUMS" || fail "$rootfs cannot be written to"
+	umount /run/rootfs
+}
+
+# keep_log DISK LOG: puts the log on sda2, where the system has it.
+keep_log() {
+	data=/dev/$(partition_of "$1" 2)
+	mount -t ext4 "$data" /run/data || fail "$data cannot be mounted"
+	replace_file /run/data/apps/install_step1.log <"$2" || fail "$data cannot be written to"
+	umount /run/data
+}
+
+enlarge_data_file_system() {
+	data=/dev/$(partition_of "$1" 2)
+	say "Checking the file system on $data"
+	e2fsck -p -f "$data" || [ $? -le 2 ] || fail "Repair the file system first: e2fsck -f $data"
+	say "Enlarging the file system on $data"
+	resize2fs "$data" || fail "The file system on $data cannot be enlarged"
+}

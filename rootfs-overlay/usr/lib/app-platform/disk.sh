@@ -1,0 +1,39 @@
+# shellcheck shell=sh
+# Disks and their partitions. Nothing depends on what the kernel calls a disk.
+
+# partition_of DISK NUMBER: the name of a partition (sda2, nvme0n1p2); fails when there is none.
+partition_of() {
+	for entry in "/sys/class/block/$1/$1"*; do
+		if [ "$(cat "$entry/partition" 2>/dev/null)" = "$2" ]; then
+			basename "$entry"
+			return 0
+		fi
+	done
+	return 1
+}
+
+# The disk that holds the root file system.
+disk_of_root() {
+	device=$(mountpoint -d /)
+	basename "$(readlink -f "/sys/dev/block/$device/..")"
+}
+
+# The documents name the partitions /dev/sda1 to /dev/sda4: so do we on every controller.
+# link_names DISK
+link_names() {
+	[ "$1" != sda ] && [ ! -b /dev/sda ] || return 0
+	ln -sfn "$1" /dev/sda
+	for number in 1 2 3 4; do
+		name=$(partition_of "$1" "$number") || name=
+		if [ -n "$name" ]; then
+			ln -sfn "$name" "/dev/sda$number"
+		else
+			rm -f "/dev/sda$number"
+		fi
+	done
+}
+
+# The value of KEY=VALUE on the kernel's command line.
+kernel_argument() {
+	tr ' ' '\n' </proc/cmdline | sed -n "s/^$1=//p" | tail -n 1
+}

@@ -1,0 +1,93 @@
+# shellcheck shell=sh
+# The network: settings in /mnt/sda2/system/network, what is in force in /run/network.
+. /usr/lib/app-platform/settings.sh
+. /usr/lib/app-platform/address.sh
+
+NETWORK=/run/network
+
+# The first Ethernet card; fails when there is none.
+network_interface() {
+	for interface in eth0 $(ls /sys/class/net); do
+		[ -e "/sys/class/net/$interface/device" ] || continue
+		[ "$(cat "/sys/class/net/$interface/type")" = 1 ] || continue
+		echo "$interface"
+		return 0
+	done
+	return 1
+}
+
+# use_address INTERFACE ADDRESS/PREFIX [GATEWAY]: the only IPv4 address from now on.
+# One that is there already is kept, so that connections live on. IPv6 is not touched.
+use_address() {
+	ip link set "$1" up
+	ip -4 -o address show dev "$1" | awk '{ print $4 }' | while read -r old; do
+		[ "$old" = "$2" ] || ip address delete "$old" dev "$1"
+	done
+	ip address replace "$2" broadcast + dev "$1"
+	if [ -n "${3:-}" ]; then
+		ip -4 route replace default via "$3" dev "$1" onlink
+	else
+		ip -4 route delete default dev "$1" 2>/dev/null || true
+	fi
+}
+
+# The addresses by which others reach this machine, IPv4 first, one a line.
+own_addresses() {
+	ip -4 -o address show scope global 2>/dev/null | awk '{ sub("/.*", "", $4); print $4 }'
+	ip -6 -o address show scope global 2>/dev/null | awk '{ sub("/.*", "", $4); print $4 }'
+}
+
+# servers KIND: the addresses of the dns or ntp servers: of the network's settings (DNS1, DNS2)
+# or DHCP first, then those of the settings file of that name, each once.
+servers() {
+	{
+		if [ "$(setting network MODE)" = static ]; then
+			[ "$1" != dns ] || printf '%s\n' "$(setting network DNS1)" "$(setting network DNS2)"
+		else
+			cat "$NETWORK/dhcp.$1" 2>/dev/null
+		fi
+		cat "$SETTINGS/$1" 2>/dev/null
+	} | grep . | awk '!seen[$0]++'
+}
+
+write_resolv_conf() {
+	{
+		[ ! -s "$NETWORK/dhcp.search" ] || echo "search $(cat "$NETWORK/dhcp.search")"
+		servers dns | sed 's/^/nameserver /'
+	} >/run/resolv.conf.new
+	mv /run/resolv.conf.new /run/resolv.conf
+}
+
+write_time_sources() {
+	mkdir -p "$NETWORK/time"
+	servers ntp | sed 's/.*/server & iburst/' >"$NETWORK/time/servers.new"
+	mv "$NETWORK/time/servers.new" "$NETWORK/time/servers.sources"
+	# Only where chrony runs; not in rescue and not yet at boot.
+	[ ! -S /run/chrony/chronyd.sock ] || chronyc reload sources >/dev/null || true
+}
+
+# What is above the login prompt of a console.
+write_issue() {
+	. /etc/app-platform-release
+	{
+		echo
+		if is_rescue; then
+			printf '%s\n' "App Platform $VERSION (build $BUILD) rescue and setup, \\l"
+			own_addresses | sed 's/^/    ssh root@/'
+		else
+			printf '%s\n' "App Platform $VERSION (build $BUILD) \\n \\l"
+			own_addresses | sed 's/.*:.*/[&]/; s#.*#    https://&/manager/#'
+		fi
+		if [ -z "$(own_addresses)" ]; then
+			echo "    no IP address yet; a fixed one is set with: setip --help"
+		fi
+		echo
+	} >/run/issue.new
+	mv /run/issue.new /run/issue
+}
+
+network_changed() {
+	write_resolv_conf
+	write_time_sources
+	write_issue
+}
