@@ -48,7 +48,7 @@ test.before(async () => {
 });
 test.after.always(() => rm(folder, { recursive: true, force: true }));
 
-/** Starts a disk, on a SCSI controller as the OVA's, and gives its serial console. */
+/** Starts a machine with this disk and gives its serial console. */
 async function consoleOf(
 	t: ExecutionContext,
 	name: string,
