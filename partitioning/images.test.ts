@@ -12,6 +12,7 @@ import { makeDiskImage } from "./disk-image.ts";
 import { DEFAULT_ENTRY_OFFSET, grubConfig, makeGrub } from "./grub.ts";
 import { type DiskLayout, MIB, partitionExtents, vmLayout } from "./layout.ts";
 import { makeOva } from "./ova.ts";
+import { hashOfSparseFile } from "./sparse-hash.ts";
 import { toolsIn } from "./tools.ts";
 import { makeQcow2, makeVhdx, makeVmdk } from "./vm-disks.ts";
 
@@ -156,6 +157,10 @@ test("the OVA's manifest has the sums of its descriptor and disk", async (t) => 
 		String(entries.get("app-platform.ovf")),
 		/<Version>1\.0 &lt;&amp;&gt;</,
 	);
+});
+
+test("the hash of a sparse file is the hash of what it reads as", async (t) => {
+	t.is(await hashOfSparseFile(path("img")), await hashOfFile(path("img")));
 });
 
 test("grub.cfg keeps its state in the first sector and starts with entry 0", (t) => {

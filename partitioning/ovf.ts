@@ -14,8 +14,8 @@ const RESOURCE = { cpu: 3, memory: 4, scsi: 6, ethernet: 10, disk: 17 };
 
 /**
  * The OVF 1.1 descriptor of the virtual machine. LSI Logic, because both VMware and VirtualBox
- * import that SCSI controller (VirtualBox has no pvscsi); virtual hardware 10 runs on all
- * VMware products since 2013.
+ * import that SCSI controller (VirtualBox has no pvscsi); virtual hardware 11 runs on all
+ * VMware products since 2015.
  */
 export function ovfDescriptor(inputs: OvfInputs): string {
 	const { diskName, diskBytes, vmdkBytes, version, build } = inputs;
@@ -53,7 +53,7 @@ export function ovfDescriptor(inputs: OvfInputs): string {
         <vssd:ElementName>Virtual Hardware Family</vssd:ElementName>
         <vssd:InstanceID>0</vssd:InstanceID>
         <vssd:VirtualSystemIdentifier>App Platform</vssd:VirtualSystemIdentifier>
-        <vssd:VirtualSystemType>vmx-10</vssd:VirtualSystemType>
+        <vssd:VirtualSystemType>vmx-11</vssd:VirtualSystemType>
       </System>
       <Item>
         <rasd:AllocationUnits>hertz * 10^6</rasd:AllocationUnits>

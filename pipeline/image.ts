@@ -9,13 +9,14 @@ import { makeDiskImage } from "../partitioning/disk-image.ts";
 import { diskSignature } from "../partitioning/identity.ts";
 import { vmLayout } from "../partitioning/layout.ts";
 import { makeOva } from "../partitioning/ova.ts";
+import { hashOfSparseFile } from "../partitioning/sparse-hash.ts";
 import {
 	makeQcow2,
 	makeVhdx,
 	makeVmdk,
 	type VmDiskInputs,
 } from "../partitioning/vm-disks.ts";
-import { hashOfFile, hashOfPaths } from "./hash.ts";
+import { hashOfPaths } from "./hash.ts";
 import { type Release, releaseSeed } from "./release.ts";
 import type { Stage, StageResult } from "./stage.ts";
 
@@ -137,7 +138,7 @@ async function describe(folder: string): Promise<DescribedFile[]> {
 		names.map(async (name) => ({
 			name,
 			sizeBytes: (await stat(join(folder, name))).size,
-			sha256: await hashOfFile(join(folder, name)),
+			sha256: await hashOfSparseFile(join(folder, name)),
 		})),
 	);
 }

@@ -38,13 +38,13 @@ export class Progress {
 		const times = new Table({
 			head: ["stage", "time"],
 			colAligns: ["left", "right"],
-			style: { head: [] },
+			style: { head: [], border: [], compact: true },
 		});
 		times.push(...this.#results.map((result) => [result.name, timeOf(result)]));
 		const sizes = new Table({
 			head: [`${this.#target}: file`, "bytes", "on disk"],
 			colAligns: ["left", "right", "right"],
-			style: { head: [] },
+			style: { head: [], border: [], compact: true },
 		});
 		sizes.push(
 			...files.map(({ path, sizeBytes, allocatedBytes }) => [
