@@ -53,7 +53,7 @@ export const overlayPaths: readonly string[] = [
 	"etc/pam.d/{common,other,login,su,su-l}",
 	"etc/udhcpc/*",
 	"etc/acpi/PWRF/*",
-	"etc/init.d/{rcS,rcK,S02system,S09services,S10syslog,S40network,S44console,S46ssh}",
+	"etc/init.d/{rcS,rcK,S02system,S09services,S10syslog,S40network,S44ssh,S48console}",
 	"etc/sv/{getty,syslogd,klogd,dhcp,ssh,acpid}/**",
 	"mnt/sda2/system/*",
 	"boot",

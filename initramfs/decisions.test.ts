@@ -1,0 +1,158 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import test from "ava";
+
+const rootfsLibraries = join(
+	import.meta.dirname,
+	"../rootfs-overlay/usr/lib/app-platform",
+);
+const ramdiskLibraries = join(import.meta.dirname, "root/usr/lib/app-platform");
+
+/** Calls a function of a shell library; undefined when it fails. */
+function call(
+	library: string,
+	words: readonly (string | number)[],
+	input = "",
+): string | undefined {
+	try {
+		return execFileSync(
+			"sh",
+			["-euc", '. "$0"; "$@"', library, ...words.map(String)],
+			{ input, encoding: "utf8", stdio: ["pipe", "pipe", "ignore"] },
+		).trimEnd();
+	} catch {
+		return undefined;
+	}
+}
+
+const address = (...words: (string | number)[]) =>
+	call(join(rootfsLibraries, "address.sh"), words);
+const partitions = (...words: number[] | [string, ...number[]]) =>
+	call(join(ramdiskLibraries, "partitions.sh"), words);
+const installState = (...words: string[]) =>
+	call(join(ramdiskLibraries, "install-state.sh"), words);
+const postgresql = (words: (string | number)[], input = "") =>
+	call(join(rootfsLibraries, "postgresql.sh"), words, input);
+
+test("IPv4 addresses have four decimal parts", (t) => {
+	t.is(address("ipv4_number", "0.0.0.0"), "0");
+	t.is(address("ipv4_number", "192.0.2.1"), "3221225985");
+	t.is(address("ipv4_number", "255.255.255.255"), "4294967295");
+	for (const wrong of [
+		"",
+		"1.2.3",
+		"1.2.3.4.5",
+		"1.2.3.256",
+		"1.2..4",
+		".1.2.3",
+		"1.2.3.",
+		"01.2.3.4",
+		"1.2.3.4a",
+		"1.2.3.-4",
+		"1.2.3.99999999999999999999",
+		"*.*.*.*",
+	])
+		t.is(address("ipv4_number", wrong), undefined, wrong);
+});
+
+test("a mask becomes the length of a prefix", (t) => {
+	t.is(address("prefix_of", "255.255.255.0"), "24");
+	t.is(address("prefix_of", "255.255.254.0"), "23");
+	t.is(address("prefix_of", "255.255.255.255"), "32");
+	t.is(address("prefix_of", "128.0.0.0"), "1");
+	t.is(address("prefix_of", "/24"), "24");
+	t.is(address("prefix_of", "16"), "16");
+	for (const wrong of ["255.0.255.0", "0.0.0.0", "/33", "0", "", "255", "x"])
+		t.is(address("prefix_of", wrong), undefined, wrong);
+});
+
+test("a machine's address is not that of the network, nor broadcast, nor multicast", (t) => {
+	t.not(
+		address("is_network_or_broadcast", "192.0.2.0", 24),
+		undefined,
+		"network",
+	);
+	t.not(
+		address("is_network_or_broadcast", "192.0.2.255", 24),
+		undefined,
+		"broadcast",
+	);
+	t.is(address("is_network_or_broadcast", "192.0.2.255", 23), undefined);
+	t.is(address("is_network_or_broadcast", "192.0.2.0", 31), undefined);
+	for (const wrong of ["0.1.2.3", "127.0.0.1", "224.0.0.1", "255.255.255.255"])
+		t.is(address("is_host_address", wrong), undefined, wrong);
+});
+
+test("IPv6 addresses are known by their shape", (t) => {
+	for (const right of ["::1", "2001:db8::1", "fe80::", "1:2:3:4:5:6:7:8"])
+		t.not(address("is_ipv6", right), undefined, right);
+	for (const wrong of [
+		"1::2::3",
+		":::",
+		"1:2:3",
+		"12345::",
+		"g::",
+		":1::2",
+		"1.2.3.4",
+	])
+		t.is(address("is_ipv6", wrong), undefined, wrong);
+});
+
+test("the data partition is last and takes what is left", (t) => {
+	const gib16 = 16 * 1024 * 2048;
+	t.deepEqual(partitions("partition_table_of", gib16, 718848)?.split("\n"), [
+		"3 718848 1024000 83",
+		"4 1742848 1048576 82",
+		"2 2791424 30763008 83",
+	]);
+});
+
+test("a disk is as large as it must be, and not larger than an MBR can tell", (t) => {
+	const leastMib = Number(partitions("least_disk_mib", 718848));
+	t.is(leastMib, 351 + 500 + 512 + 1024);
+	t.not(partitions("partition_table_of", leastMib * 2048, 718848), undefined);
+	t.is(
+		partitions("partition_table_of", (leastMib - 1) * 2048, 718848),
+		undefined,
+	);
+	const data = partitions("partition_table_of", 2 ** 33, 718848)
+		?.split("\n")[2]
+		?.split(" ")
+		.map(Number);
+	t.true((data?.[1] ?? 0) + (data?.[2] ?? 0) < 2 ** 32);
+});
+
+test("work is due only when the boot menu starts the ramdisk by itself", (t) => {
+	t.is(installState("due_work", "rescue", "absent"), "install");
+	t.is(installState("due_work", "rescue", "complete"), "finish");
+	t.is(installState("due_work", "rescue", "started"), "none");
+	for (const state of ["absent", "complete", "started"])
+		t.is(installState("due_work", "system", state), "none");
+});
+
+test("PostgreSQL's memory follows the machine's", (t) => {
+	t.regex(
+		postgresql(["memory_settings", 240_000]) ?? "",
+		/shared_buffers = 29MB\n.*\nwork_mem = 1MB/,
+	);
+	t.regex(
+		postgresql(["memory_settings", 64_000_000]) ?? "",
+		/shared_buffers = 1024MB/,
+	);
+});
+
+test("PostgreSQL's port is open only when pg_hba.conf lets somebody in", (t) => {
+	const shipped = [
+		"local all all peer",
+		"host all all 127.0.0.1/32 scram-sha-256",
+		"host all all ::1/128 scram-sha-256",
+		"#host all all 0.0.0.0/0 scram-sha-256",
+	].join("\n");
+	t.is(postgresql(["listen_addresses"], shipped), "");
+	for (const line of [
+		"host all all 10.0.0.0/8 scram-sha-256",
+		"hostssl replication standby1 0.0.0.0/0 scram-sha-256",
+		"host all all all scram-sha-256",
+	])
+		t.is(postgresql(["listen_addresses"], `${shipped}\n${line}\n`), "*", line);
+});
