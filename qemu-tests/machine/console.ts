@@ -11,7 +11,8 @@ export type ExpectOptions = {
 };
 
 const kernelPanic = /Kernel panic/;
-const tailLength = 6_000;
+const keptLength = 20_000;
+const tailLength = 2_000;
 
 /** A terminal that somebody sits at: the guest's serial line, or a shell over SSH. */
 export class Console {
@@ -19,7 +20,7 @@ export class Console {
 	readonly #decoder = new StringDecoder("utf8");
 	#incomplete = "";
 	#unread = "";
-	#tail = "";
+	#shown = "";
 	#ended = false;
 	#wake: (() => void) | undefined;
 	#commands = 0;
@@ -35,7 +36,7 @@ export class Console {
 
 	/** The last that was shown, read or not. */
 	get tail(): string {
-		return this.#tail;
+		return this.#shown.slice(-tailLength);
 	}
 
 	/** Types the text as it is; `\n` is the Enter key. */
@@ -77,8 +78,10 @@ export class Console {
 		password: string,
 		{ timeoutMs = 120_000 } = {},
 	): Promise<void> {
-		if (!/login: *$/.test(this.#tail))
-			await this.expect(/login: */, { timeoutMs });
+		if (!/login: *$/.test(this.#shown)) {
+			if (hasGetty(this.#shown)) this.send("\n");
+			await this.expect(/login: *$/, { timeoutMs });
+		}
 		this.skip();
 		this.send(`${user}\n`);
 		await this.expect(/[Pp]assword: */);
@@ -121,7 +124,7 @@ export class Console {
 			"\n",
 		);
 		this.#unread += plain;
-		this.#tail = (this.#tail + plain).slice(-tailLength);
+		this.#shown = (this.#shown + plain).slice(-keptLength);
 		this.#wake?.();
 	}
 
@@ -145,9 +148,14 @@ export class Console {
 
 	#failure(pattern: string | RegExp, instead: string): Error {
 		return new Error(
-			`Expected ${pattern} on the console, got ${instead}. Its last lines:\n${this.#tail}`,
+			`Expected ${pattern} on the console, got ${instead}. Its last lines:\n${this.tail}`,
 		);
 	}
+}
+
+/** A getty asked since the last start, and other messages came after its prompt. */
+function hasGetty(shown: string): boolean {
+	return shown.lastIndexOf("login: ") > shown.lastIndexOf("Linux version");
 }
 
 /** Where an escape sequence or line end begins that the next chunk has to complete. */

@@ -1,4 +1,3 @@
-import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "zx";
 
@@ -35,7 +34,7 @@ export function copyOf(
 	return async (directory, name) => {
 		const { path: original, format } = await resolve(base);
 		const path = join(directory, `${name}.${format}`);
-		await cp(original, path);
+		await quiet`cp --sparse=always --reflink=auto ${original} ${path}`;
 		if (sizeMB !== undefined)
 			await quiet`qemu-img resize -q --shrink -f ${format} ${path} ${sizeMB}M`;
 		return { path, format };

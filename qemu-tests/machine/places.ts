@@ -8,16 +8,20 @@ import type { DiskFormat } from "./disks.ts";
 
 const outDirectory = fileURLToPath(new URL("../../out/", import.meta.url));
 
+/** Another folder with images to test, for instance those of a release. */
+const imageDirectory =
+	process.env.QEMU_TEST_IMAGES ?? join(outDirectory, "x86_64");
+
 /** Serial logs, screenshots and the report of measured figures. */
 export const logDirectory = join(outDirectory, "qemu-tests");
 
 /** A built image, exactly as users get it. */
 export function builtImage(format: DiskFormat | "img" | "ova"): string {
 	const name = `app-platform-x86_64.${format}`;
-	const path = join(outDirectory, "x86_64", name);
+	const path = join(imageDirectory, name);
 	if (!existsSync(path))
 		throw new Error(
-			`out/x86_64/${name} is missing: build it with npm run build -- x86_64`,
+			`${path} is missing: build it with npm run build -- x86_64`,
 		);
 	return path;
 }

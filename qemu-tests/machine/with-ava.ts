@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { ExecutionContext, TestFn } from "ava";
 import { Machine, type MachineOptions } from "./machine.ts";
 
-const shownOnFailure = 6_000;
+const shownOnFailure = 4_000;
 
 /** A machine that the serial tests of a file share. Not switched on yet. */
 export function machineForTests(

@@ -1,0 +1,150 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import type { TestFn } from "ava";
+import { $ } from "zx";
+import {
+	builtImage,
+	cacheDirectory,
+	contentHash,
+	copyOf,
+	type DiskFile,
+	Machine,
+	type MachineOptions,
+	machineForTests,
+	overlayOn,
+	withLock,
+} from "../machine/index.ts";
+import { loginPage, logins, watchInstallation } from "./steps.ts";
+
+const snapshot = "running";
+const keepUnusedDays = 7;
+
+/** A snapshot can only be woken by the very machine that went to sleep. */
+const runningHardware = { guestAgent: "virtio", memoryMB: 512 } as const;
+
+/** A disk after installation and first start, switched off cleanly. Never write to it. */
+export async function installedDisk(): Promise<DiskFile> {
+	return { path: join(await base(), "installed.qcow2"), format: "qcow2" };
+}
+
+/** The same disk with a snapshot of the running system. Never write to it. */
+async function runningDisk(): Promise<DiskFile> {
+	return { path: join(await base(), "running.qcow2"), format: "qcow2" };
+}
+
+/**
+ * A machine for the tests of a file that wakes up where the login page is served and a
+ * getty waits on the console: in seconds instead of a start. Its clock lags behind.
+ */
+export function runningMachine(test: TestFn, name: string): Machine {
+	const machine = machineForTests(test, {
+		name,
+		...runningHardware,
+		disks: [copyOf(runningDisk)],
+	});
+	test.before("the installed system runs", async (t) => {
+		t.timeout(20 * 60_000);
+		await machine.boot({ snapshot });
+	});
+	return machine;
+}
+
+/** A machine with the installed system, switched off, on any hardware. */
+export function installedMachine(
+	test: TestFn,
+	options: MachineOptions,
+): Machine {
+	const machine = machineForTests(test, {
+		...options,
+		disks: [overlayOn(installedDisk)],
+	});
+	test.before("the system was installed", async (t) => {
+		t.timeout(20 * 60_000);
+		await machine.disks();
+	});
+	return machine;
+}
+
+/** Installs once per built image; other test files and later runs find it in the cache. */
+async function base(): Promise<string> {
+	const all = cacheDirectory("qemu-tests");
+	const key = await contentHash(builtImage("qcow2"));
+	const directory = join(all, `base-${key.slice(0, 16)}`);
+	await mkdir(all, { recursive: true });
+	return withLock(join(all, "base.lock"), async () => {
+		if (!existsSync(directory)) {
+			await removeUnused(all);
+			await install(directory);
+		}
+		await utimes(directory, new Date(), new Date());
+		return directory;
+	});
+}
+
+async function install(directory: string): Promise<void> {
+	const partial = `${directory}.partial`;
+	await rm(partial, { recursive: true, force: true });
+	await mkdir(partial);
+	const image: DiskFile = { path: builtImage("img"), format: "raw" };
+	const machine = new Machine({
+		name: "base",
+		...runningHardware,
+		disks: [overlayOn(image)],
+	});
+	const keep = async (name: string) => {
+		const [disk] = await machine.disks();
+		await $({
+			quiet: true,
+		})`qemu-img convert -O qcow2 ${disk?.path} ${join(partial, name)}`;
+	};
+	try {
+		await machine.boot();
+		await watchInstallation(machine);
+		await loginPage(machine);
+		await machine.console.login(...logins.root);
+		await machine.console.run("sync");
+		machine.console.send("poweroff\n");
+		await machine.waitForPowerOff();
+		await keep("installed.qcow2");
+	} finally {
+		await machine.discard();
+	}
+	await makeRunning(partial);
+	await rename(partial, directory);
+}
+
+async function makeRunning(directory: string): Promise<void> {
+	const installed: DiskFile = {
+		path: join(directory, "installed.qcow2"),
+		format: "qcow2",
+	};
+	const machine = new Machine({
+		name: "base-running",
+		...runningHardware,
+		disks: [copyOf(installed)],
+	});
+	try {
+		await machine.boot();
+		await loginPage(machine);
+		await machine.console.expect("login: ");
+		await machine.saveSnapshot(snapshot);
+		await machine.cutPower();
+		const [disk] = await machine.disks();
+		await $({
+			quiet: true,
+		})`cp --sparse=always ${disk?.path} ${join(directory, "running.qcow2")}`;
+	} finally {
+		await machine.discard();
+	}
+}
+
+async function removeUnused(all: string): Promise<void> {
+	for (const name of await readdir(all)) {
+		if (!name.startsWith("base-")) continue;
+		const path = join(all, name);
+		const ageMs = Date.now() - (await stat(path)).mtimeMs;
+		if (ageMs > keepUnusedDays * 24 * 60 * 60_000)
+			await rm(path, { recursive: true, force: true });
+	}
+}

@@ -1,0 +1,49 @@
+import type { Console } from "../machine/index.ts";
+import { outputOf } from "./steps.ts";
+
+export type PartitionFound = {
+	number: number;
+	startBytes: number;
+	sizeBytes: number;
+	/** The type byte of the MBR, as sfdisk writes it. */
+	mbrType: string;
+	fileSystem: string;
+	label: string;
+};
+
+type SfdiskTable = {
+	partitiontable: {
+		label: string;
+		sectorsize: number;
+		partitions: { node: string; start: number; size: number; type: string }[];
+	};
+};
+
+/** What is on the disk that the guest started from, in the order on the disk. Needs root. */
+export async function partitions(
+	console: Console,
+): Promise<{ diskBytes: number; found: PartitionFound[] }> {
+	const boot = (await outputOf(console, "readlink -f $(blkid -L boot)")).trim();
+	const disk = boot.replace(/p?1$/, "");
+	const diskBytes = Number(
+		await outputOf(console, `blockdev --getsize64 ${disk}`),
+	);
+	const { partitiontable } = JSON.parse(
+		await outputOf(console, `sfdisk --json ${disk}`),
+	) as SfdiskTable;
+	const found: PartitionFound[] = [];
+	for (const { node, start, size, type } of partitiontable.partitions) {
+		const probe = async (tag: string) =>
+			(await outputOf(console, `blkid -p -s ${tag} -o value ${node}`)).trim();
+		found.push({
+			number: Number(/\d$/.exec(node)?.[0]),
+			startBytes: start * partitiontable.sectorsize,
+			sizeBytes: size * partitiontable.sectorsize,
+			mbrType: type,
+			fileSystem: await probe("TYPE"),
+			label: await probe("LABEL"),
+		});
+	}
+	found.sort((a, b) => a.startBytes - b.startBytes);
+	return { diskBytes, found };
+}
