@@ -6,7 +6,7 @@
 /** The commands of a rescue: those that our scripts call and those that people type. */
 const commands = [
 	// the system
-	"busybox sh ash init getty login mount umount mountpoint swapon swapoff losetup hostname",
+	"busybox sh dash bash init getty login mount umount mountpoint swapon swapoff losetup hostname",
 	"sysctl dmesg hwclock date mdev killall kill sync reboot poweroff halt logger stty tty setsid",
 	"runsvdir runsv sv svok svlogd syslogd klogd logread acpid loadkeys",
 	// people

@@ -6,14 +6,14 @@ cd "$1"
 # Commands that busybox has and nothing else brought.
 for applet in $(usr/bin/busybox --list); do
 	case "$applet" in
-		busybox | dpkg* | rpm* | run-init | init | linuxrc | sh) continue ;;
+		busybox | dpkg* | rpm* | run-init | init | linuxrc | ash | sh) continue ;;
 	esac
 	for folder in usr/bin usr/sbin; do
 		[ -e "$folder/$applet" ] || [ -L "$folder/$applet" ] && continue 2
 	done
 	ln -s busybox "usr/bin/$applet"
 done
-ln -sf busybox usr/bin/sh
+ln -sf dash usr/bin/sh
 ln -sf ../bin/busybox usr/sbin/init
 
 # PostgreSQL's programs under their plain names, which Debian's wrappers would take.

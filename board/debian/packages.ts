@@ -3,6 +3,8 @@ export const packages: readonly string[] = [
 	// the system itself
 	"base-files",
 	"busybox-static",
+	"dash", // sh: that of busybox-static prefers its own applets to all other commands
+	"bash", // at the prompt
 	"runit",
 	"util-linux",
 	"mount",
