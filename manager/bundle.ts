@@ -40,6 +40,12 @@ export async function bundleManager(options: {
 			"process.env.WS_NO_UTF_8_VALIDATE": '"1"',
 		},
 		external: ["pg-native"],
+		alias: {
+			"@rushstack/ts-command-line": join(
+				sources,
+				"database/umzug-command-line.ts",
+			),
+		},
 		logLevel: "silent", // Errors are thrown.
 	});
 	const [bundle] = result.outputFiles;

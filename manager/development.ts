@@ -18,10 +18,9 @@ const options = new Command("npm run manager --")
 void main();
 
 async function main(): Promise<void> {
-	const stopWanted = Promise.race([
-		once(process, "SIGINT"),
-		once(process, "SIGTERM"),
-	]);
+	const stopWanted = new Promise((resolve) => {
+		process.on("SIGINT", resolve).on("SIGTERM", resolve);
+	});
 	const directory = await mkdtemp(join(tmpdir(), "app-platform-manager-"));
 	const cluster = await startTemporaryCluster();
 	try {

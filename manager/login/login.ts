@@ -21,7 +21,7 @@ export class Login {
 	readonly #log: Log;
 	readonly #attempts = new Attempts();
 	readonly #sessions = new Sessions();
-	readonly #defaultHash = hashPassword(defaultPassword);
+	#defaultHash: Promise<PasswordHash> | undefined;
 	#turn: Promise<unknown> = Promise.resolve();
 
 	constructor(config: Config, log: Log) {
@@ -103,6 +103,7 @@ export class Login {
 		address: string | undefined,
 	): Promise<void> {
 		await this.#attempts.count(address);
+		this.#defaultHash ??= hashPassword(defaultPassword);
 		const hash = stored ?? (await this.#defaultHash);
 		if (!(await verifyPassword(password, hash))) {
 			this.#log.warn({ address }, "wrong password");

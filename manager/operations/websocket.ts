@@ -10,7 +10,7 @@ import { OperationError, type OperationTable } from "./operation.ts";
 const callMessage = z.strictObject({
 	id: z.int(),
 	operation: z.string().max(100),
-	input: z.unknown().optional(),
+	input: z.unknown().default({}),
 });
 
 /** Close codes for applications are 4000 to 4999; these resemble HTTP's. */
@@ -66,7 +66,7 @@ export function serveOverWebSocket(
 		const answer = await callOperation(
 			operations,
 			call.operation,
-			call.input ?? {},
+			call.input,
 			caller,
 			"webSocket",
 		).then(

@@ -41,6 +41,8 @@ export class WebServer implements Part {
 
 	async start(): Promise<void> {
 		const server = this.#server;
+		// JSON only: a page of another site can post text without asking.
+		server.removeContentTypeParser("text/plain");
 		await server.register(cookie);
 		await server.register(websocket, {
 			options: { maxPayload: largestMessageBytes },
