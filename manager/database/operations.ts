@@ -41,7 +41,7 @@ async function readDatabaseStatus(database: Database): Promise<DatabaseStatus> {
 			startedAt: Date;
 			connections: number;
 			mostConnections: number;
-		}>(`SELECT current_setting('server_version') AS version,
+		}>(`SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
 			pg_postmaster_start_time() AS "startedAt",
 			(SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
 			current_setting('max_connections')::int AS "mostConnections"`);
