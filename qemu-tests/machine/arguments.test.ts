@@ -1,0 +1,61 @@
+import test from "ava";
+import { type Hardware, qemuArguments } from "./arguments.ts";
+import { diskControllers } from "./devices.ts";
+import { hostPorts } from "./emulator.ts";
+
+const hardware: Hardware = {
+	target: "x86_64",
+	diskController: "ahci",
+	network: "e1000",
+	guestAgent: "none",
+	memoryMB: 256,
+	cpus: 1,
+	ports: [22],
+};
+const wiring = {
+	name: "example",
+	acceleration: "tcg",
+	disks: [{ path: "/disk", format: "qcow2" }],
+	sockets: { qmp: "/q", console: "/c", agent: "/a" },
+	serialLog: "/log",
+} as const;
+
+test("a guest reaches nothing, and is reached on the loopback alone", (t) => {
+	const line = qemuArguments(hardware, wiring).join(" ");
+	t.regex(line, /user,id=net,restrict=on,hostfwd=tcp:127\.0\.0\.1:0-:22 /);
+	t.is(line.match(/-netdev/g)?.length, 1);
+});
+
+for (const name of Object.keys(diskControllers) as Hardware["diskController"][])
+	test(`${name} starts from the first disk`, (t) => {
+		const line = qemuArguments({ ...hardware, diskController: name }, wiring);
+		const disk = line.find((argument) => argument.includes("drive=drive0"));
+		t.regex(disk ?? "", /,bootindex=0$/);
+	});
+
+test("where the agent owns the serial line, the console does not", (t) => {
+	const line = qemuArguments({ ...hardware, guestAgent: "isa" }, wiring);
+	t.true(line.includes("isa-serial,chardev=agent"));
+	t.false(line.includes("-serial"));
+});
+
+test("a kernel of its own needs no boot order", (t) => {
+	const directBoot = { kernel: "/linux", append: "console=ttyS0" };
+	const line = qemuArguments({ ...hardware, directBoot }, wiring).join(" ");
+	t.regex(line, /-kernel \/linux -append console=ttyS0/);
+	t.notRegex(line, /bootindex/);
+});
+
+test("QEMU's table of forwards is understood", (t) => {
+	const table = `Hub -1 (net):
+  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ
+  TCP[HOST_FORWARD]  15       127.0.0.1 37911       10.0.2.15   443     0     0
+  TCP[HOST_FORWARD]  12       127.0.0.1 40001       10.0.2.15    22     0     0`;
+	t.deepEqual(
+		[...hostPorts(table)],
+		[
+			[443, 37911],
+			[22, 40001],
+		],
+	);
+});

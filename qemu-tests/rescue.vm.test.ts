@@ -1,0 +1,98 @@
+import test from "ava";
+import { timeLimit } from "./machine/index.ts";
+import { installedMachine } from "./system/base.ts";
+import { chooseRescue, loginPage, logins, outputOf } from "./system/steps.ts";
+
+// On NVMe no disk is called sda by the kernel, but the documents' names must work.
+const machine = installedMachine(test, {
+	name: "rescue",
+	diskController: "nvme",
+	network: "e1000",
+});
+
+test.serial("is the first entry of GRUB's menu", async (t) => {
+	t.timeout(timeLimit(3 * 60_000));
+	await machine.boot();
+	await chooseRescue(machine);
+	await machine.console.login(...logins.root);
+	t.is((await outputOf(machine.console, "id -u")).trim(), "0");
+});
+
+test.serial("leaves an installed system alone", async (t) => {
+	const { output } = await machine.console.run("cat /apps/install_step1.log");
+	t.notRegex(output, /Partitioning/);
+	const mounts = await outputOf(machine.console, "cat /proc/mounts");
+	t.notRegex(mounts, / \/mnt\/sda2 /);
+	t.regex(mounts, / \/mnt\/sda1 /);
+});
+
+test.serial("e2fsck checks sda2 and sda3", async (t) => {
+	t.timeout(timeLimit(3 * 60_000));
+	for (const partition of ["/dev/sda2", "/dev/sda3"]) {
+		const { exitCode, output } = await machine.console.run(
+			`e2fsck -p -f ${partition}`,
+			{ timeoutMs: 120_000 },
+		);
+		t.is(exitCode, 0, output);
+		t.regex(output, /files \([\d.]+% non-contiguous\)/);
+	}
+});
+
+for (const [user, password] of [logins.root, logins.admin])
+	test.serial(`${user} gets in by SSH`, async (t) => {
+		const ssh = await machine.ssh(user, password);
+		t.is((await outputOf(ssh, "whoami")).trim(), user);
+		ssh.close();
+	});
+
+test.serial("admin logs in on the console", async (t) => {
+	machine.console.send("exit\n");
+	await machine.console.login(...logins.admin);
+	t.is((await outputOf(machine.console, "whoami")).trim(), "admin");
+	machine.console.send("exit\n");
+});
+
+test.serial("is gone after a restart: the default is the system", async (t) => {
+	t.timeout(timeLimit(5 * 60_000));
+	await machine.console.login(...logins.root);
+	machine.console.send("reboot\n");
+	await machine.waitForReboot();
+	await loginPage(machine);
+	t.pass();
+});
+
+test.serial("becomes the default when its digit is edited", async (t) => {
+	t.timeout(timeLimit(5 * 60_000));
+	await machine.console.login(...logins.root);
+	await outputOf(
+		machine.console,
+		"mount -o remount,rw /mnt/sda1 && sed -i 's/^set default=1/set default=0/' /boot/grub/grub.cfg && sync",
+	);
+	machine.console.send("reboot\n");
+	await machine.waitForReboot();
+	await machine.console.expect("RAMDISK:", { timeoutMs: 60_000 });
+	await machine.console.login(...logins.root);
+	t.regex(
+		await outputOf(machine.console, "head -n 1 /boot/grub/grub.cfg"),
+		/^set default=0$/m,
+	);
+});
+
+test.serial("lets an admin make the system the default in vi", async (t) => {
+	t.timeout(timeLimit(5 * 60_000));
+	const { console } = machine;
+	console.send("vi /boot/grub/grub.cfg\n");
+	await console.expect("set default=0");
+	console.send(":1s/0/1/\n");
+	await console.expect("set default=1");
+	console.send(":wq\n");
+	await console.expect(/# *$/);
+	t.regex(
+		await outputOf(console, "head -n 1 /boot/grub/grub.cfg"),
+		/^set default=1$/m,
+	);
+	console.send("reboot\n");
+	await machine.waitForReboot();
+	await console.expect("Run /sbin/init", { unless: /RAMDISK:|Kernel panic/ });
+	await loginPage(machine);
+});

@@ -1,0 +1,110 @@
+import test from "ava";
+import { timeLimit } from "./machine/index.ts";
+import { installedMachine } from "./system/base.ts";
+import { memoryInfo, memoryOfProcesses } from "./system/memory.ts";
+import { report } from "./system/report.ts";
+import { loginPage, logins, outputOf } from "./system/steps.ts";
+
+const machine = installedMachine(test, {
+	name: "second-start-with-256-mb",
+	memoryMB: 256,
+	diskController: "virtio-scsi",
+});
+
+test.serial("starts straight into the system, in 256 MB", async (t) => {
+	t.timeout(timeLimit(5 * 60_000));
+	const start = performance.now();
+	await machine.boot();
+	await machine.console.expect("Run /sbin/init", {
+		unless: /RAMDISK:|Kernel panic/,
+	});
+	await loginPage(machine);
+	const seconds = Math.round((performance.now() - start) / 1000);
+	await report("normal start in 256 MB", {
+		secondsFromPowerOnToLoginPage: seconds,
+	});
+	t.pass();
+});
+
+test.serial("tells how much memory each process takes", async (t) => {
+	await machine.console.login(...logins.root);
+	const processes = await memoryOfProcesses(machine.console);
+	const available = await memoryInfo(machine.console, "MemAvailable");
+	await report("memory in 256 MB", {
+		availableKilobytes: available,
+		swapUsedKilobytes:
+			(await memoryInfo(machine.console, "SwapTotal")) -
+			(await memoryInfo(machine.console, "SwapFree")),
+		processes,
+	});
+	const commands = processes.map(({ command }) => command).join("\n");
+	for (const service of ["/apps/manager/manager", "haproxy", "postgres"])
+		t.true(commands.includes(service), `${service} runs`);
+	t.true(available > 20_000, `${available} KB are available`);
+});
+
+test.serial("was never out of memory", async (t) => {
+	const kernel = await outputOf(machine.console, "dmesg");
+	t.notRegex(kernel, /Out of memory|oom-kill/i);
+});
+
+test.serial("shows the kernel's configuration", async (t) => {
+	const config = await outputOf(machine.console, "zcat /proc/config.gz");
+	for (const driver of ["VMWARE_PVSCSI", "VMXNET3", "HYPERV_STORAGE"])
+		t.regex(config, new RegExp(`^CONFIG_${driver}=y$`, "m"));
+});
+
+test.serial("answers HTTP by sending to HTTPS, on IPv4", async (t) => {
+	const response = await machine.fetch("http", "/manager/");
+	t.true([301, 302, 307, 308].includes(response.status));
+	t.regex(
+		response.headers.get("location") ?? "",
+		/^https:\/\/[^/]+\/manager\//,
+	);
+});
+
+test.serial("leads / to the manager, and knows nothing else", async (t) => {
+	const root = await machine.fetch("https", "/");
+	t.true([301, 302, 307, 308].includes(root.status));
+	t.regex(root.headers.get("location") ?? "", /\/manager\/$/);
+	t.is((await machine.fetch("https", "/Manager/")).status, 404);
+});
+
+test.serial("answers on 80 and 443 over IPv6", async (t) => {
+	const plain = await outputOf(
+		machine.console,
+		"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 ::1 80",
+	);
+	t.regex(plain, /^HTTP\/1\.\d 30\d/);
+	const tls = await outputOf(
+		machine.console,
+		"printf 'GET /manager/ HTTP/1.0\\r\\n\\r\\n' | openssl s_client -quiet -connect [::1]:443 2>/dev/null",
+	);
+	t.regex(tls, /^HTTP\/1\.\d 200/);
+});
+
+test.serial("lets no database connection in from outside", async (t) => {
+	const listening = await outputOf(
+		machine.console,
+		"cat /proc/net/tcp /proc/net/tcp6",
+	);
+	const port5432 = /:1538 \S+ 0A /;
+	t.notRegex(listening, port5432);
+});
+
+test.serial("comes back after its power was cut", async (t) => {
+	t.timeout(timeLimit(5 * 60_000));
+	await outputOf(
+		machine.console,
+		"psql -d manager -c 'CREATE TABLE kept AS SELECT 42 AS answer'",
+	);
+	await machine.cutPower();
+	await machine.boot();
+	await loginPage(machine);
+	await machine.console.login(...logins.root);
+	const answer = await outputOf(
+		machine.console,
+		"psql -d manager -At -c 'SELECT answer FROM kept'",
+	);
+	t.is(answer.trim(), "42");
+});
