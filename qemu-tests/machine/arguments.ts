@@ -94,10 +94,12 @@ function diskArguments(
 	// QEMU gives index 0 to a kernel that it starts itself.
 	const bootIndex = (index: number) =>
 		directBoot ? "" : `,bootindex=${index}`;
+	// cache=unsafe: a guest's flush need not reach this host's disk, since a power cut of the
+	// tests ends QEMU alone. What it wrote before is in the host's memory and stays.
 	const drives = disks.flatMap(({ path, format }, index) => [
 		...option(
 			"drive",
-			`if=none,id=drive${index},file=${path},format=${format},discard=unmap`,
+			`if=none,id=drive${index},file=${path},format=${format},discard=unmap,cache=unsafe`,
 		),
 		...option(
 			"device",
