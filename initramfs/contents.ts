@@ -49,7 +49,7 @@ export const treePaths: readonly string[] = [
 /** Patterns of paths in rootfs-overlay/: what rescue and system share. */
 export const overlayPaths: readonly string[] = [
 	"etc/{passwd,group,shadow,hosts,hostname,resolv.conf,issue,mtab,service}",
-	"etc/{inittab,profile,shells,nsswitch.conf,sysctl.conf}",
+	"etc/{inittab,profile,shells,nsswitch.conf,login.defs,sysctl.conf}",
 	"etc/pam.d/{common,other,login,su,su-l}",
 	"etc/udhcpc/*",
 	"etc/acpi/PWRF/*",

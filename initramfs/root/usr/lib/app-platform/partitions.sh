@@ -87,7 +87,7 @@ rewrite_partitions() {
 		# The old table without the partitions that are given anew.
 		sfdisk --dump "/dev/$1" | grep -vF "$(echo "$2" | sed 's/ : .*/ :/')"
 		echo "$2"
-	) | sfdisk --quiet --wipe never --wipe-partitions never "/dev/$1"; then
+	) | sfdisk --quiet --wipe never --wipe-partitions never "/dev/$1" >/dev/null; then
 		rewritten=yes
 	else
 		rewritten=
