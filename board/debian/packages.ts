@@ -131,7 +131,7 @@ export const excludedPaths: readonly string[] = [
 	// character sets other than Unicode's
 	"./usr/lib/*/gconv",
 	// Python as far as gdb starts without it
-	"./usr/lib/python3.13/lib-dynload",
+	"./usr/lib/python3.13/lib-dynload/*",
 	"./usr/lib/python3.13/asyncio",
 	"./usr/lib/python3.13/ctypes",
 	"./usr/lib/python3.13/email",
