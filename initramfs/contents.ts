@@ -22,7 +22,7 @@ const commands = [
 	"resize2fs mke2fs mkfs.ext2 mkfs.ext4 fsck.ext2 fsck.ext4 badblocks mkswap wipefs",
 	// network
 	"ip ping ping6 arping traceroute nslookup netstat nc wget udhcpc ifconfig route",
-	"dropbear dropbearkey scp",
+	"dropbear dropbearkey scp nft",
 	// trust
 	"minisign openssl",
 ].flatMap((line) => line.split(" "));
@@ -51,10 +51,10 @@ export const overlayPaths: readonly string[] = [
 	"etc/{passwd,group,shadow,hosts,hostname,resolv.conf,issue,mtab,service}",
 	"etc/{inittab,profile,shells,nsswitch.conf,login.defs,sysctl.conf}",
 	"etc/pam.d/{common,other,login,su,su-l}",
-	"etc/udhcpc/*",
+	"etc/{udhcpc,nftables}/*",
 	"etc/acpi/PWRF/*",
-	"etc/init.d/{rcS,rcK,S02system,S09services,S10syslog,S40network,S44ssh,S48console}",
-	"etc/sv/{getty,syslogd,klogd,dhcp,ssh,acpid}/**",
+	"etc/init.d/{rcS,rcK,S02system,S09services,S10syslog,S40network,S43default-passwords,S44ssh,S48console}",
+	"etc/sv/{getty,syslogd,klogd,dhcp,default-passwords,ssh,acpid}/**",
 	"mnt/sda2/system/*",
 	"boot",
 	"usr/lib/app-platform/*",
