@@ -7,8 +7,13 @@ const { stdout } =
 const scripts = stdout
 	.split("\0")
 	.filter((path) => path !== "" && isShellScript(path));
-await $({ stdio: "inherit" })`shellcheck --external-sources ${scripts}`;
-console.log(`shellcheck: ${scripts.length} scripts are clean`);
+const { exitCode } = await $({
+	stdio: "inherit",
+	nothrow: true,
+})`shellcheck --external-sources ${scripts}`;
+if (exitCode === 0)
+	console.log(`shellcheck: ${scripts.length} scripts are clean`);
+process.exitCode = exitCode ?? 1;
 
 function isShellScript(path: string): boolean {
 	if (path.endsWith(".sh")) return true;

@@ -5,7 +5,7 @@ FILTER=/etc/nftables/default-passwords.nft
 
 # Whether root or admin still has the password of the factory: its salt is fixed.
 has_default_password() {
-	grep -qE '^(root|admin):\$6\$AppPlatform(Root|Adm)1\$' /etc/shadow
+	grep -qE '^(root|admin):[$]6[$]AppPlatform(Root|Adm)1[$]' /etc/shadow
 }
 
 ssh_is_guarded() {
