@@ -7,6 +7,7 @@ import { grubConfig, makeGrub } from "../partitioning/grub.ts";
 import { diskSignature } from "../partitioning/identity.ts";
 import { vmLayout } from "../partitioning/layout.ts";
 import { hashOfPaths } from "./hash.ts";
+import { hostToolVersions } from "./host.ts";
 import { ramdiskFile } from "./ramdisk.ts";
 import { type Release, releaseFile, releaseSeed } from "./release.ts";
 import { rootfsArchiveFile } from "./rootfs.ts";
@@ -32,6 +33,7 @@ export async function bootPartitionStage(
 			rootfs: parts.rootfs.key,
 			release: releaseFile(release),
 			epochSeconds: release.epochSeconds,
+			tools: hostToolVersions("image"),
 			code: await hashOfPaths(
 				import.meta.filename,
 				template,

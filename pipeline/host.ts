@@ -60,15 +60,20 @@ export function prepareHost(
 	apt(asRoot, command.split(" ").slice(1).concat("--quiet=2"));
 }
 
+/** The versions of a group's packages: an input of the stages whose bytes depend on these tools. */
+export function hostToolVersions(group: keyof typeof hostPackages): string {
+	return dpkgQuery(hostPackages[group]);
+}
+
 function isInstalled(name: string): boolean {
-	const query = spawnSync("dpkg-query", [
-		"-W",
-		"-f",
-		// dpkg-query's own syntax
-		"$" + "{db:Status-Status}",
-		name,
-	]);
-	return query.stdout?.toString() === "installed";
+	return dpkgQuery([name]).startsWith("installed ");
+}
+
+function dpkgQuery(names: readonly string[]): string {
+	// biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own syntax
+	const format = "${db:Status-Status} ${Package} ${Version}\\n";
+	const query = spawnSync("dpkg-query", ["-W", "-f", format, ...names]);
+	return query.stdout?.toString() ?? "";
 }
 
 /** What goes before a command to run it as root; undefined where that is not possible. */

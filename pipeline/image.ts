@@ -17,6 +17,7 @@ import {
 	type VmDiskInputs,
 } from "../partitioning/vm-disks.ts";
 import { hashOfPaths } from "./hash.ts";
+import { hostToolVersions } from "./host.ts";
 import { type Release, releaseSeed } from "./release.ts";
 import type { Stage, StageResult } from "./stage.ts";
 
@@ -55,7 +56,7 @@ export async function diskImageStage(
 ): Promise<Stage> {
 	return {
 		name: `img ${target.name}`,
-		inputs: { boot: boot.key, code: await codeHash() },
+		inputs: { boot: boot.key, code: await codeAndTools() },
 		async make({ folder, report }) {
 			report("writing the disk");
 			await makeDiskImage({
@@ -81,7 +82,7 @@ export async function vmDiskStage(
 ): Promise<Stage> {
 	return {
 		name: `${format} ${target.name}`,
-		inputs: { image: image.key, format, code: await codeHash() },
+		inputs: { image: image.key, format, code: await codeAndTools() },
 		async make({ folder, report }) {
 			report("converting");
 			await writers[format](
@@ -109,7 +110,7 @@ export async function checksumsStage(
 		inputs: {
 			boot: boot.key,
 			images: images.map(({ key }) => key),
-			code: await codeHash(),
+			code: await codeAndTools(),
 		},
 		async make({ folder, report }) {
 			report("hashing");
@@ -128,8 +129,12 @@ export async function checksumsStage(
 	};
 }
 
-function codeHash(): Promise<string> {
-	return hashOfPaths(import.meta.filename, join(projectFolder, "partitioning"));
+async function codeAndTools(): Promise<string> {
+	const code = await hashOfPaths(
+		import.meta.filename,
+		join(projectFolder, "partitioning"),
+	);
+	return `${code} ${hostToolVersions("image")}`;
 }
 
 async function describe(folder: string): Promise<DescribedFile[]> {

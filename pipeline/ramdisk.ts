@@ -7,6 +7,7 @@ import { overlayPaths, treePaths } from "../initramfs/contents.ts";
 import { reproducible } from "./archive.ts";
 import { librariesOf } from "./elf.ts";
 import { hashOfPaths } from "./hash.ts";
+import { hostToolVersions } from "./host.ts";
 import { type Release, releaseFile } from "./release.ts";
 import { copyOverlay } from "./rootfs.ts";
 import type { Stage, StageResult } from "./stage.ts";
@@ -40,6 +41,7 @@ export async function ramdiskStage(
 			overlay: await hashOfPaths(overlayFolder),
 			release: releaseFile(release),
 			epochSeconds: release.epochSeconds,
+			tools: hostToolVersions("image"),
 			code: await hashOfPaths(
 				import.meta.filename,
 				join(import.meta.dirname, "archive.ts"),

@@ -14,6 +14,7 @@ import { permissions } from "../board/permissions.ts";
 import type { Target } from "../board/target.ts";
 import { writeTarXz } from "./archive.ts";
 import { hashOfPaths } from "./hash.ts";
+import { hostToolVersions } from "./host.ts";
 import { type Release, releaseFile } from "./release.ts";
 import type { Stage, StageResult } from "./stage.ts";
 
@@ -41,6 +42,7 @@ export async function baseArchiveStage(
 		inputs: {
 			base: base.key,
 			epochSeconds: release.epochSeconds,
+			tools: hostToolVersions("image"),
 			code: await hashOfPaths(
 				import.meta.filename,
 				join(import.meta.dirname, "archive.ts"),
@@ -75,6 +77,7 @@ export async function rootfsStage(
 			overlay: await hashOfPaths(overlayFolder),
 			release: releaseFile(release),
 			epochSeconds: release.epochSeconds,
+			tools: hostToolVersions("image"),
 			code: await hashOfPaths(
 				import.meta.filename,
 				join(projectFolder, "board/contents.ts"),
