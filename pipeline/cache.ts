@@ -42,3 +42,28 @@ export async function pruneResults(
 	for (const { name } of byAge.slice(KEPT_RESULTS_PER_STAGE))
 		await rm(join(stageFolder, name), { recursive: true, force: true });
 }
+
+/** An empty folder for the work of this process, beside the results of a stage. */
+export async function workFolder(stageFolder: string): Promise<string> {
+	await removeAbandonedWork(stageFolder);
+	const folder = join(stageFolder, `.${process.pid}`);
+	await mkdir(folder);
+	return folder;
+}
+
+/** Removes what builds that were interrupted left: a kernel's is over a gigabyte. */
+async function removeAbandonedWork(stageFolder: string): Promise<void> {
+	for (const name of await readdir(stageFolder)) {
+		const pid = /^\.(\d+)$/.exec(name)?.[1];
+		if (pid && (Number(pid) === process.pid || !isRunning(Number(pid))))
+			await rm(join(stageFolder, name), { recursive: true, force: true });
+	}
+}
+
+function isRunning(pid: number): boolean {
+	try {
+		return process.kill(pid, 0);
+	} catch (error) {
+		return (error as NodeJS.ErrnoException).code === "EPERM";
+	}
+}

@@ -1,7 +1,7 @@
 import { mkdtempSync } from "node:fs";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import test from "ava";
 import { runStage, type Stage, StageError } from "./stage.ts";
 
@@ -59,6 +59,16 @@ test("results that were not used lately make room for new ones", async (t) => {
 		await runStage(counting("many", content).stage, { useCache: true, report });
 	const left = await readdir(join(cache, "stages/many"));
 	t.is(left.length, 4);
+});
+
+test("the work of a build that was interrupted is removed by the next", async (t) => {
+	const { stage } = counting("interrupted", "a");
+	const abandoned = join(cache, "stages/interrupted/.999999999");
+	await mkdir(abandoned, { recursive: true });
+	const { folder } = await runStage(stage, { useCache: true, report });
+	t.deepEqual(await readdir(join(cache, "stages/interrupted")), [
+		basename(folder),
+	]);
 });
 
 test("a stage that fails leaves no result and a log of what its commands printed", async (t) => {

@@ -1,8 +1,8 @@
 import { appendFileSync } from "node:fs";
-import { mkdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { $, type Shell } from "zx";
-import { cacheSubfolder, pruneResults } from "./cache.ts";
+import { cacheSubfolder, pruneResults, workFolder } from "./cache.ts";
 import { hashOfInputs, type Inputs } from "./hash.ts";
 
 /** One step of the pipeline: a function from inputs to a folder named by the inputs' hash. */
@@ -77,19 +77,17 @@ export async function runStage(
 
 	const logPath = join(await cacheSubfolder("logs"), `${id}.log`);
 	await rm(logPath, { force: true });
-	const workFolder = join(stageFolder, `.${process.pid}`);
-	await rm(workFolder, { recursive: true, force: true });
-	await mkdir(workFolder);
+	const work = await workFolder(stageFolder);
 	try {
 		await stage.make({
-			folder: workFolder,
-			$: loggingShell(workFolder, logPath),
+			folder: work,
+			$: loggingShell(work, logPath),
 			report: options.report,
 		});
 		await rm(folder, { recursive: true, force: true });
-		await rename(workFolder, folder);
+		await rename(work, folder);
 	} catch (error) {
-		await rm(workFolder, { recursive: true, force: true });
+		await rm(work, { recursive: true, force: true });
 		appendFileSync(
 			logPath,
 			`${error instanceof Error ? error.stack : error}\n`,
