@@ -13,6 +13,9 @@ onExit(() => {
 	for (const undo of pending) undo();
 });
 
+// The main process of the tests was killed and could not tell this one to stop.
+process.once("disconnect", () => process.exit(1));
+
 /** Calls `undo` when this process ends, unless the returned function was called before. */
 export function atExit(undo: () => void): () => void {
 	pending.add(undo);

@@ -108,7 +108,9 @@ export class Console {
 	): Promise<CommandResult> {
 		const id = `${process.pid}.${++this.#commands}`;
 		this.skip();
-		this.send(`( echo "<"'<${id}'\n${command}\n); echo ">"">${id} $?"\n`);
+		// A tab would complete a name; after Ctrl-V it is a tab.
+		const typed = command.replaceAll("\t", "\u0016\t");
+		this.send(`( echo "<"'<${id}'\n${typed}\n); echo ">"">${id} $?"\n`);
 		await this.expect(`<<${id}\n`, { timeoutMs });
 		const marker = new RegExp(`([^]*?)>>${literal(id)} (\\d+)\n`);
 		const [, output = "", exitCode] = await this.expect(marker, { timeoutMs });

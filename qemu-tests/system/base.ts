@@ -46,6 +46,8 @@ export function runningMachine(test: TestFn, name: string): Machine {
 	test.before("the installed system runs", async (t) => {
 		t.timeout(20 * 60_000);
 		await machine.boot({ snapshot });
+		// The getty's prompt was shown before the snapshot: ask for another.
+		machine.console.send("\n");
 	});
 	return machine;
 }
