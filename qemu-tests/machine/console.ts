@@ -101,20 +101,24 @@ export class Console {
 	 * Runs a command in a subshell of the shell at this terminal. Its markers are written
 	 * with quotes in between, so that the terminal's echo of them does not look like them,
 	 * and nothing runs before the shell has read the last line: all echo comes before.
+	 * Tabs become blanks.
 	 */
 	async run(
 		command: string,
 		{ timeoutMs = 60_000 } = {},
 	): Promise<CommandResult> {
 		const id = `${process.pid}.${++this.#commands}`;
+		// A tab would ask the shell to complete a name.
+		const typed = command.replaceAll("\t", " ");
 		this.skip();
-		// A tab would complete a name; after Ctrl-V it is a tab.
-		const typed = command.replaceAll("\t", "\u0016\t");
 		this.send(`( echo "<"'<${id}'\n${typed}\n); echo ">"">${id} $?"\n`);
 		await this.expect(`<<${id}\n`, { timeoutMs });
-		const marker = new RegExp(`([^]*?)>>${literal(id)} (\\d+)\n`);
-		const [, output = "", exitCode] = await this.expect(marker, { timeoutMs });
-		return { exitCode: Number(exitCode), output };
+		const end = new RegExp(`>>${literal(id)} (\\d+)\n`);
+		const found = await this.expect(end, { timeoutMs });
+		return {
+			exitCode: Number(found[1]),
+			output: found.input.slice(0, found.index),
+		};
 	}
 
 	#receive(chunk: Buffer): void {
