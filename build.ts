@@ -51,6 +51,8 @@ async function build(target: Target, options: BuildOptions): Promise<void> {
 	progress.finish(await publish([...results, checksums], folder));
 }
 
+// The modes of what is made here must not depend on who makes it.
+process.umask(0o022);
 try {
 	const options = parseOptions(process.argv);
 	prepareHost(["kernel", "image"], options);

@@ -16,10 +16,11 @@ const projectFolder = join(import.meta.dirname, "..");
 const initramfsFolder = join(projectFolder, "initramfs");
 const overlayFolder = join(projectFolder, "rootfs-overlay");
 
-/** The `ramdisk_size` that gateways are told (contract B3), in KiB. */
-const RAMDISK_KIB = 100_000;
-/** Room for what a rescue writes: logs, settings, an edited file. */
-const FREE_KIB = 16_000;
+/**
+ * Contents and room for what a rescue writes; fixed, so that no host's file system shows in it.
+ * Gateways are told a `ramdisk_size` of 100000 KiB (contract B3), which is the most.
+ */
+const IMAGE_KIB = 56_000;
 
 export const ramdiskFile = ({ folder }: StageResult) =>
 	`${folder}/ramdisk.ext2.xz`;
@@ -70,15 +71,7 @@ export async function ramdiskStage(
 			);
 			report("making the file system");
 			await $`tar -c ${reproducible(release.epochSeconds)} -C root . > root.tar`;
-			const usedKib = Number(
-				(await $`du --summarize --block-size=1K root`).stdout.split("\t")[0],
-			);
-			const sizeKib = usedKib + FREE_KIB;
-			if (sizeKib > RAMDISK_KIB)
-				throw new Error(
-					`the ramdisk would need ${sizeKib} KiB; ${RAMDISK_KIB} is the most (ramdisk_size)`,
-				);
-			await $`genext2fs --block-size 1024 --size-in-blocks ${sizeKib} --number-of-inodes 4096 --reserved-percentage 0 --volume-label ramdisk --allow-holes --tarball root.tar ramdisk.ext2`;
+			await $`genext2fs --block-size 1024 --size-in-blocks ${IMAGE_KIB} --number-of-inodes 4096 --reserved-percentage 0 --volume-label ramdisk --allow-holes --tarball root.tar ramdisk.ext2`;
 			report("compressing");
 			await $`xz --check=crc32 --lzma2=preset=9e ramdisk.ext2`;
 			await rm(root, { recursive: true });

@@ -3,11 +3,12 @@ import {
 	copyFile,
 	cp,
 	mkdir,
+	readdir,
 	rm,
 	stat,
 	writeFile,
 } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { rootfsTree } from "../board/base.ts";
 import { refuseMissingContents } from "../board/contents.ts";
 import { permissions } from "../board/permissions.ts";
@@ -111,12 +112,21 @@ export async function rootfsStage(
 	};
 }
 
-/** Copies overlay files and gives those in the table of permissions their modes. */
+/**
+ * Copies overlay files. Modes are those that git keeps, whatever the umask of the checkout,
+ * or those in the table of permissions.
+ */
 export async function copyOverlay(from: string, to: string): Promise<void> {
 	await cp(from, to, { recursive: true, verbatimSymlinks: true });
-	for (const [path, mode] of Object.entries(permissions)) {
-		const file = join(to, path);
-		const isThere = await stat(file).catch(() => undefined);
-		if (isThere) await chmod(file, mode);
+	await chmod(to, 0o755);
+	for (const entry of await readdir(from, {
+		recursive: true,
+		withFileTypes: true,
+	})) {
+		const path = relative(from, join(entry.parentPath, entry.name));
+		if (entry.isSymbolicLink()) continue;
+		const { mode } = await stat(join(from, path));
+		const isOpen = entry.isDirectory() || (mode & 0o100) !== 0;
+		await chmod(join(to, path), permissions[path] ?? (isOpen ? 0o755 : 0o644));
 	}
 }

@@ -82,6 +82,8 @@ case $#,$work in
 esac
 [ "$(id -u)" = 0 ] || fail "Only root can do this; become root with: su root"
 disk=$(cat /run/boot-disk 2>/dev/null) || disk=$(find_boot_disk) || fail "$disk"
+# A terminal that goes away must not end the work half-way.
+trap '' HUP INT PIPE
 mkdir /run/install.lock 2>/dev/null || fail "An installation is already running"
 trap 'rmdir /run/install.lock' EXIT
 

@@ -19,9 +19,9 @@ disk_of_root() {
 }
 
 # The documents name the partitions /dev/sda1 to /dev/sda4: so do we on every controller.
-# link_names DISK
+# A real other disk of that name keeps it. link_names DISK
 link_names() {
-	[ "$1" != sda ] && [ ! -b /dev/sda ] || return 0
+	[ "$1" != sda ] && { [ -L /dev/sda ] || [ ! -b /dev/sda ]; } || return 0
 	ln -sfn "$1" /dev/sda
 	for number in 1 2 3 4; do
 		name=$(partition_of "$1" "$number") || name=

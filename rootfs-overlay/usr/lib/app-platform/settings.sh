@@ -36,11 +36,15 @@ write_setting() {
 # existing one, each whole or not at all.
 copy_missing() {
 	(cd "$1" && find . -type d) | while read -r folder; do
-		mkdir -p "$2/$folder"
-	done
+		[ -d "$2/$folder" ] || mkdir -m "$(stat -c %a "$1/$folder")" "$2/$folder" || exit 1
+	done || return 1
 	(cd "$1" && find . -type f -o -type l) | while read -r file; do
-		if [ -e "$2/$file" ] || [ -L "$2/$file" ]; then continue; fi
-		cp -pP "$1/$file" "$2/$file.new" && sync "$2/$file.new" &&
-			mv "$2/$file.new" "$2/$file"
+		if [ -e "$2/$file" ] || [ -L "$2/$file" ]; then
+			continue
+		fi
+		if ! cp -pP "$1/$file" "$2/$file.new" || ! sync "$2/$file.new" ||
+			! mv "$2/$file.new" "$2/$file"; then
+			exit 1
+		fi
 	done
 }

@@ -20,11 +20,21 @@ make_data_file_system() {
 			fail "The data file system is broken: repair it with e2fsck -f $data, then restart"
 		return 0
 	fi
+	refuse_damaged_data "$data"
 	say "Making the data file system on $data"
 	mkfs.ext4 -q -F -m 1 -E nodiscard "$data" || fail "No file system can be made on $data"
 	sync
 	e2label "$data" data
 	sync
+}
+
+# refuse_damaged_data PARTITION: one whose first superblock is lost still says in the second
+# that it holds data.
+refuse_damaged_data() {
+	backup=$(dumpe2fs -h -o superblock=32768 -o blocksize=4096 "$1" 2>/dev/null |
+		sed -n 's/^Filesystem volume name: *//p') || backup=
+	[ "$backup" != data ] ||
+		fail "The data on $1 is damaged and not touched: repair it with e2fsck -b 32768 $1, then restart"
 }
 
 make_swap() {

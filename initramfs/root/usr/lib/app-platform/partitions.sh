@@ -82,10 +82,11 @@ make_partitions() {
 # those of the same partitions. sda1 lies where it lay, but the kernel reads a table again only
 # when nothing of the disk is mounted.
 rewrite_partitions() {
+	old=$(sfdisk --dump "/dev/$1") || fail "The partition table of /dev/$1 cannot be read"
 	umount /mnt/sda1 || fail "/dev/$1 is in use"
 	if (
 		# The old table without the partitions that are given anew.
-		sfdisk --dump "/dev/$1" | grep -vF "$(echo "$2" | sed 's/ : .*/ :/')"
+		echo "$old" | grep -vF "$(echo "$2" | sed 's/ : .*/ :/')"
 		echo "$2"
 	) | sfdisk --quiet --wipe never --wipe-partitions never "/dev/$1" >/dev/null; then
 		rewritten=yes
