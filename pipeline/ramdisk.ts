@@ -71,7 +71,7 @@ export async function ramdiskStage(
 			);
 			report("making the file system");
 			await $`tar -c ${reproducible(release.epochSeconds)} -C root . > root.tar`;
-			await $`genext2fs --block-size 1024 --size-in-blocks ${IMAGE_KIB} --number-of-inodes 4096 --reserved-percentage 0 --volume-label ramdisk --allow-holes --tarball root.tar ramdisk.ext2`;
+			await $`SOURCE_DATE_EPOCH=${release.epochSeconds} genext2fs --block-size 1024 --size-in-blocks ${IMAGE_KIB} --number-of-inodes 4096 --reserved-percentage 0 --volume-label ramdisk --allow-holes --tarball root.tar ramdisk.ext2`;
 			report("compressing");
 			await $`xz --check=crc32 --lzma2=preset=9e ramdisk.ext2`;
 			await rm(root, { recursive: true });
