@@ -2,6 +2,7 @@ import {
 	access,
 	mkdir,
 	readdir,
+	readFile,
 	rename,
 	rm,
 	writeFile,
@@ -61,7 +62,9 @@ APT::Install-Recommends "false";
 APT::Sandbox::User "";
 Acquire::Languages "none";
 Acquire::Retries "3";
-`,
+Dir::Etc::netrc "/etc/apt/auth.conf";
+Dir::Etc::netrcparts "/etc/apt/auth.conf.d";
+${await proxies()}`,
 		);
 		const archive = new DebianArchive(configPath, await cacheSubfolder("debs"));
 		if (!offline) await archive.#apt`apt-get update --error-on=any`;
@@ -140,9 +143,7 @@ function field(stanza: string, name: string): string {
 
 /** sources.list for our suite at the mirrors that this machine's own apt uses. */
 async function sources(): Promise<string> {
-	const { stdout } =
-		await $`apt-get indextargets --format ${"$(REPO_URI)"} ${"Created-By: Packages"}`.quiet();
-	const uris = stdout.split("\n");
+	const uris = await machinesUris();
 	const mirror = uris.find((uri) => /\/debian\/?$/.test(uri));
 	const security = uris.find((uri) => /\/debian-security\/?$/.test(uri));
 	if (!mirror || !security)
@@ -154,6 +155,32 @@ async function sources(): Promise<string> {
 deb ${options} ${mirror} ${SUITE}-updates main
 deb ${options} ${security} ${SUITE}-security main
 `;
+}
+
+/** What the machine's sources name; a list of mirrors (mirror+file:) stands for its first. */
+async function machinesUris(): Promise<string[]> {
+	// Answers before the machine's first `apt-get update` too, unlike `apt-get indextargets`.
+	const { stdout } = await $`apt-get update --print-uris`.quiet();
+	const uris = [...stdout.matchAll(/^'(\S+?)\/dists\//gm)].map(
+		([, uri]) => uri as string,
+	);
+	return Promise.all(
+		uris.map(async (uri) => {
+			const list = /^mirror\+file:(.*)$/.exec(uri)?.[1];
+			if (!list) return uri;
+			return /^[^\s#]+/m.exec(await readFile(list, "utf8"))?.[0] ?? uri;
+		}),
+	);
+}
+
+/** The proxies that the machine's apt uses; nothing else of its settings may change a build. */
+async function proxies(): Promise<string> {
+	const { stdout } = await $`apt-config dump Acquire`.quiet();
+	return stdout
+		.split("\n")
+		.filter((line) => /^Acquire::https?::([^ ]+::)?Proxy/i.test(line))
+		.map((line) => `${line}\n`)
+		.join("");
 }
 
 async function isThere(path: string): Promise<boolean> {
