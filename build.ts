@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { debianBase } from "./board/debian/base.ts";
 import type { Target } from "./board/target.ts";
+import { baseArchiveStage } from "./pipeline/base-archive.ts";
 import { bootPartitionStage } from "./pipeline/boot-partition.ts";
+import { lockCache } from "./pipeline/cache.ts";
 import { prepareHost } from "./pipeline/host.ts";
 import {
 	checksumsStage,
@@ -14,7 +16,7 @@ import { publish } from "./pipeline/output.ts";
 import { Progress } from "./pipeline/progress.ts";
 import { ramdiskStage } from "./pipeline/ramdisk.ts";
 import type { Release } from "./pipeline/release.ts";
-import { baseArchiveStage, rootfsStage } from "./pipeline/rootfs.ts";
+import { rootfsStage } from "./pipeline/rootfs.ts";
 
 /** `npm run build -- x86_64`: see `--help`. */
 async function build(target: Target, options: BuildOptions): Promise<void> {
@@ -56,6 +58,9 @@ process.umask(0o022);
 try {
 	const options = parseOptions(process.argv);
 	prepareHost(["kernel", "image"], options);
+	await lockCache(() =>
+		console.log("Waiting for another build that uses the same cache"),
+	);
 	for (const target of options.targets) await build(target, options);
 } catch (error) {
 	Progress.explain(error);

@@ -1,4 +1,7 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { Socket } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -15,6 +18,30 @@ export function cacheFolder(): string {
 		APP_PLATFORM_CACHE ||
 		join(XDG_CACHE_HOME || join(homedir(), ".cache"), "app-platform")
 	);
+}
+
+/**
+ * Keeps other builds out of the cache until this process ends, however that happens: the kernel
+ * frees the lock when flock's child ends, with our end of its pipe. Calls `waiting` when another
+ * build has it.
+ */
+export async function lockCache(waiting: () => void): Promise<void> {
+	const path = join(await cacheSubfolder(), "lock");
+	const holder = spawn("flock", [path, "sh", "-c", "echo locked; exec cat"], {
+		stdio: ["pipe", "pipe", "inherit"],
+	});
+	const timer = setTimeout(waiting, 1000);
+	await Promise.race([
+		once(holder.stdout, "data"),
+		once(holder, "close").then(() => {
+			throw new Error(`the cache cannot be locked: ${path}`);
+		}),
+	]);
+	clearTimeout(timer);
+	// Neither the child nor its pipes keep this process from ending.
+	holder.unref();
+	for (const stream of [holder.stdin, holder.stdout])
+		if (stream instanceof Socket) stream.unref();
 }
 
 /** Path of a folder in the cache, made when missing. */

@@ -14,8 +14,8 @@ export interface PublishedFile {
 }
 
 /**
- * Copies the files of stages to the folder users look into; files of an earlier build go. Each file
- * appears complete or not at all.
+ * Copies the files of stages to the folder users look into. Files of an earlier build go, those
+ * of anybody else stay. Each file appears complete or not at all.
  */
 export async function publish(
 	results: readonly StageResult[],
@@ -27,7 +27,7 @@ export async function publish(
 		for (const name of await readdir(result.folder))
 			sources.set(name, join(result.folder, name));
 	for (const name of await readdir(folder))
-		if (!sources.has(name)) await rm(join(folder, name), { recursive: true });
+		if (!sources.has(name) && isOurs(name)) await rm(join(folder, name));
 	const files: PublishedFile[] = [];
 	for (const [name, source] of sources) {
 		const path = join(folder, name);
@@ -42,4 +42,8 @@ export async function publish(
 		});
 	}
 	return files;
+}
+
+function isOurs(name: string): boolean {
+	return /^(app-platform-.*|manifest\.json|SHA256SUMS)(\.partial)?$/.test(name);
 }

@@ -8,8 +8,8 @@ import { reproducible } from "./archive.ts";
 import { librariesOf } from "./elf.ts";
 import { hashOfPaths } from "./hash.ts";
 import { hostToolVersions } from "./host.ts";
+import { copyOverlay } from "./overlay.ts";
 import { type Release, releaseFile } from "./release.ts";
-import { copyOverlay } from "./rootfs.ts";
 import type { Stage, StageResult } from "./stage.ts";
 
 const projectFolder = join(import.meta.dirname, "..");
@@ -47,6 +47,7 @@ export async function ramdiskStage(
 				import.meta.filename,
 				join(import.meta.dirname, "archive.ts"),
 				join(import.meta.dirname, "elf.ts"),
+				join(import.meta.dirname, "overlay.ts"),
 				join(projectFolder, "board/permissions.ts"),
 			),
 		},
