@@ -5,7 +5,7 @@ import { longestSessionMs } from "./sessions.ts";
 
 export const sessionCookie = "manager-session";
 
-/** Apps are served by the same host: the path keeps the cookie from them. */
+/** Apps are served by the same host: the path keeps the browser from sending them the cookie. */
 const cookieOptions = {
 	path: "/manager",
 	httpOnly: true,

@@ -6,20 +6,22 @@ import { callOperation, describeFailure } from "./call.ts";
 import { openApiDocument } from "./openapi.ts";
 import { OperationError, type OperationTable } from "./operation.ts";
 
-/** `POST <operation>` for every operation, and the document that describes them. */
-export function serveOverHttp(
-	api: FastifyInstance,
-	operations: OperationTable,
-	login: Login,
-	log: Log,
-): void {
-	api.setErrorHandler<FastifyError | Error>((error, _request, reply) => {
+/** Answers every error as the API describes errors; what is our own fault goes to the log. */
+export function explainErrors(server: FastifyInstance, log: Log): void {
+	server.setErrorHandler<FastifyError | Error>((error, _request, reply) => {
 		const failure = describeFailure(asOperationError(error), log);
 		if (failure.retryAfterSeconds !== undefined)
 			reply.header("retry-after", failure.retryAfterSeconds);
 		return reply.code(failure.httpStatus).send({ error: failure.error });
 	});
+}
 
+/** `POST <operation>` for every operation, and the document that describes them. */
+export function serveOverHttp(
+	api: FastifyInstance,
+	operations: OperationTable,
+	login: Login,
+): void {
 	api.get("/health", () => ({ ok: true }));
 	api.get("/openapi.json", () => openApiDocument(operations));
 	api.post<{ Params: { operation: string } }>(

@@ -58,12 +58,17 @@ export class Reserve implements Part {
 	async #make(file: string, temporary: string): Promise<void> {
 		// `--posix` writes the blocks where the file system cannot allocate them.
 		const length = ["--posix", "--length", String(this.#sizeBytes)];
-		await run("fallocate", [...length, temporary], {
-			signal: this.#stopping.signal,
-		});
-		await syncPath(temporary);
-		await rename(temporary, file);
-		await syncPath(this.#directory);
+		try {
+			await run("fallocate", [...length, temporary], {
+				signal: this.#stopping.signal,
+			});
+			await syncPath(temporary);
+			await rename(temporary, file);
+			await syncPath(this.#directory);
+		} catch (error) {
+			await rm(temporary, { force: true }); // A half of it would only take room.
+			throw error;
+		}
 	}
 }
 

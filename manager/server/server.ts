@@ -4,7 +4,7 @@ import { type FastifyInstance, fastify } from "fastify";
 import type { Part } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log/log.ts";
 import type { Login } from "../login/login.ts";
-import { serveOverHttp } from "../operations/http.ts";
+import { explainErrors, serveOverHttp } from "../operations/http.ts";
 import type { OperationTable } from "../operations/operation.ts";
 import { OperationError } from "../operations/operation.ts";
 import { serveOverWebSocket } from "../operations/websocket.ts";
@@ -47,6 +47,7 @@ export class WebServer implements Part {
 		await server.register(websocket, {
 			options: { maxPayload: largestMessageBytes },
 		});
+		explainErrors(server, this.#log);
 		server.addHook("onRequest", async (request, reply) => {
 			reply.headers(securityHeaders);
 			const reads = request.method === "GET" || request.method === "HEAD";
@@ -56,7 +57,7 @@ export class WebServer implements Part {
 		});
 		await server.register(
 			async (api) => {
-				serveOverHttp(api, this.#operations, this.#login, this.#log);
+				serveOverHttp(api, this.#operations, this.#login);
 				serveOverWebSocket(api, this.#operations, this.#login, this.#log);
 			},
 			{ prefix: "/manager/api" },
