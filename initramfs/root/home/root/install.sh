@@ -23,10 +23,10 @@ conclude() {
 
 install() {
 	set_folder=$(chosen_set) || fail "$set_folder"
+	verify_set "$set_folder"
 	. "$set_folder/release"
 	say "Installing App Platform $VERSION (build $BUILD) on /dev/$disk"
 	check_disk_size "$disk"
-	verify_set "$set_folder"
 	make_partitions "$disk"
 	make_data_file_system "$disk"
 	make_swap "$disk"

@@ -72,12 +72,18 @@ show_progress() {
 	done
 }
 
+# mount_data PARTITION: at /run/data, where an attempt that failed may have left it.
+mount_data() {
+	mkdir -p /run/data
+	! mountpoint -q /run/data || umount /run/data
+	mount -t ext4 -o noatime "$1" /run/data
+}
+
 # copy_settings DISK: factory settings, and what was set in rescue before. Never over existing.
 copy_settings() {
 	data=/dev/$(partition_of "$1" 2)
 	say "Copying settings to $data"
-	mkdir -p /run/data
-	mount -t ext4 -o noatime "$data" /run/data || fail "$data cannot be mounted"
+	mount_data "$data" || fail "$data cannot be mounted"
 	mkdir -p /run/data/system /run/data/apps
 	copy_missing "$SETTINGS" /run/data/system || fail "$data cannot be written to"
 	umount /run/data
@@ -97,7 +103,7 @@ finish_rootfs() {
 # keep_log DISK LOG: puts the log on sda2, where the system has it.
 keep_log() {
 	data=/dev/$(partition_of "$1" 2)
-	mount -t ext4 "$data" /run/data || fail "$data cannot be mounted"
+	mount_data "$data" || fail "$data cannot be mounted"
 	replace_file /run/data/apps/install_step1.log <"$2" || fail "$data cannot be written to"
 	umount /run/data
 }
