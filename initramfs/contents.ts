@@ -50,7 +50,7 @@ export const treePaths: readonly string[] = [
 export const overlayPaths: readonly string[] = [
 	"etc/{passwd,group,shadow,hosts,hostname,resolv.conf,issue,mtab,service}",
 	"etc/{inittab,profile,shells,nsswitch.conf,login.defs,sysctl.conf}",
-	"etc/pam.d/{common,other,login,su,su-l}",
+	"etc/pam.d/{common,other,su,su-l}",
 	"etc/{udhcpc,nftables}/*",
 	"etc/acpi/PWRF/*",
 	"etc/init.d/{rcS,rcK,S02system,S09services,S10syslog,S40network,S43default-passwords,S44ssh,S48console}",
