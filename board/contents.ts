@@ -1,5 +1,6 @@
 import { lstat, readlink } from "node:fs/promises";
 import { join, normalize } from "node:path";
+import type { Target } from "./target.ts";
 
 /** What must be on the image, whichever base it was made from: commands that people type. */
 export const commands: readonly string[] = [
@@ -12,9 +13,7 @@ export const commands: readonly string[] = [
 	..."node haproxy openssl chronyd dropbear dropbearkey runsvdir sv svlogd minisign".split(
 		" ",
 	),
-	..."fallocate mkfs.ext4 resize2fs sfdisk blkid nft vmtoolsd qemu-ga".split(
-		" ",
-	),
+	..."fallocate mkfs.ext4 resize2fs sfdisk blkid nft".split(" "),
 	..."udhcpc syslogd klogd crond getty login mdev passwd".split(" "),
 ];
 
@@ -34,10 +33,11 @@ const searchPath = ["usr/sbin", "usr/bin"];
 
 /** Throws, naming them all, when commands or files are missing in layers of a rootfs tree. */
 export async function refuseMissingContents(
+	target: Target,
 	layers: readonly string[],
 ): Promise<void> {
 	const missing: string[] = [];
-	for (const command of commands) {
+	for (const command of [...commands, ...target.commands]) {
 		const found = await Promise.all(
 			searchPath.map((folder) => isInLayers(layers, join(folder, command))),
 		);

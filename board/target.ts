@@ -1,10 +1,23 @@
+import {
+	type DiskLayout,
+	gatewayLayout,
+	vmLayout,
+} from "../partitioning/layout.ts";
+
 /** What differs per target, as data; adding one means adding a folder of its name and a row. */
 export interface Target {
 	name: string;
+	/** What its files are called, without the ending: the names that gateways ask for. */
+	imageName: string;
 	/** Debian's name of the architecture. */
 	debianArchitecture: string;
 	/** The kernel's ARCH, its make target and the file that comes out. */
 	kernel: { arch: string; makeTarget: string; image: string };
+	/** Debian's packages for this target besides those for all. */
+	packages: readonly string[];
+	/** Commands that must be on its image besides those for all. */
+	commands: readonly string[];
+	layout: DiskLayout;
 	/** xz's filter for this machine code, which makes archives a few per cent smaller. */
 	xzFilter: string;
 	/** The disk files made for it; the first is the install image. */
@@ -17,13 +30,48 @@ export type Format = (typeof formats)[number];
 export const targets: readonly Target[] = [
 	{
 		name: "x86_64",
+		imageName: "app-platform-x86_64",
 		debianArchitecture: "amd64",
 		kernel: {
 			arch: "x86",
 			makeTarget: "bzImage",
 			image: "arch/x86/boot/bzImage",
 		},
+		packages: ["open-vm-tools", "qemu-guest-agent"],
+		commands: ["vmtoolsd", "qemu-ga"],
+		layout: vmLayout,
 		xzFilter: "--x86",
 		formats: ["img", "ova", "qcow2", "vhdx"],
+	},
+	{
+		name: "arm64",
+		imageName: "app-platform-arm64",
+		debianArchitecture: "arm64",
+		kernel: {
+			arch: "arm64",
+			makeTarget: "Image",
+			image: "arch/arm64/boot/Image",
+		},
+		packages: [],
+		commands: [],
+		layout: gatewayLayout,
+		xzFilter: "--arm64",
+		formats: ["img"],
+	},
+	{
+		name: "arm",
+		// Gateways ask for this name; what is in it is ARMv7 with hard floats (Debian's armhf).
+		imageName: "app-platform-armel",
+		debianArchitecture: "armhf",
+		kernel: {
+			arch: "arm",
+			makeTarget: "zImage",
+			image: "arch/arm/boot/zImage",
+		},
+		packages: [],
+		commands: [],
+		layout: gatewayLayout,
+		xzFilter: "--armthumb",
+		formats: ["img"],
 	},
 ];

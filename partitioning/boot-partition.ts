@@ -31,6 +31,9 @@ const BLOCK_BYTES = 4096;
 /** Two sets and the loader's files are some tens of files. */
 const INODES = 1024;
 
+/** 2 KB: the largest with which 200 MB have as many clusters as a FAT32 must have (65,525). */
+const FAT_CLUSTER_SECTORS = 4;
+
 const writers: Partial<Record<FileSystem, Writer>> = {
 	ext2: writeExt2,
 	fat32: writeFat32,
@@ -104,7 +107,7 @@ async function writeFat32(inputs: WriterInputs, folder: string): Promise<void> {
 	const tool = toolsIn({ cwd: folder, epochSeconds });
 	const volumeId = derivedHex32(seed, "boot file system");
 	await tool`truncate --size ${sizeBytes} ${imagePath}`;
-	await tool`mkfs.vfat --invariant -F 32 -n ${partition.label} -i ${volumeId} ${imagePath}`;
+	await tool`mkfs.vfat --invariant -F 32 -s ${FAT_CLUSTER_SECTORS} -n ${partition.label} -i ${volumeId} ${imagePath}`;
 	const paths = Object.keys(files).sort();
 	for (const path of foldersOf(paths))
 		await tool`mmd -i ${imagePath} ${`::/${path}`}`;

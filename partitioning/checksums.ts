@@ -12,11 +12,9 @@ export interface ManifestInputs {
 	version: string;
 	build: number;
 	target: string;
-	/** What the disk in each file appears to hold, in bytes. */
-	diskBytes: number;
 	files: readonly DescribedFile[];
-	/** The files of the set inside the boot partition. */
-	set: readonly DescribedFile[];
+	/** The files on the boot partition. */
+	bootPartition: readonly DescribedFile[];
 	folder: string;
 }
 

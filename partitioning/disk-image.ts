@@ -1,4 +1,4 @@
-import { mkdir, rename, truncate, writeFile } from "node:fs/promises";
+import { mkdir, open, rename, truncate, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { GrubImages } from "./grub.ts";
 import {
@@ -42,7 +42,8 @@ function grubRegions({ bootImage, coreImage }: GrubImages): string {
 
 /**
  * Writes the sparse raw disk: MBR, boot loader and boot partition; the rest of the disk is
- * left to the first start. The same inputs give the same bytes.
+ * left to the first start. An image that is as small as its content may end within the boot
+ * partition: what lies behind is not in use, whatever the disk holds there. The same inputs give the same bytes.
  */
 export async function makeDiskImage({
 	layout,
@@ -77,7 +78,31 @@ export async function makeDiskImage({
 			cwd: folder,
 		})`genimage --config genimage.cfg --rootpath root --tmppath tmp --inputpath in --outputpath out`;
 		const imagePath = join(folder, "out", "disk.img");
-		await truncate(imagePath, layout.imageBytes);
+		await truncate(
+			imagePath,
+			layout.imageBytes ?? (await contentBytes(imagePath)),
+		);
 		await rename(imagePath, outputPath);
 	});
+}
+
+/** The length of a file without the zeros at its end, rounded up to the alignment. */
+async function contentBytes(path: string): Promise<number> {
+	const file = await open(path);
+	try {
+		const block = Buffer.alloc(ALIGNMENT_BYTES);
+		const { size } = await file.stat();
+		for (
+			let start = Math.ceil(size / ALIGNMENT_BYTES - 1) * ALIGNMENT_BYTES;
+			start >= 0;
+			start -= ALIGNMENT_BYTES
+		) {
+			const { bytesRead } = await file.read(block, 0, ALIGNMENT_BYTES, start);
+			if (block.subarray(0, bytesRead).some((byte) => byte !== 0))
+				return start + ALIGNMENT_BYTES;
+		}
+		return 0;
+	} finally {
+		await file.close();
+	}
 }

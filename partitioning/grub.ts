@@ -7,9 +7,6 @@ import { toolsIn, withWorkFolder } from "./tools.ts";
 const GRUB_FOLDER = "/usr/lib/grub/i386-pc";
 const START_CONFIG = new URL("grub-start.cfg", import.meta.url);
 
-/** The digit in grub.cfg that chooses the entry: after `set default=`. */
-export const DEFAULT_ENTRY_OFFSET = "set default=".length;
-
 /** What the two entries, the fallback and a person at GRUB's prompt need; no more. */
 const MODULES = [
 	...["biosdisk", "part_msdos", "ext2", "memdisk", "tar"],

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { machineForTest, theFile } from "../qemu-tests/machine/index.ts";
+import { bootMenus } from "./boot-menu.ts";
 import { makeBootPartition } from "./boot-partition.ts";
 import { makeDiskImage } from "./disk-image.ts";
-import { DEFAULT_ENTRY_OFFSET, grubConfig, makeGrub } from "./grub.ts";
+import { grubConfig, makeGrub } from "./grub.ts";
 import { type DiskLayout, MIB, SECTOR_BYTES, vmLayout } from "./layout.ts";
 import { makeVmdk } from "./vm-disks.ts";
 
@@ -25,7 +26,7 @@ const SYSTEM = "Booting `App Platform'";
 
 const folder = mkdtempSync(join(tmpdir(), "app-platform-grub-"));
 const at = (name: string) => join(folder, name);
-const template = join(import.meta.dirname, "../board/x86_64/grub.cfg");
+const template = join(import.meta.dirname, "../board/grub.cfg");
 let config: string;
 
 test.before(async () => {
@@ -102,7 +103,11 @@ test("GRUB starts from the VMDK", async (t) => {
 });
 
 test("one digit written in place makes the system the default", async (t) => {
-	const path = await diskWith("system", DEFAULT_ENTRY_OFFSET, Buffer.from("1"));
+	const path = await diskWith(
+		"system",
+		bootMenus.grub.beforeDefault.length,
+		Buffer.from("1"),
+	);
 	const console = await consoleOf(t, "system", path);
 	await console.expect(SYSTEM, { unless: /Booting `Rescue/ });
 	t.pass();

@@ -7,9 +7,10 @@ import { buffer } from "node:stream/consumers";
 import test from "ava";
 import { extract } from "tar-stream";
 import { hashOfFile } from "../pipeline/hash.ts";
+import { bootMenus } from "./boot-menu.ts";
 import { makeBootPartition } from "./boot-partition.ts";
 import { makeDiskImage } from "./disk-image.ts";
-import { DEFAULT_ENTRY_OFFSET, grubConfig, makeGrub } from "./grub.ts";
+import { grubConfig, makeGrub } from "./grub.ts";
 import { type DiskLayout, MIB, partitionExtents, vmLayout } from "./layout.ts";
 import { makeOva } from "./ova.ts";
 import { hashOfSparseFile } from "./sparse-hash.ts";
@@ -20,11 +21,11 @@ const epochSeconds = 1_767_225_600;
 const seed = "app-platform x86_64 1.0.0 130001";
 const signature = "1234abcd";
 /** The layout of virtual machines, small. */
-const layout: DiskLayout = {
+const layout = {
 	...vmLayout,
 	imageBytes: 64 * MIB,
 	boot: { ...vmLayout.boot, sizeBytes: 16 * MIB },
-};
+} satisfies DiskLayout;
 
 const folder = mkdtempSync(join(tmpdir(), "app-platform-images-"));
 let first: Record<string, string>;
@@ -36,7 +37,7 @@ test.after.always(() => rm(folder, { recursive: true, force: true }));
 const tool = toolsIn({ cwd: folder });
 
 const template = readFileSync(
-	join(import.meta.dirname, "../board/x86_64/grub.cfg"),
+	join(import.meta.dirname, "../board/grub.cfg"),
 	"utf8",
 );
 
@@ -166,7 +167,7 @@ test("the hash of a sparse file is the hash of what it reads as", async (t) => {
 test("grub.cfg keeps its state in the first sector and starts with entry 0", (t) => {
 	const config = grubConfig(template, signature);
 	t.is(config.indexOf("\n\n"), 511);
-	t.is(config[DEFAULT_ENTRY_OFFSET], "0");
+	t.is(config[bootMenus.grub.beforeDefault.length], "0");
 	t.true(
 		config.startsWith(`set default=0\nset slot=a\nset disk=${signature}\n`),
 	);

@@ -6,6 +6,8 @@
  * initramfs/ holds the same figures for its shell, and must be changed together with these.
  */
 
+import type { BootLoader } from "./boot-menu.ts";
+
 export const SECTOR_BYTES = 512;
 export const MIB = 1024 * 1024;
 export const GIB = 1024 * MIB;
@@ -33,10 +35,12 @@ export interface Partition {
 }
 
 export interface DiskLayout {
-	/** What the firmware starts: GRUB's two images before sda1, or nothing (U-Boot reads sda1). */
-	bootLoader: "grub" | "u-boot";
-	/** The size of the built disk image; the installed system takes whatever disk it finds. */
-	imageBytes: number;
+	bootLoader: BootLoader;
+	/**
+	 * The size of the built disk image; the installed system takes whatever disk it finds.
+	 * undefined: the image ends with the content of the boot partition.
+	 */
+	imageBytes?: number;
 	/** The only partition in a built image. */
 	boot: Partition;
 	/** Made at first start, in their order on the disk: `data` is last, so that it can grow. */
@@ -49,16 +53,15 @@ const installed: Partition[] = [
 	{ number: 2, label: "data", fileSystem: "ext4" },
 ];
 
-export const vmLayout: DiskLayout = {
+export const vmLayout = {
 	bootLoader: "grub",
 	imageBytes: 16 * GIB,
 	boot: { number: 1, label: "boot", fileSystem: "ext2", sizeBytes: 350 * MIB },
 	installed,
-};
+} as const satisfies DiskLayout;
 
 export const gatewayLayout: DiskLayout = {
 	bootLoader: "u-boot",
-	imageBytes: 201 * MIB,
 	boot: { number: 1, label: "BOOT", fileSystem: "fat32", sizeBytes: 200 * MIB },
 	installed,
 };

@@ -1,11 +1,11 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { kernelFile } from "../board/base.ts";
+import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative } from "node:path";
+import { deviceTreesFolder, kernelFile } from "../board/base.ts";
 import type { Target } from "../board/target.ts";
+import { bootMenu, bootMenus } from "../partitioning/boot-menu.ts";
 import { makeBootPartition } from "../partitioning/boot-partition.ts";
-import { grubConfig, makeGrub } from "../partitioning/grub.ts";
+import { makeGrub } from "../partitioning/grub.ts";
 import { diskSignature } from "../partitioning/identity.ts";
-import { vmLayout } from "../partitioning/layout.ts";
 import { hashOfPaths } from "./hash.ts";
 import { hostToolVersions } from "./host.ts";
 import { ramdiskFile } from "./ramdisk.ts";
@@ -18,13 +18,19 @@ const projectFolder = join(import.meta.dirname, "..");
 /** The set in a new image; updates stage theirs in the other slot. */
 const FIRST_SLOT = "a";
 
-/** The boot partition: one set and GRUB's menu. Also GRUB's own images. */
+/** What is on the boot partition. */
+export const bootFilesFolder = ({ folder }: Pick<StageResult, "folder">) =>
+	`${folder}/files`;
+
+/** The boot partition: one set and the boot loader's menu. Also GRUB's own images. */
 export async function bootPartitionStage(
 	target: Target,
 	parts: { kernel: StageResult; ramdisk: StageResult; rootfs: StageResult },
 	release: Release,
 ): Promise<Stage> {
-	const template = join(projectFolder, "board", target.name, "grub.cfg");
+	const { bootLoader, boot: partition } = target.layout;
+	const menu = bootMenus[bootLoader];
+	const template = join(projectFolder, "board", basename(menu.path));
 	return {
 		name: `boot partition ${target.name}`,
 		inputs: {
@@ -42,37 +48,52 @@ export async function bootPartitionStage(
 		},
 		async make({ $, folder, report }) {
 			report("gathering the set");
-			const set = join(folder, "set");
-			await mkdir(set);
-			await $`ln ${kernelFile(parts.kernel)} ${ramdiskFile(parts.ramdisk)} ${rootfsArchiveFile(parts.rootfs)} set/`;
+			const top = bootFilesFolder({ folder });
+			const set = join(top, FIRST_SLOT);
+			const kernelFolder = menu.kernelAtTop ? top : set;
+			await mkdir(set, { recursive: true });
+			await $`ln ${kernelFile(parts.kernel)} ${ramdiskFile(parts.ramdisk)} ${kernelFolder}/`;
+			await $`ln ${rootfsArchiveFile(parts.rootfs)} ${set}/`;
+			await cp(deviceTreesFolder(parts.kernel), join(kernelFolder, "dtbs"), {
+				recursive: true,
+			});
 			await writeFile(join(set, "release"), releaseFile(release));
-			const names = (await readdir(set)).sort();
+			const names = (await filesIn(top)).map((name) => relative(set, name));
 			await $({ cwd: set })`sha256sum ${names} > SHA256SUMS`;
 
 			report("writing");
 			const seed = releaseSeed(release);
-			const config = grubConfig(
-				await readFile(template, "utf8"),
-				diskSignature(seed),
-			);
-			await writeFile(join(folder, "grub.cfg"), config);
-			const files: Record<string, string> = {
-				"boot/grub/grub.cfg": join(folder, "grub.cfg"),
-			};
-			for (const name of await readdir(set))
-				files[`${FIRST_SLOT}/${name}`] = join(set, name);
+			const config = await bootMenu(bootLoader, template, diskSignature(seed));
+			await mkdir(dirname(join(top, menu.path)), { recursive: true });
+			await writeFile(join(top, menu.path), config);
+			const paths = await filesIn(top);
 			await makeBootPartition({
-				partition: vmLayout.boot,
-				files,
+				partition,
+				files: Object.fromEntries(
+					paths.map((path) => [relative(top, path), path]),
+				),
 				epochSeconds: release.epochSeconds,
 				seed,
-				outputPath: join(folder, "boot.ext2"),
+				outputPath: join(folder, "boot.img"),
 			});
-			await makeGrub({
-				config,
-				epochSeconds: release.epochSeconds,
-				outputFolder: join(folder, "grub"),
-			});
+			if (bootLoader === "grub")
+				await makeGrub({
+					config,
+					epochSeconds: release.epochSeconds,
+					outputFolder: join(folder, "grub"),
+				});
 		},
 	};
+}
+
+/** Paths of all files in a folder and those below it, in the same order everywhere. */
+async function filesIn(folder: string): Promise<string[]> {
+	const entries = await readdir(folder, {
+		recursive: true,
+		withFileTypes: true,
+	});
+	return entries
+		.filter((entry) => entry.isFile())
+		.map((entry) => join(entry.parentPath, entry.name))
+		.sort();
 }

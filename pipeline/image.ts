@@ -1,5 +1,5 @@
 import { readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { Format, Target } from "../board/target.ts";
 import {
 	type DescribedFile,
@@ -16,6 +16,7 @@ import {
 	makeVmdk,
 	type VmDiskInputs,
 } from "../partitioning/vm-disks.ts";
+import { bootFilesFolder } from "./boot-partition.ts";
 import { hashOfPaths } from "./hash.ts";
 import { hostToolVersions } from "./host.ts";
 import { type Release, releaseSeed } from "./release.ts";
@@ -23,8 +24,8 @@ import type { Stage, StageResult } from "./stage.ts";
 
 const projectFolder = join(import.meta.dirname, "..");
 
-const fileName = (target: Target, format: Format) =>
-	`app-platform-${target.name}.${format}`;
+const fileName = ({ imageName }: Target, format: Format) =>
+	`${imageName}.${format}`;
 
 /** How each disk of a virtual machine is made from the raw image. */
 type Writer = (inputs: VmDiskInputs, release: Release) => Promise<void>;
@@ -60,13 +61,15 @@ export async function diskImageStage(
 		async make({ folder, report }) {
 			report("writing the disk");
 			await makeDiskImage({
-				layout: vmLayout,
+				layout: target.layout,
 				diskSignature: diskSignature(releaseSeed(release)),
-				bootPartition: join(boot.folder, "boot.ext2"),
-				grub: {
-					bootImage: join(boot.folder, "grub/boot.img"),
-					coreImage: join(boot.folder, "grub/core.img"),
-				},
+				bootPartition: join(boot.folder, "boot.img"),
+				...(target.layout.bootLoader === "grub" && {
+					grub: {
+						bootImage: join(boot.folder, "grub/boot.img"),
+						coreImage: join(boot.folder, "grub/core.img"),
+					},
+				}),
 				outputPath: join(folder, fileName(target, "img")),
 			});
 		},
@@ -118,11 +121,10 @@ export async function checksumsStage(
 				version,
 				build,
 				target: target.name,
-				diskBytes: vmLayout.imageBytes,
 				files: (
 					await Promise.all(images.map((image) => describe(image.folder)))
 				).flat(),
-				set: await describe(join(boot.folder, "set")),
+				bootPartition: await describe(bootFilesFolder(boot)),
 				folder,
 			});
 		},
@@ -138,7 +140,14 @@ async function codeAndTools(): Promise<string> {
 }
 
 async function describe(folder: string): Promise<DescribedFile[]> {
-	const names = (await readdir(folder)).sort();
+	const entries = await readdir(folder, {
+		recursive: true,
+		withFileTypes: true,
+	});
+	const names = entries
+		.filter((entry) => entry.isFile())
+		.map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+		.sort();
 	return Promise.all(
 		names.map(async (name) => ({
 			name,

@@ -1,6 +1,9 @@
-import { chmod, cp, readdir, stat } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { chmod, cp, mkdir, readdir, stat, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 import { permissions } from "../board/permissions.ts";
+import type { Target } from "../board/target.ts";
+import { bootMenuFile } from "../partitioning/boot-menu.ts";
+import { type Release, releaseFile } from "./release.ts";
 
 /**
  * Copies overlay files. Modes are those that git keeps, whatever the umask of the checkout,
@@ -18,5 +21,29 @@ export async function copyOverlay(from: string, to: string): Promise<void> {
 		const { mode } = await stat(join(from, path));
 		const isOpen = entry.isDirectory() || (mode & 0o100) !== 0;
 		await chmod(join(to, path), permissions[path] ?? (isOpen ? 0o755 : 0o644));
+	}
+}
+
+/** Files of system and ramdisk that follow from what is built: lines that a shell can source. */
+export function generatedFiles(
+	{ layout }: Target,
+	release: Release,
+): Record<string, string> {
+	return {
+		"etc/app-platform-release": releaseFile(release),
+		"usr/lib/app-platform/boot-menu.sh": bootMenuFile(layout.bootLoader),
+	};
+}
+
+/** Writes the generated files into a tree. */
+export async function writeGeneratedFiles(
+	tree: string,
+	target: Target,
+	release: Release,
+): Promise<void> {
+	const files = Object.entries(generatedFiles(target, release));
+	for (const [path, content] of files) {
+		await mkdir(dirname(join(tree, path)), { recursive: true });
+		await writeFile(join(tree, path), content);
 	}
 }

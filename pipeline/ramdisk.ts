@@ -8,8 +8,8 @@ import { reproducible } from "./archive.ts";
 import { librariesOf } from "./elf.ts";
 import { hashOfPaths } from "./hash.ts";
 import { hostToolVersions } from "./host.ts";
-import { copyOverlay } from "./overlay.ts";
-import { type Release, releaseFile } from "./release.ts";
+import { copyOverlay, generatedFiles, writeGeneratedFiles } from "./overlay.ts";
+import type { Release } from "./release.ts";
 import type { Stage, StageResult } from "./stage.ts";
 
 const projectFolder = join(import.meta.dirname, "..");
@@ -40,7 +40,7 @@ export async function ramdiskStage(
 			base: base.key,
 			initramfs: await hashOfPaths(initramfsFolder),
 			overlay: await hashOfPaths(overlayFolder),
-			release: releaseFile(release),
+			generated: generatedFiles(target, release),
 			epochSeconds: release.epochSeconds,
 			tools: hostToolVersions("image"),
 			code: await hashOfPaths(
@@ -65,11 +65,7 @@ export async function ramdiskStage(
 			await writeFile(join(folder, "files"), shared.join("\n"));
 			await $`tar -c -C ${overlayFolder} --no-recursion --files-from files | tar -x -C root`;
 			await copyOverlay(join(initramfsFolder, "root"), root);
-			await mkdir(join(root, "etc"), { recursive: true });
-			await writeFile(
-				join(root, "etc/app-platform-release"),
-				releaseFile(release),
-			);
+			await writeGeneratedFiles(root, target, release);
 			report("making the file system");
 			await $`tar -c ${reproducible(release.epochSeconds)} -C root . > root.tar`;
 			await $`SOURCE_DATE_EPOCH=${release.epochSeconds} genext2fs --block-size 1024 --size-in-blocks ${IMAGE_KIB} --number-of-inodes 4096 --reserved-percentage 0 --volume-label ramdisk --allow-holes --tarball root.tar ramdisk.ext2`;

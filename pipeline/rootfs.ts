@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { rootfsTree } from "../board/base.ts";
 import { refuseMissingContents } from "../board/contents.ts";
@@ -7,8 +7,8 @@ import { writeTarXz } from "./archive.ts";
 import { baseArchiveFile } from "./base-archive.ts";
 import { hashOfPaths } from "./hash.ts";
 import { hostToolVersions } from "./host.ts";
-import { copyOverlay } from "./overlay.ts";
-import { type Release, releaseFile } from "./release.ts";
+import { copyOverlay, generatedFiles, writeGeneratedFiles } from "./overlay.ts";
+import type { Release } from "./release.ts";
 import type { Stage, StageResult } from "./stage.ts";
 
 const projectFolder = join(import.meta.dirname, "..");
@@ -34,7 +34,8 @@ export async function rootfsStage(
 			archive: parts.archive.key,
 			manager: parts.manager.key,
 			overlay: await hashOfPaths(overlayFolder),
-			release: releaseFile(release),
+			generated: generatedFiles(target, release),
+			commands: [...target.commands],
 			xzFilter: target.xzFilter,
 			epochSeconds: release.epochSeconds,
 			tools: hostToolVersions("image"),
@@ -53,12 +54,9 @@ export async function rootfsStage(
 			await mkdir(dirname(manager), { recursive: true });
 			await copyFile(join(parts.manager.folder, "manager"), manager);
 			await chmod(manager, 0o755);
-			await writeFile(
-				join(layer, "etc/app-platform-release"),
-				releaseFile(release),
-			);
+			await writeGeneratedFiles(layer, target, release);
 			report("checking that nothing is missing");
-			await refuseMissingContents([rootfsTree(parts.base), layer]);
+			await refuseMissingContents(target, [rootfsTree(parts.base), layer]);
 			report("compressing");
 			await writeTarXz($, {
 				folder: layer,

@@ -36,9 +36,6 @@ export const packages: readonly string[] = [
 	"postgresql-17",
 	"haproxy",
 	"nodejs",
-	// guests of hypervisors
-	"open-vm-tools",
-	"qemu-guest-agent",
 ];
 
 /**

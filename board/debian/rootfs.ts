@@ -11,7 +11,10 @@ export async function rootfsStage(
 	target: Target,
 	archive: DebianArchive,
 ): Promise<Stage> {
-	const resolved = await archive.resolve(packages, excludedPackages);
+	const resolved = await archive.resolve(
+		[...packages, ...target.packages],
+		excludedPackages,
+	);
 	return {
 		name: `base ${target.name}`,
 		inputs: {

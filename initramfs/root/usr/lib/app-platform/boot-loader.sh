@@ -1,33 +1,30 @@
 # shellcheck shell=sh
-# GRUB's menu: which entry starts by default, and the set of files that it starts.
-
-MENU=/boot/grub/grub.cfg
-# Where the digit of the first line stands: set default=0
-DIGIT_OFFSET=12
+# The boot loader's menu: which entry starts by default, and the set of files that it starts.
+. /usr/lib/app-platform/boot-menu.sh
 
 # `rescue` or `system`; fails when the first line of the menu is not ours.
 default_entry() {
 	case $(head -n 1 "$MENU") in
-	'set default=0') echo rescue ;;
-	'set default=1') echo system ;;
+	"$BEFORE_DEFAULT$RESCUE_ENTRY") echo rescue ;;
+	"$BEFORE_DEFAULT$SYSTEM_ENTRY") echo system ;;
 	*) return 1 ;;
 	esac
 }
 
-# set_default_entry rescue|system: overwrites one byte in place, inside one sector, which a
-# power cut cannot tear.
+# set_default_entry rescue|system: overwrites the name of the entry with one of the same length,
+# in one write inside one sector, which a power cut cannot tear.
 set_default_entry() {
 	case $1 in
-	rescue) digit=0 ;;
-	system) digit=1 ;;
+	rescue) name=$RESCUE_ENTRY ;;
+	system) name=$SYSTEM_ENTRY ;;
 	*) return 1 ;;
 	esac
 	default_entry >/dev/null || {
-		echo "The first line of $MENU is not \"set default=0\" or 1: it is left alone" >&2
+		echo "The first line of $MENU does not name our default entry: it is left alone" >&2
 		return 1
 	}
-	printf %s $digit |
-		dd of="$MENU" bs=1 seek=$DIGIT_OFFSET conv=notrunc,fsync 2>/dev/null
+	# <> does not truncate: the line is overwritten from the file's first byte on.
+	printf %s "$BEFORE_DEFAULT$name" 1<>"$MENU" || return 1
 	sync
 	[ "$(default_entry)" = "$1" ]
 }
