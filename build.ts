@@ -4,7 +4,7 @@ import type { Target } from "./board/target.ts";
 import { baseArchiveStage } from "./pipeline/base-archive.ts";
 import { bootPartitionStage } from "./pipeline/boot-partition.ts";
 import { lockCache } from "./pipeline/cache.ts";
-import { prepareHost } from "./pipeline/host.ts";
+import { compilerPackage, prepareHost } from "./pipeline/host.ts";
 import {
 	checksumsStage,
 	diskImageStage,
@@ -57,7 +57,10 @@ async function build(target: Target, options: BuildOptions): Promise<void> {
 process.umask(0o022);
 try {
 	const options = parseOptions(process.argv);
-	prepareHost(["kernel", "image"], options);
+	prepareHost(["kernel", "image"], {
+		packages: options.targets.map(compilerPackage),
+		offline: options.offline,
+	});
 	await lockCache(() =>
 		console.log("Waiting for another build that uses the same cache"),
 	);

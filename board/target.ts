@@ -11,8 +11,19 @@ export interface Target {
 	imageName: string;
 	/** Debian's name of the architecture. */
 	debianArchitecture: string;
+	/** What GNU calls it: the first part of its compilers' names. */
+	gnuTriplet: string;
 	/** The kernel's ARCH, its make target and the file that comes out. */
-	kernel: { arch: string; makeTarget: string; image: string };
+	kernel: {
+		arch: string;
+		makeTarget: string;
+		image: string;
+		/**
+		 * U-Boot's name of the compression when the image is put into a uImage: for kernels that
+		 * do not unpack themselves.
+		 */
+		uImageCompression?: "gzip";
+	};
 	/** Debian's packages for this target besides those for all. */
 	packages: readonly string[];
 	/** Commands that must be on its image besides those for all. */
@@ -32,6 +43,7 @@ export const targets: readonly Target[] = [
 		name: "x86_64",
 		imageName: "app-platform-x86_64",
 		debianArchitecture: "amd64",
+		gnuTriplet: "x86_64-linux-gnu",
 		kernel: {
 			arch: "x86",
 			makeTarget: "bzImage",
@@ -47,10 +59,12 @@ export const targets: readonly Target[] = [
 		name: "arm64",
 		imageName: "app-platform-arm64",
 		debianArchitecture: "arm64",
+		gnuTriplet: "aarch64-linux-gnu",
 		kernel: {
 			arch: "arm64",
-			makeTarget: "Image",
-			image: "arch/arm64/boot/Image",
+			makeTarget: "Image.gz",
+			image: "arch/arm64/boot/Image.gz",
+			uImageCompression: "gzip",
 		},
 		packages: [],
 		commands: [],
@@ -63,6 +77,7 @@ export const targets: readonly Target[] = [
 		// Gateways ask for this name; what is in it is ARMv7 with hard floats (Debian's armhf).
 		imageName: "app-platform-armel",
 		debianArchitecture: "armhf",
+		gnuTriplet: "arm-linux-gnueabihf",
 		kernel: {
 			arch: "arm",
 			makeTarget: "zImage",

@@ -29,31 +29,47 @@ export async function librariesOf(
 	return [...found].sort();
 }
 
-/** Library names and their paths: those directly in usr/lib and in usr/lib/<architecture>. */
-async function libraryIndex(tree: string): Promise<Map<string, string>> {
-	const index = new Map<string, string>();
+/** Where libraries are: usr/lib and usr/lib/<architecture>. */
+export async function libraryFolders(tree: string): Promise<string[]> {
 	const top = await readdir(join(tree, LIBRARY_FOLDER), {
 		withFileTypes: true,
 	});
 	const folders = top
 		.filter((entry) => entry.isDirectory() && entry.name.includes("-linux-"))
 		.map((entry) => join(LIBRARY_FOLDER, entry.name));
-	for (const folder of [LIBRARY_FOLDER, ...folders])
+	return [LIBRARY_FOLDER, ...folders];
+}
+
+/** Library names and their paths: also of those that a program has beside itself (sudo). */
+async function libraryIndex(tree: string): Promise<Map<string, string>> {
+	const all = await readdir(tree, { recursive: true });
+	const index = new Map(
+		all
+			.filter((path) => basename(path).includes(".so"))
+			.map((path) => [basename(path), path]),
+	);
+	for (const folder of await libraryFolders(tree))
 		for (const name of await readdir(join(tree, folder)))
 			if (name.includes(".so")) index.set(name, join(folder, name));
 	return index;
 }
 
+/** As many as fit into one command line. */
+const FILES_PER_CALL = 500;
+
 /** Names of the libraries and interpreters that ELF files ask for; other files ask for none. */
 async function neededBy(files: readonly string[]): Promise<Set<string>> {
-	const { stdout } =
-		await $`readelf --wide --dynamic --program-headers ${files}`
-			.nothrow()
-			.quiet();
-	const needed = stdout.matchAll(/\(NEEDED\).*\[(.+)\]/g);
-	const interpreters = stdout.matchAll(/program interpreter: (.+)\]/g);
-	return new Set([
-		...[...needed].map((match) => match[1] as string),
-		...[...interpreters].map((match) => basename(match[1] as string)),
-	]);
+	const names = new Set<string>();
+	for (let start = 0; start < files.length; start += FILES_PER_CALL) {
+		const some = files.slice(start, start + FILES_PER_CALL);
+		const { stdout } =
+			await $`readelf --wide --dynamic --program-headers ${some}`
+				.nothrow()
+				.quiet();
+		for (const [, name] of stdout.matchAll(/\(NEEDED\).*\[(.+)\]/g))
+			names.add(name as string);
+		for (const [, path] of stdout.matchAll(/program interpreter: (.+)\]/g))
+			names.add(basename(path as string));
+	}
+	return names;
 }

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import type { Target } from "../board/target.ts";
 
 /** Debian packages of the build host, by what needs them. */
 export const hostPackages = {
@@ -14,6 +15,7 @@ export const hostPackages = {
 		"libssl-dev",
 		"make",
 		"rsync",
+		"u-boot-tools",
 		"zstd",
 	],
 	image: [
@@ -25,6 +27,7 @@ export const hostPackages = {
 		"genimage",
 		"grub-common",
 		"grub-pc-bin",
+		"icu-devtools",
 		"mtools",
 		"dosfstools",
 		"qemu-utils",
@@ -33,16 +36,31 @@ export const hostPackages = {
 	test: ["chromium", "haproxy", "postgresql", "qemu-system-x86", "shellcheck"],
 } as const;
 
+/** The package of the compiler that makes code for a target; GNU's name of it comes with it. */
+export function compilerPackage({
+	debianArchitecture,
+	gnuTriplet,
+}: Target): string {
+	const host = spawnSync("dpkg", ["--print-architecture"]).stdout?.toString();
+	return host?.trim() === debianArchitecture
+		? "gcc"
+		: `gcc-${gnuTriplet.replaceAll("_", "-")}`;
+}
+
 /**
- * Installs what is missing of the named groups, after saying what. Without root or a sudo
+ * Installs what is missing of the named groups and packages, after saying what. Without root or a sudo
  * that asks nothing, throws an error with the command to type.
  */
 export function prepareHost(
 	groups: (keyof typeof hostPackages)[],
-	{ offline = false } = {},
+	{
+		packages = [],
+		offline = false,
+	}: { packages?: readonly string[]; offline?: boolean } = {},
 ): void {
 	const missing = groups
-		.flatMap((group) => hostPackages[group])
+		.flatMap((group): readonly string[] => hostPackages[group])
+		.concat(packages)
 		.filter((name) => !isInstalled(name));
 	if (missing.length === 0) return;
 	const command = `apt-get install --yes --no-install-recommends ${missing.join(" ")}`;

@@ -11,13 +11,10 @@ export async function debianBase(
 	options: { offline: boolean },
 ): Promise<BaseSystem> {
 	const archive = await DebianArchive.open(target.debianArchitecture, options);
-	const compiler = await $`gcc --version`.quiet();
+	const host = await $`dpkg --print-architecture`.quiet();
+	const hostArchive = await DebianArchive.open(host.stdout.trim(), options);
 	return {
-		kernel: await kernelStage(
-			target,
-			archive,
-			compiler.stdout.split("\n")[0] ?? "",
-		),
-		rootfs: await rootfsStage(target, archive),
+		kernel: await kernelStage(target, archive),
+		rootfs: await rootfsStage(target, archive, hostArchive),
 	};
 }

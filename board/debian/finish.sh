@@ -1,10 +1,12 @@
 #!/bin/sh
-# Does for the unpacked tree what we want of Debian's maintainer scripts, which never run.
+# finish.sh TREE BUSYBOX: does for the unpacked tree what we want of Debian's maintainer scripts,
+# which never run. BUSYBOX is the tree's, for this machine.
 set -eu
+applets=$("$2" --list)
 cd "$1"
 
 # Commands that busybox has and nothing else brought.
-for applet in $(usr/bin/busybox --list); do
+for applet in $applets; do
 	case "$applet" in
 		busybox | dpkg* | rpm* | run-init | init | linuxrc | ash | sh) continue ;;
 	esac

@@ -1,7 +1,8 @@
 import { appendFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { $, glob } from "zx";
 import { cacheSubfolder } from "../../pipeline/cache.ts";
 import { hashOfPaths } from "../../pipeline/hash.ts";
 import type { Stage } from "../../pipeline/stage.ts";
@@ -16,7 +17,6 @@ const SOURCE_PACKAGE = "linux-source-6.12";
 export async function kernelStage(
 	target: Target,
 	archive: DebianArchive,
-	compiler: string,
 ): Promise<Stage> {
 	const source = (await archive.resolve([SOURCE_PACKAGE])).find(
 		({ name }) => name === SOURCE_PACKAGE,
@@ -26,13 +26,17 @@ export async function kernelStage(
 		join(boardFolder, "linux.config"),
 		join(boardFolder, target.name, "linux.config"),
 	];
+	const deviceTrees = join(boardFolder, target.name, "device-trees");
+	const compiler = `${target.gnuTriplet}-gcc`;
+	const compilerVersion = await $`${compiler} --version`.quiet();
 	return {
 		name: `kernel ${target.name}`,
 		inputs: {
 			source: source.sha256,
-			configuration: await hashOfPaths(...fragments),
+			configuration: await hashOfPaths(...fragments, deviceTrees),
+			target: { ...target.kernel },
 			code: await hashOfPaths(import.meta.filename),
-			compiler,
+			compiler: compilerVersion.stdout.split("\n")[0] ?? "",
 		},
 		async make({ $, folder, report }) {
 			report("unpacking the source");
@@ -42,32 +46,59 @@ export async function kernelStage(
 				await Promise.all(fragments.map((path) => readFile(path, "utf8")))
 			).join("");
 			appendFileSync(join(folder, "fragments.config"), options);
-			const environment = {
-				ARCH: target.kernel.arch,
-				KCONFIG_ALLCONFIG: join(folder, "fragments.config"),
-				// The same source gives the same bytes, whoever builds it, where and when.
-				KBUILD_BUILD_TIMESTAMP: "@0",
-				KBUILD_BUILD_USER: "app-platform",
-				KBUILD_BUILD_HOST: "app-platform",
-				CCACHE_DIR: await cacheSubfolder("ccache"),
-				// Misses cost no second run of the preprocessor.
-				CCACHE_DEPEND: "1",
-				CCACHE_BASEDIR: folder,
-			};
+			// Closed: no LOCALVERSION or KCFLAGS of whoever builds gets in.
 			const make = $({
 				cwd: join(folder, "source"),
-				env: { ...process.env, ...environment },
+				env: {
+					PATH: process.env.PATH,
+					HOME: process.env.HOME,
+					LC_ALL: "C.UTF-8",
+					TZ: "UTC",
+					ARCH: target.kernel.arch,
+					CROSS_COMPILE: `${target.gnuTriplet}-`,
+					KCONFIG_ALLCONFIG: join(folder, "fragments.config"),
+					// The same source gives the same bytes, whoever builds it, where and when.
+					KBUILD_BUILD_TIMESTAMP: "@0",
+					KBUILD_BUILD_USER: "app-platform",
+					KBUILD_BUILD_HOST: "app-platform",
+					CCACHE_DIR: await cacheSubfolder("ccache"),
+					// Misses cost no second run of the preprocessor.
+					CCACHE_DEPEND: "1",
+					CCACHE_BASEDIR: folder,
+				},
 			});
 			report("configuring");
 			await make`make allnoconfig`;
 			const config = await readFile(join(folder, "source/.config"), "utf8");
 			refuseDroppedOptions(options, config);
 			report("compiling");
-			await make`make CC=${"ccache gcc"} -j${availableParallelism()} ${target.kernel.makeTarget}`;
-			await $`mv source/${target.kernel.image} linux && mv source/.config config`;
+			const jobs = availableParallelism();
+			await make`make CC=${`ccache ${compiler}`} -j${jobs} ${target.kernel.makeTarget}`;
+			const { arch, image, uImageCompression } = target.kernel;
+			if (uImageCompression)
+				await $`SOURCE_DATE_EPOCH=0 mkimage -A ${arch} -O linux -T kernel_noload -C ${uImageCompression} -n Linux -d source/${image} linux`;
+			else await $`mv source/${image} linux`;
+			report("compiling device trees");
+			await mkdir(join(folder, "dtbs"));
+			const sources = `arch/${arch}/boot/dts`;
+			for (const name of linesOf(await readFile(deviceTrees, "utf8"))) {
+				const [path] = await glob(`**/${name.replace(/dtb$/, "dts")}`, {
+					cwd: join(folder, "source", sources),
+				});
+				if (!path) throw new Error(`the kernel has no device tree ${name}`);
+				const dtb = path.replace(/dts$/, "dtb");
+				await make`make CC=${`ccache ${compiler}`} ${dtb}`;
+				await $`install -D -m 644 source/${sources}/${dtb} dtbs/${name}`;
+			}
+			await $`mv source/.config config`;
 			await $`rm -r source fragments.config`;
 		},
 	};
+}
+
+/** The lines of a list, less comments. */
+function linesOf(text: string): string[] {
+	return text.split("\n").filter((line) => line !== "" && line[0] !== "#");
 }
 
 /**
@@ -76,13 +107,15 @@ export async function kernelStage(
  */
 export function refuseDroppedOptions(options: string, config: string): void {
 	const lines = new Set(config.split("\n"));
-	const dropped = options
-		.split("\n")
-		.filter((line) => line.startsWith("CONFIG_"))
-		.filter((line) => {
-			const [name, value] = line.split("=");
-			return value === "n" ? config.includes(`\n${name}=`) : !lines.has(line);
-		});
+	// A target's options come after the common ones and win.
+	const wanted = new Map(
+		linesOf(options).map((line) => [line.split("=")[0] as string, line]),
+	);
+	const dropped = [...wanted]
+		.filter(([name, line]) =>
+			line === `${name}=n` ? config.includes(`\n${name}=`) : !lines.has(line),
+		)
+		.map(([, line]) => line);
 	if (dropped.length > 0)
 		throw new Error(
 			`the kernel's configuration does not take: ${dropped.join(", ")}`,

@@ -4,13 +4,18 @@ import { hashOfPaths } from "../../pipeline/hash.ts";
 import type { Stage } from "../../pipeline/stage.ts";
 import type { Target } from "../target.ts";
 import type { DebianArchive } from "./apt.ts";
+import { trimIcuData } from "./icu.ts";
+import { removeUnusedLibraries } from "./libraries.ts";
 import { excludedPackages, excludedPaths, packages } from "./packages.ts";
 
 /** Unpacks Debian's packages; no maintainer script runs, `finish.sh` does what we want of them. */
 export async function rootfsStage(
 	target: Target,
 	archive: DebianArchive,
+	hostArchive: DebianArchive,
 ): Promise<Stage> {
+	// Its applets are those of the target's, which does not run here.
+	const hostBusybox = await hostArchive.resolve(["busybox-static"]);
 	const resolved = await archive.resolve(
 		[...packages, ...target.packages],
 		excludedPackages,
@@ -23,6 +28,9 @@ export async function rootfsStage(
 			code: await hashOfPaths(
 				import.meta.filename,
 				join(import.meta.dirname, "finish.sh"),
+				join(import.meta.dirname, "icu.ts"),
+				join(import.meta.dirname, "libraries.ts"),
+				join(import.meta.dirname, "../../pipeline/elf.ts"),
 			),
 		},
 		async make({ $, folder, report }) {
@@ -38,7 +46,12 @@ export async function rootfsStage(
 				await $`dpkg-deb --fsys-tarfile ${deb} | tar -x -C tree --no-same-owner --same-permissions --keep-directory-symlink --wildcards --exclude-from excluded`;
 			}
 			report("finishing");
-			await $`sh ${join(import.meta.dirname, "finish.sh")} tree`;
+			for (const deb of await hostArchive.fetch(hostBusybox))
+				await $`dpkg-deb --fsys-tarfile ${deb} | tar -x --one-top-level=host`;
+			await $`sh ${join(import.meta.dirname, "finish.sh")} tree host/usr/bin/busybox`;
+			await $`rm -r host`;
+			await removeUnusedLibraries(join(folder, "tree"));
+			await trimIcuData($, folder);
 			const lines = resolved.map(
 				({ name, version, sha256 }) => `${name}\t${version}\t${sha256}\n`,
 			);
