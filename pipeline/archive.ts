@@ -23,8 +23,13 @@ export async function writeTarXz(
 		outputFile: string;
 		epochSeconds: number;
 		xzFilter: string;
+		/** A file with the paths to leave out, a line each, as `./usr/bin/sh`. */
+		leftOutFile?: string;
 	},
 ): Promise<void> {
-	const { folder, outputFile, epochSeconds, xzFilter } = options;
-	await $`tar -c ${reproducible(epochSeconds)} -C ${folder} . | xz --check=crc32 --threads=0 --block-size=96MiB ${xzFilter} --lzma2=preset=9e > ${outputFile}`;
+	const { folder, outputFile, epochSeconds, xzFilter, leftOutFile } = options;
+	const leftOut = leftOutFile
+		? ["--anchored", "--no-wildcards", `--exclude-from=${leftOutFile}`]
+		: [];
+	await $`tar -c ${reproducible(epochSeconds)} ${leftOut} -C ${folder} . | xz --check=crc32 --threads=0 --block-size=96MiB ${xzFilter} --lzma2=preset=9e > ${outputFile}`;
 }

@@ -1,14 +1,13 @@
-import { lstat, mkdir, readlink, rm, writeFile } from "node:fs/promises";
-import { dirname, join, normalize } from "node:path";
-import { glob } from "zx";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { rootfsTree } from "../board/base.ts";
 import type { Target } from "../board/target.ts";
-import { overlayPaths, treePaths } from "../initramfs/contents.ts";
+import { overlayPaths } from "../initramfs/contents.ts";
 import { reproducible } from "./archive.ts";
-import { librariesOf } from "./elf.ts";
 import { hashOfPaths } from "./hash.ts";
 import { hostToolVersions } from "./host.ts";
 import { copyOverlay, generatedFiles, writeGeneratedFiles } from "./overlay.ts";
+import { choose, filesFromTree } from "./ramdisk-files.ts";
 import type { Release } from "./release.ts";
 import type { Stage, StageResult } from "./stage.ts";
 
@@ -47,6 +46,7 @@ export async function ramdiskStage(
 				import.meta.filename,
 				join(import.meta.dirname, "archive.ts"),
 				join(import.meta.dirname, "elf.ts"),
+				join(import.meta.dirname, "ramdisk-files.ts"),
 				join(import.meta.dirname, "overlay.ts"),
 				join(projectFolder, "board/permissions.ts"),
 			),
@@ -56,9 +56,7 @@ export async function ramdiskStage(
 			await mkdir(root);
 			report("choosing files");
 			const tree = rootfsTree(base);
-			const programs = await choose(tree, treePaths);
-			const libraries = await librariesOf(tree, programs);
-			const chosen = await withLinkTargets(tree, [...programs, ...libraries]);
+			const chosen = await filesFromTree(tree);
 			await writeFile(join(folder, "files"), chosen.join("\n"));
 			await $`tar -c -C ${tree} --no-recursion --files-from files | tar -x -C root --same-permissions`;
 			const shared = await choose(overlayFolder, overlayPaths);
@@ -75,45 +73,4 @@ export async function ramdiskStage(
 			await $`rm root.tar files`;
 		},
 	};
-}
-
-/** The files that the patterns name; throws for a pattern that names none. */
-async function choose(
-	folder: string,
-	patterns: readonly string[],
-): Promise<string[]> {
-	const chosen = new Set<string>();
-	for (const pattern of patterns) {
-		const paths = await glob(pattern, {
-			cwd: folder,
-			dot: true,
-			onlyFiles: false,
-			followSymbolicLinks: false,
-		});
-		if (paths.length === 0)
-			throw new Error(`the ramdisk wants ${pattern}, which is not there`);
-		for (const path of paths) chosen.add(path);
-	}
-	return [...chosen].sort();
-}
-
-/** The paths, with all that the symbolic links among them point to. */
-async function withLinkTargets(
-	tree: string,
-	paths: readonly string[],
-): Promise<string[]> {
-	const all = new Set<string>();
-	const add = async (path: string): Promise<void> => {
-		if (all.has(path)) return;
-		all.add(path);
-		const stats = await lstat(join(tree, path));
-		if (!stats.isSymbolicLink()) return;
-		const target = await readlink(join(tree, path));
-		const next = target.startsWith("/")
-			? target.slice(1)
-			: normalize(join(dirname(path), target));
-		await add(next.replace(/^(bin|sbin|lib)\//, "usr/$1/"));
-	};
-	for (const path of paths) await add(path);
-	return [...all].sort();
 }

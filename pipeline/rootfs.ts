@@ -4,7 +4,7 @@ import { rootfsTree } from "../board/base.ts";
 import { refuseMissingContents } from "../board/contents.ts";
 import type { Target } from "../board/target.ts";
 import { writeTarXz } from "./archive.ts";
-import { baseArchiveFile } from "./base-archive.ts";
+import { baseArchiveFile, commonFilesFile } from "./base-archive.ts";
 import { hashOfPaths } from "./hash.ts";
 import { hostToolVersions } from "./host.ts";
 import { copyOverlay, generatedFiles, writeGeneratedFiles } from "./overlay.ts";
@@ -15,6 +15,9 @@ const projectFolder = join(import.meta.dirname, "..");
 const overlayFolder = join(projectFolder, "rootfs-overlay");
 /** Where the rootfs keeps the manager; S92manager installs it from there to /apps/manager. */
 const MANAGER_PATH = "usr/lib/app-platform/manager/manager";
+
+/** Where the rootfs names the files that an installation takes from the ramdisk. */
+const COMMON_FILES = "usr/lib/app-platform/common.sha256";
 
 export const rootfsArchiveFile = ({ folder }: StageResult) =>
 	`${folder}/rootfs.tar.xz`;
@@ -54,6 +57,7 @@ export async function rootfsStage(
 			await mkdir(dirname(manager), { recursive: true });
 			await copyFile(join(parts.manager.folder, "manager"), manager);
 			await chmod(manager, 0o755);
+			await copyFile(commonFilesFile(parts.archive), join(layer, COMMON_FILES));
 			await writeGeneratedFiles(layer, target, release);
 			report("checking that nothing is missing");
 			await refuseMissingContents(target, [rootfsTree(parts.base), layer]);

@@ -60,6 +60,15 @@ unpack_rootfs() {
 			tar -x --ignore-zeros --numeric-owner -p -C /run/rootfs || touch /run/unpack.failed
 	} 3>&1 | show_progress
 	[ ! -e /run/unpack.failed ] || fail "The system cannot be unpacked to $rootfs"
+	copy_common_files /run/rootfs || fail "The system cannot be completed on $rootfs"
+}
+
+# copy_common_files ROOT: the archive leaves out what this ramdisk, of the same set, has anyway.
+copy_common_files() {
+	common=$1/usr/lib/app-platform/common.sha256
+	sed 's/^[0-9a-f]*  //' "$common" >/run/common-files || return 1
+	tar -c -C / --no-recursion -T /run/common-files | tar -x -p -C "$1" || return 1
+	(cd "$1" && sha256sum -c --quiet "$common")
 }
 
 # Reads pv's percentages, one a second, and shows every tenth.
