@@ -1,4 +1,4 @@
-export { bootFiles } from "./boot-files.ts";
+export { bootFile } from "./boot-files.ts";
 export { cacheDirectory, contentHash, withLock } from "./cache.ts";
 export { temporaryDirectory } from "./cleanup.ts";
 export type { CommandResult, Console } from "./console.ts";
