@@ -69,7 +69,7 @@ export const targets = {
 	arm64: {
 		...gateway,
 		emulator: "qemu-system-aarch64",
-		// Emulated as fast as `max`, but without instructions that gateways do not have.
+		// A quarter slower than `max`, but without instructions that gateways do not have.
 		cpu: "cortex-a53",
 		firmware: "/usr/lib/u-boot/qemu_arm64/u-boot.bin",
 		imageName: "app-platform-arm64",
