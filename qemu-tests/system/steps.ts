@@ -63,7 +63,11 @@ export async function managerSession(machine: Machine) {
 			body: JSON.stringify(input),
 			signal: AbortSignal.timeout(timeLimit(60_000)),
 		});
-	const login = await post("login", { password: managerPassword });
+	// Its page is there before its database.
+	const login = await eventually("the manager's database answers", async () => {
+		const response = await post("login", { password: managerPassword });
+		return response.status === 503 ? undefined : response;
+	});
 	if (login.status !== 200)
 		throw new Error(`The manager's login answers ${login.status}`);
 	const cookie = login.headers.getSetCookie()[0]?.split(";")[0];
