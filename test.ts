@@ -34,7 +34,7 @@ const steps: Step[] = [
 	{ name: "integration", commands: [ava("**/*.integration.test.ts")] },
 	{
 		name: "build",
-		commands: [["node", "--import=tsx", "build.ts", "x86_64"]],
+		commands: [["node", "--import=tsx", "build.ts", "x86_64", "arm64", "arm"]],
 	},
 	{
 		name: "reproducible",

@@ -33,7 +33,15 @@ export const hostPackages = {
 		"qemu-utils",
 		"xz-utils",
 	],
-	test: ["chromium", "haproxy", "postgresql", "qemu-system-x86", "shellcheck"],
+	test: [
+		"chromium",
+		"haproxy",
+		"postgresql",
+		"qemu-system-arm",
+		"qemu-system-x86",
+		"shellcheck",
+		"u-boot-qemu",
+	],
 } as const;
 
 /** The package of the compiler that makes code for a target; GNU's name of it comes with it. */

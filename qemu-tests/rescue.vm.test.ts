@@ -2,7 +2,13 @@ import { readFile } from "node:fs/promises";
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
-import { chooseRescue, loginPage, logins, outputOf } from "./system/steps.ts";
+import {
+	checkFileSystems,
+	chooseRescue,
+	loginPage,
+	logins,
+	outputOf,
+} from "./system/steps.ts";
 
 // On NVMe no disk is called sda by the kernel, but the documents' names must work.
 const machine = installedMachine(test, {
@@ -29,14 +35,8 @@ test.serial("leaves an installed system alone", async (t) => {
 
 test.serial("e2fsck checks sda2 and sda3", async (t) => {
 	t.timeout(timeLimit(3 * 60_000));
-	for (const partition of ["/dev/sda2", "/dev/sda3"]) {
-		const { exitCode, output } = await machine.console.run(
-			`e2fsck -p -f ${partition}`,
-			{ timeoutMs: 120_000 },
-		);
-		t.is(exitCode, 0, output);
+	for (const output of await checkFileSystems(machine.console))
 		t.regex(output, /files \([\d.]+% non-contiguous\)/);
-	}
 });
 
 for (const [user, password] of [logins.root, logins.admin])

@@ -1,7 +1,7 @@
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
-import { memoryInfo, memoryOfProcesses } from "./system/memory.ts";
+import { memoryFigures } from "./system/memory.ts";
 import { report } from "./system/report.ts";
 import { loginPage, logins, outputOf } from "./system/steps.ts";
 
@@ -28,18 +28,12 @@ test.serial("starts straight into the system, in 256 MB", async (t) => {
 
 test.serial("tells how much memory each process takes", async (t) => {
 	await machine.console.login(...logins.root);
-	const processes = await memoryOfProcesses(machine.console);
-	const available = await memoryInfo(machine.console, "MemAvailable");
-	await report("memory in 256 MB", {
-		availableKilobytes: available,
-		swapUsedKilobytes:
-			(await memoryInfo(machine.console, "SwapTotal")) -
-			(await memoryInfo(machine.console, "SwapFree")),
-		processes,
-	});
-	const commands = processes.map(({ command }) => command).join("\n");
+	const figures = await memoryFigures(machine.console);
+	await report("memory in 256 MB", figures);
+	const commands = figures.processes.map(({ command }) => command).join("\n");
 	for (const service of ["/apps/manager/manager", "haproxy", "postgres"])
 		t.true(commands.includes(service), `${service} runs`);
+	const available = figures.availableKilobytes;
 	t.true(available > 20_000, `${available} KB are available`);
 });
 

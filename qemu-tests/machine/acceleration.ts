@@ -18,9 +18,10 @@ export async function acceleration(
 	target: TargetName,
 	kernel: () => Promise<string>,
 ): Promise<Acceleration> {
+	if (target !== hostTarget()) return "tcg";
 	const chosen = process.env.QEMU_TEST_ACCELERATION;
 	if (chosen === "kvm" || chosen === "tcg") return chosen;
-	if (target !== hostTarget() || !canOpenKvm()) return "tcg";
+	if (!canOpenKvm()) return "tcg";
 
 	const directory = cacheDirectory("qemu-tests");
 	await mkdir(directory, { recursive: true });

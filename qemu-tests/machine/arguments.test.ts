@@ -2,6 +2,7 @@ import test from "ava";
 import { type Hardware, qemuArguments } from "./arguments.ts";
 import { diskControllers } from "./devices.ts";
 import { hostPorts } from "./emulator.ts";
+import { targets } from "./targets.ts";
 
 const hardware: Hardware = {
 	target: "x86_64",
@@ -41,10 +42,35 @@ test("where the agent owns the serial line, the console does not", (t) => {
 
 test("a kernel of its own needs no boot order", (t) => {
 	const directBoot = { kernel: "/linux", append: "console=ttyS0" };
-	const line = qemuArguments({ ...hardware, directBoot }, wiring).join(" ");
+	const line = qemuArguments(hardware, { ...wiring, directBoot }).join(" ");
 	t.regex(line, /-kernel \/linux -append console=ttyS0/);
 	t.notRegex(line, /bootindex/);
 });
+
+for (const target of ["arm64", "arm"] as const) {
+	const gateway = { ...hardware, ...targets[target].usual, target };
+
+	test(`${target} starts by U-Boot from an AHCI disk`, (t) => {
+		const line = qemuArguments(gateway, wiring).join(" ");
+		t.regex(line, /-machine virt,acpi=off,/);
+		t.regex(line, /-bios \S+\/u-boot\.bin /);
+		t.regex(line, /-device ich9-ahci,id=disks .*-device ide-hd,bus=disks\.0,/);
+	});
+
+	test(`${target} starts by a gateway's fields without U-Boot`, (t) => {
+		const directBoot = {
+			kernel: "/linux",
+			initrd: "/ramdisk",
+			append: "root=/dev/ram0",
+		};
+		const line = qemuArguments(gateway, { ...wiring, directBoot }).join(" ");
+		t.regex(
+			line,
+			/-kernel \/linux -initrd \/ramdisk -append root=\/dev\/ram0 /,
+		);
+		t.notRegex(line, /-bios/);
+	});
+}
 
 test("QEMU's table of forwards is understood", (t) => {
 	const table = `Hub -1 (net):

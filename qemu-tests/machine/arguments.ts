@@ -6,17 +6,14 @@ import {
 	type NetworkCard,
 } from "./devices.ts";
 import type { DiskFile } from "./disks.ts";
-import { type TargetName, targets } from "./targets.ts";
+import { type Target, type TargetName, targets } from "./targets.ts";
 
-/** A kernel started without the disk's own bootloader. */
+/** A kernel started without firmware and boot loader, as by the fields of a gateway. */
 export type DirectBoot = { kernel: string; initrd?: string; append?: string };
 
 /** All of a machine that QEMU's command line says. */
 export type Hardware = {
 	target: TargetName;
-	/** A firmware image such as U-Boot; by default what QEMU brings, SeaBIOS on x86_64. */
-	firmware?: string;
-	directBoot?: DirectBoot;
 	diskController: DiskControllerName;
 	network: NetworkCard | "none";
 	guestAgent: AgentChannel;
@@ -34,12 +31,14 @@ export type Wiring = {
 	serialLog: string;
 	/** A snapshot of the disks' to start from. */
 	snapshot?: string | undefined;
+	/** Otherwise the firmware looks for something to start. */
+	directBoot?: DirectBoot | undefined;
 };
 
 /** The command line for QEMU, without the emulator's name. */
 export function qemuArguments(hardware: Hardware, wiring: Wiring): string[] {
-	const target = targets[hardware.target];
-	const { kernel, initrd, append } = hardware.directBoot ?? {};
+	const target: Target = targets[hardware.target];
+	const { kernel, initrd, append } = wiring.directBoot ?? {};
 	const chardev = (id: string, path: string, more = "") =>
 		`socket,id=${id},path=${path}${more}`;
 	const hasConsole = hardware.guestAgent !== "isa";
@@ -56,7 +55,8 @@ export function qemuArguments(hardware: Hardware, wiring: Wiring): string[] {
 		...option("cpu", wiring.acceleration === "kvm" ? "host" : target.cpu),
 		...option("smp", String(hardware.cpus)),
 		...option("m", String(hardware.memoryMB)),
-		...option("bios", hardware.firmware),
+		// U-Boot would itself start a kernel that QEMU is given.
+		...option("bios", wiring.directBoot ? undefined : target.firmware),
 		...option("kernel", kernel),
 		...option("initrd", initrd),
 		...option("append", append),
@@ -77,7 +77,7 @@ export function qemuArguments(hardware: Hardware, wiring: Wiring): string[] {
 				)
 			: []),
 		...agent.flatMap((device) => option("device", device)),
-		...diskArguments(hardware, wiring.disks),
+		...diskArguments(hardware, wiring),
 		...networkArguments(hardware),
 	];
 }
@@ -87,8 +87,8 @@ function accelerator(acceleration: "kvm" | "tcg"): string {
 }
 
 function diskArguments(
-	{ diskController, directBoot }: Hardware,
-	disks: readonly DiskFile[],
+	{ diskController }: Hardware,
+	{ disks, directBoot }: Wiring,
 ): string[] {
 	const controller = diskControllers[diskController];
 	// QEMU gives index 0 to a kernel that it starts itself.

@@ -1,3 +1,4 @@
+export { bootFile } from "./boot-files.ts";
 export { cacheDirectory, contentHash, withLock } from "./cache.ts";
 export { temporaryDirectory } from "./cleanup.ts";
 export type { CommandResult, Console } from "./console.ts";
@@ -16,7 +17,8 @@ export {
 	theFile,
 } from "./disks.ts";
 export { Machine, type MachineOptions } from "./machine.ts";
-export { builtImage, kernelOfImage, logDirectory } from "./places.ts";
+export { builtImage, logDirectory } from "./places.ts";
 export type { Ssh } from "./ssh.ts";
+export type { TargetName } from "./targets.ts";
 export { eventually, timeFactor, timeLimit } from "./time.ts";
 export { machineForTest, machineForTests } from "./with-ava.ts";

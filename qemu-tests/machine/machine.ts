@@ -3,15 +3,17 @@ import { dirname, join } from "node:path";
 import { Agent, fetch, type RequestInit, type Response } from "undici";
 import WebSocket from "ws";
 import { acceleration } from "./acceleration.ts";
-import type { Hardware } from "./arguments.ts";
+import type { DirectBoot, Hardware } from "./arguments.ts";
+import { kernelOfImage } from "./boot-files.ts";
 import { temporaryDirectory } from "./cleanup.ts";
 import type { Console } from "./console.ts";
 import type { Disk, DiskFile } from "./disks.ts";
 import { type Emulator, hostPorts, startEmulator } from "./emulator.ts";
 import type { GuestAgent } from "./guest-agent.ts";
-import { kernelOfImage, logDirectory } from "./places.ts";
+import { logDirectory } from "./places.ts";
 import type { Qmp } from "./qmp.ts";
 import { type Credentials, Ssh } from "./ssh.ts";
+import { targets } from "./targets.ts";
 import { eventually, within } from "./time.ts";
 
 export type MachineOptions = Partial<Hardware> & {
@@ -20,15 +22,7 @@ export type MachineOptions = Partial<Hardware> & {
 	disks?: readonly Disk[];
 };
 
-const defaults: Hardware = {
-	target: "x86_64",
-	diskController: "virtio-blk",
-	network: "virtio-net-pci",
-	guestAgent: "none",
-	memoryMB: 512,
-	cpus: 1,
-	ports: [22, 80, 443],
-};
+const defaults = { cpus: 1, ports: [22, 80, 443] } as const;
 
 // Guests make their own certificates.
 const anyCertificate = new Agent({ connect: { rejectUnauthorized: false } });
@@ -48,9 +42,19 @@ export class Machine {
 	#disks: DiskFile[] | undefined;
 	#emulator: Emulator | undefined;
 
-	constructor({ name, disks = [], ...hardware }: MachineOptions) {
+	constructor({
+		name,
+		disks = [],
+		target = "x86_64",
+		...hardware
+	}: MachineOptions) {
 		this.name = name;
-		this.hardware = { ...defaults, ...hardware };
+		this.hardware = {
+			...defaults,
+			...targets[target].usual,
+			...hardware,
+			target,
+		};
 		this.serialLog = join(logDirectory, `${name}.serial.log`);
 		this.#orderedDisks = disks;
 		mkdirSync(dirname(this.serialLog), { recursive: true });
@@ -58,16 +62,24 @@ export class Machine {
 	}
 
 	/** Switches the machine on, or wakes a snapshot that its disks hold. */
-	async boot({ snapshot }: { snapshot?: string } = {}): Promise<void> {
+	async boot({
+		snapshot,
+		directBoot,
+	}: {
+		snapshot?: string;
+		directBoot?: DirectBoot;
+	} = {}): Promise<void> {
 		if (this.#emulator) throw new Error(`${this.name} is already on`);
+		const { target } = this.hardware;
 		const emulator = await startEmulator(
 			this.hardware,
 			{
 				name: this.name,
-				acceleration: await acceleration(this.hardware.target, kernelOfImage),
+				acceleration: await acceleration(target, () => kernelOfImage(target)),
 				disks: await this.disks(),
 				serialLog: this.serialLog,
 				snapshot,
+				directBoot,
 			},
 			this.#directory.path,
 		);

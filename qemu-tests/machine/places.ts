@@ -1,45 +1,30 @@
 import { existsSync } from "node:fs";
-import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { $ } from "zx";
-import { cacheDirectory, contentHash } from "./cache.ts";
 import type { DiskFormat } from "./disks.ts";
+import { type TargetName, targets } from "./targets.ts";
 
 const outDirectory = fileURLToPath(new URL("../../out/", import.meta.url));
 
 /** Another folder with images to test, for instance those of a release. */
-const imageDirectory =
-	process.env.QEMU_TEST_IMAGES ?? join(outDirectory, "x86_64");
+const otherImages = process.env.QEMU_TEST_IMAGES;
 
 /** Serial logs, screenshots and the report of measured figures. */
 export const logDirectory = join(outDirectory, "qemu-tests");
 
 /** A built image, exactly as users get it. */
-export function builtImage(format: DiskFormat | "img" | "ova"): string {
-	const name = `app-platform-x86_64.${format}`;
-	const path = join(imageDirectory, name);
-	if (!existsSync(path))
+export function builtImage(
+	format: DiskFormat | "img" | "ova",
+	target: TargetName = "x86_64",
+): string {
+	const name = `${targets[target].imageName}.${format}`;
+	const paths = otherImages
+		? [join(otherImages, target, name), join(otherImages, name)]
+		: [join(outDirectory, target, name)];
+	const path = paths.find(existsSync);
+	if (!path)
 		throw new Error(
-			`${path} is missing: build it with npm run build -- x86_64`,
+			`${paths.join(" and ")} is missing: build it with npm run build -- ${target}`,
 		);
-	return path;
-}
-
-/** The kernel on the built image's boot partition, copied out once per image. */
-export async function kernelOfImage(): Promise<string> {
-	const image = builtImage("img");
-	const directory = cacheDirectory("qemu-tests");
-	await mkdir(directory, { recursive: true });
-	const key = await contentHash(builtImage("qcow2"));
-	const path = join(directory, `kernel-${key.slice(0, 16)}`);
-	if (!existsSync(path)) {
-		const partition = `${image}?offset=${1024 * 1024}`;
-		const partial = `${path}.${process.pid}`;
-		await $({
-			quiet: true,
-		})`debugfs -R ${`dump /a/linux ${partial}`} ${partition}`;
-		await rename(partial, path);
-	}
 	return path;
 }

@@ -4,11 +4,9 @@ import {
 	machineForTests,
 	timeLimit,
 } from "../machine/index.ts";
-import { partitions } from "./partitions.ts";
+import { installedDiskTests } from "./installed-disk.ts";
 import { report } from "./report.ts";
-import { loginPage, logins, outputOf, watchInstallation } from "./steps.ts";
-
-const MiB = 1024 * 1024;
+import { loginPage, outputOf, watchInstallation } from "./steps.ts";
 
 /**
  * What the owner of a new machine sees: it is switched on and left alone, and ends with the
@@ -33,48 +31,11 @@ export function installationTests(test: TestFn, options: MachineOptions): void {
 		});
 	});
 
-	test.serial("lets root log in on the console", async (t) => {
-		await machine.console.login(...logins.root);
-		t.is((await outputOf(machine.console, "whoami")).trim(), "root");
-	});
-
-	test.serial("keeps a log that ends with finished", async (t) => {
-		const log = await outputOf(machine.console, "cat /apps/install_step1.log");
-		t.is(log.trim().split("\n").at(-1), "finished");
-	});
-
-	test.serial("has made the four partitions", async (t) => {
-		const { found } = await partitions(machine.console);
-		t.like(
-			found.map(({ number, mbrType, fileSystem, label }) => ({
-				number,
-				mbrType,
-				fileSystem,
-				label,
-			})),
-			[
-				{ number: 1, mbrType: "83", fileSystem: "ext2", label: "boot" },
-				{ number: 3, mbrType: "83", fileSystem: "ext4", label: "rootfs" },
-				{ number: 4, mbrType: "82", fileSystem: "swap", label: "swap" },
-				{ number: 2, mbrType: "83", fileSystem: "ext4", label: "data" },
-			],
-		);
-	});
-
-	test.serial("gives the data partition the rest of the disk", async (t) => {
-		const { diskBytes, found } = await partitions(machine.console);
-		const [boot, rootfs, swap, data] = found;
-		if (!boot || !rootfs || !swap || !data) return t.fail();
-		t.true(boot.sizeBytes <= 350 * MiB);
-		t.is(rootfs.sizeBytes, 500 * MiB);
-		t.is(swap.sizeBytes, 512 * MiB);
-		const unused = diskBytes - (data.startBytes + data.sizeBytes);
-		t.true(unused >= 0 && unused <= 2 * MiB, `${unused} bytes are unused`);
-		const size = await outputOf(
-			machine.console,
-			"df -k /mnt/sda2 | awk 'END { print $2 }'",
-		);
-		t.true(Number(size) * 1024 > 0.95 * data.sizeBytes);
+	installedDiskTests(test, machine, {
+		mbrType: "83",
+		fileSystem: "ext2",
+		label: "boot",
+		sizeMiB: 350,
 	});
 
 	test.serial(
@@ -88,14 +49,6 @@ export function installationTests(test: TestFn, options: MachineOptions): void {
 			t.regex(entries[1]?.[0] ?? "", /root=PARTUUID=/);
 		},
 	);
-
-	test.serial("uses the swap and mounts the data", async (t) => {
-		const swap = await outputOf(machine.console, "cat /proc/swaps");
-		t.regex(swap, /partition\s+5242\d\d/);
-		const mounts = await outputOf(machine.console, "cat /proc/mounts");
-		t.regex(mounts, / \/mnt\/sda2 ext4 rw/);
-		t.regex(mounts, / \/ ext4 rw/);
-	});
 }
 
 function seconds(milliseconds: number): number {

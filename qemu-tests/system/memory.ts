@@ -1,7 +1,7 @@
 import type { Console } from "../machine/index.ts";
 import { outputOf } from "./steps.ts";
 
-export type ProcessMemory = { command: string; kilobytes: number };
+type ProcessMemory = { command: string; kilobytes: number };
 
 // Proportional: what processes share is counted once, so that the sum is what they take.
 const perProcess = `for process in /proc/[0-9]*; do
@@ -10,9 +10,7 @@ const perProcess = `for process in /proc/[0-9]*; do
 done`;
 
 /** The proportional memory of each process with memory of its own, largest first. */
-export async function memoryOfProcesses(
-	console: Console,
-): Promise<ProcessMemory[]> {
+async function memoryOfProcesses(console: Console): Promise<ProcessMemory[]> {
 	const lines = (await outputOf(console, perProcess)).trim().split("\n");
 	return lines
 		.map((line) => {
@@ -22,8 +20,20 @@ export async function memoryOfProcesses(
 		.sort((a, b) => b.kilobytes - a.kilobytes);
 }
 
+/** What is used of the memory and by whom, for the report. */
+export async function memoryFigures(console: Console) {
+	return {
+		totalKilobytes: await memoryInfo(console, "MemTotal"),
+		availableKilobytes: await memoryInfo(console, "MemAvailable"),
+		swapUsedKilobytes:
+			(await memoryInfo(console, "SwapTotal")) -
+			(await memoryInfo(console, "SwapFree")),
+		processes: await memoryOfProcesses(console),
+	};
+}
+
 /** The line `name:` of /proc/meminfo, in kilobytes. */
-export async function memoryInfo(
+async function memoryInfo(
 	console: Console,
 	name: "MemTotal" | "MemAvailable" | "SwapTotal" | "SwapFree",
 ): Promise<number> {

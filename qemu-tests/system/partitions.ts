@@ -23,7 +23,7 @@ type SfdiskTable = {
 export async function partitions(
 	console: Console,
 ): Promise<{ diskBytes: number; found: PartitionFound[] }> {
-	const boot = (await outputOf(console, "readlink -f $(blkid -L boot)")).trim();
+	const boot = (await outputOf(console, "readlink -f /dev/sda1")).trim();
 	const disk = boot.replace(/p?1$/, "");
 	const diskBytes = Number(
 		await outputOf(console, `blockdev --getsize64 ${disk}`),

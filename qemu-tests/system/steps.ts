@@ -1,4 +1,9 @@
-import { eventually, type Machine } from "../machine/index.ts";
+import {
+	type Console,
+	eventually,
+	type Machine,
+	timeLimit,
+} from "../machine/index.ts";
 
 /** The logins of a system as it was installed. */
 export const logins = {
@@ -9,10 +14,13 @@ export const logins = {
 export const managerPassword = "pwd";
 
 /** Follows an installation on the serial console up to the restart that ends it. */
-export async function watchInstallation(machine: Machine): Promise<void> {
+export async function watchInstallation(
+	machine: Machine,
+	{ timeoutMs = 300_000 } = {},
+): Promise<void> {
 	await machine.console.expect(/Linux version \d/, { timeoutMs: 60_000 });
 	await machine.console.expect(/\nfinished\b|\bfinished\n/, {
-		timeoutMs: 300_000,
+		timeoutMs,
 		unless: /Kernel panic|This FAILED/,
 	});
 	await machine.waitForReboot({ timeoutMs: 60_000 });
@@ -46,14 +54,55 @@ export async function chooseRescue(machine: Machine): Promise<void> {
 	await machine.console.expect(/Linux version \d/, { timeoutMs: 60_000 });
 }
 
+/** Logs in to the manager's API; the result calls one operation and gives its answer. */
+export async function managerSession(machine: Machine) {
+	const post = (operation: string, input: object, cookie = "") =>
+		machine.fetch("https", `/manager/api/${operation}`, {
+			method: "POST",
+			headers: { "content-type": "application/json", cookie },
+			body: JSON.stringify(input),
+			signal: AbortSignal.timeout(timeLimit(60_000)),
+		});
+	// Its page is there before its database.
+	const login = await eventually("the manager's database answers", async () => {
+		const response = await post("login", { password: managerPassword });
+		return response.status === 503 ? undefined : response;
+	});
+	if (login.status !== 200)
+		throw new Error(`The manager's login answers ${login.status}`);
+	const cookie = login.headers.getSetCookie()[0]?.split(";")[0];
+	return async (operation: string, input: object = {}): Promise<unknown> => {
+		const response = await post(operation, input, cookie);
+		if (response.status !== 200)
+			throw new Error(`${operation} answers ${response.status}`);
+		return response.json();
+	};
+}
+
+/** The documents' check of both file systems in rescue; an error when one is not in order. */
+export async function checkFileSystems(console: Console): Promise<string[]> {
+	const outputs = [];
+	for (const partition of ["/dev/sda2", "/dev/sda3"])
+		outputs.push(
+			await outputOf(console, `e2fsck -p -f ${partition}`, {
+				timeoutMs: 300_000,
+			}),
+		);
+	return outputs;
+}
+
 /** What a command prints; an error when it fails. Over SSH or at a console. */
 export async function outputOf(
 	at: {
-		run(command: string): Promise<{ exitCode: number; output: string }>;
+		run(
+			command: string,
+			options?: { timeoutMs?: number },
+		): Promise<{ exitCode: number; output: string }>;
 	},
 	command: string,
+	options: { timeoutMs?: number } = {},
 ): Promise<string> {
-	const { exitCode, output } = await at.run(command);
+	const { exitCode, output } = await at.run(command, options);
 	if (exitCode !== 0)
 		throw new Error(`"${command}" ended with ${exitCode}:\n${output}`);
 	return output;

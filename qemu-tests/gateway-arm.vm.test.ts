@@ -1,0 +1,4 @@
+import test from "ava";
+import { gatewayTests } from "./system/gateway.ts";
+
+gatewayTests(test, "arm");

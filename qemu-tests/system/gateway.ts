@@ -1,0 +1,213 @@
+import { readFile } from "node:fs/promises";
+import type { TestFn } from "ava";
+import {
+	bootFile,
+	builtImage,
+	type Machine,
+	machineForTests,
+	overlayOn,
+	type TargetName,
+	timeLimit,
+} from "../machine/index.ts";
+import { installedDiskTests } from "./installed-disk.ts";
+import { memoryFigures } from "./memory.ts";
+import { report } from "./report.ts";
+import {
+	checkFileSystems,
+	loginPage,
+	logins,
+	managerSession,
+	outputOf,
+	watchInstallation,
+} from "./steps.ts";
+
+const minute = 60_000;
+const menu = "/mnt/sda1/extlinux/extlinux.conf";
+
+/**
+ * The life of a gateway, told on one machine since an emulated one is slow: its image is at the
+ * start of an SSD, which is installed, started again, repaired in rescue and started once more.
+ */
+export function gatewayTests(
+	test: TestFn,
+	target: Exclude<TargetName, "x86_64">,
+): void {
+	const image = async () =>
+		({ path: builtImage("img", target), format: "raw" }) as const;
+	const machine = machineForTests(test, {
+		name: `gateway-${target}`,
+		target,
+		disks: [overlayOn(image, { sizeGB: 8 })],
+	});
+	const figures = (values: Record<string, unknown>) =>
+		report(`gateway ${target}`, values);
+	let powerOnMs = 0;
+	const secondsSincePowerOn = () =>
+		Math.round((performance.now() - powerOnMs) / 1000);
+
+	test.serial("installs from U-Boot without a question", async (t) => {
+		t.timeout(timeLimit(20 * minute));
+		powerOnMs = performance.now();
+		await machine.boot();
+		await startedByUBoot(machine, "rescue");
+		await watchInstallation(machine, { timeoutMs: 15 * minute });
+		await figures({ secondsFromPowerOnToRestart: secondsSincePowerOn() });
+		t.pass();
+	});
+
+	test.serial("restarts by U-Boot into the system", async (t) => {
+		t.timeout(timeLimit(15 * minute));
+		await startedByUBoot(machine, "system");
+		await runsWithoutRamdisk(machine);
+		await loginPage(machine, { timeoutMs: 12 * minute });
+		await figures({ secondsFromPowerOnToLoginPage: secondsSincePowerOn() });
+		t.pass();
+	});
+
+	installedDiskTests(test, machine, {
+		mbrType: "c",
+		fileSystem: "vfat",
+		label: "BOOT",
+		sizeMiB: 200,
+	});
+
+	test.serial("keeps U-Boot's partition as FAT32", async (t) => {
+		const version = "blkid -p -s VERSION -o value /dev/sda1";
+		t.is((await outputOf(machine.console, version)).trim(), "FAT32");
+	});
+
+	test.serial("makes the system U-Boot's default", async (t) => {
+		const text = await outputOf(machine.console, `cat ${menu}`);
+		t.regex(text, /^default system\n/);
+		const labels = [...text.matchAll(/^label (.*)$/gm)].map(([, name]) => name);
+		t.deepEqual(labels, ["rescue", "system"]);
+	});
+
+	test.serial("lets the administrator into the manager", async (t) => {
+		t.timeout(timeLimit(3 * minute));
+		const call = await managerSession(machine);
+		t.like(await call("session"), { loggedIn: true, defaultPassword: true });
+		t.like(await call("systemStatus"), { release: { target } });
+	});
+
+	test.serial("lets admin in by SSH", async (t) => {
+		t.timeout(timeLimit(5 * minute));
+		const ssh = await machine.ssh(...logins.admin);
+		t.is((await outputOf(ssh, "whoami")).trim(), "admin");
+		ssh.close();
+	});
+
+	test.serial("has enough with 256 MB of memory", async (t) => {
+		t.timeout(timeLimit(3 * minute));
+		const free = await outputOf(machine.console, "free");
+		const memory = await memoryFigures(machine.console);
+		await figures({ free: free.trim().split("\n"), memory });
+		const commands = memory.processes.map(({ command }) => command).join("\n");
+		for (const service of ["/apps/manager/manager", "haproxy", "postgres"])
+			t.true(commands.includes(service), `${service} runs`);
+		const available = memory.availableKilobytes;
+		t.true(available > 20_000, `${available} KB are available`);
+		const kernel = await outputOf(machine.console, "dmesg");
+		t.notRegex(kernel, /Out of memory|oom-kill/i);
+	});
+
+	test.serial("switches itself off at the power button", async (t) => {
+		t.timeout(timeLimit(4 * minute));
+		await machine.shutdown({ timeoutMs: 3 * minute });
+		t.pass();
+	});
+
+	test.serial("starts straight into the system", async (t) => {
+		t.timeout(timeLimit(10 * minute));
+		powerOnMs = performance.now();
+		await machine.boot();
+		await startedByUBoot(machine, "system");
+		await runsWithoutRamdisk(machine);
+		await loginPage(machine, { timeoutMs: 8 * minute });
+		await figures({ secondsOfSecondStart: secondsSincePowerOn() });
+		await machine.console.login(...logins.root);
+		await switchOff(machine);
+		t.pass();
+	});
+
+	let shownBefore = 0;
+	test.serial("starts rescue by its fields", async (t) => {
+		t.timeout(timeLimit(10 * minute));
+		shownBefore = (await readFile(machine.serialLog, "utf8")).length;
+		await bootByFields(machine, {
+			root: "root=/dev/ram0 ramdisk_size=100000",
+			initrd: "ramdisk.ext2.xz",
+		});
+		await machine.console.expect(/rescue and setup/, { timeoutMs: 5 * minute });
+		await machine.console.login(...logins.root);
+		const mounts = await outputOf(machine.console, "cat /proc/mounts");
+		t.regex(mounts, / \/mnt\/sda1 vfat /);
+		t.notRegex(mounts, / \/mnt\/sda2 /);
+	});
+
+	test.serial("finds both file systems in order in rescue", async (t) => {
+		t.timeout(timeLimit(10 * minute));
+		for (const output of await checkFileSystems(machine.console))
+			t.regex(output, /files \([\d.]+% non-contiguous\)/);
+	});
+
+	test.serial("installs nothing in rescue", async (t) => {
+		t.timeout(timeLimit(4 * minute));
+		await switchOff(machine);
+		const log = await readFile(machine.serialLog, "utf8");
+		t.notRegex(log.slice(shownBefore), /Partitioning|Installing/);
+	});
+
+	test.serial("starts the system by its fields", async (t) => {
+		t.timeout(timeLimit(10 * minute));
+		powerOnMs = performance.now();
+		await bootByFields(machine, { root: "root=/dev/sda3" });
+		await runsWithoutRamdisk(machine);
+		await loginPage(machine, { timeoutMs: 8 * minute });
+		await figures({ secondsOfStartByFields: secondsSincePowerOn() });
+		await machine.console.login(...logins.root);
+		const mounts = await outputOf(machine.console, "cat /proc/mounts");
+		t.regex(mounts, / \/ ext4 rw/);
+		t.regex(mounts, / \/mnt\/sda2 ext4 rw/);
+	});
+}
+
+/** U-Boot reads extlinux.conf on the disk and starts the entry with this label. */
+async function startedByUBoot(
+	{ console }: Machine,
+	label: "rescue" | "system",
+): Promise<void> {
+	await console.expect(/U-Boot 20\d\d/, { timeoutMs: minute });
+	await console.expect("/extlinux/extlinux.conf", { timeoutMs: minute });
+	await console.expect(new RegExp(`\\d:\\s+${label}\\n`));
+	await console.expect("Starting kernel", { timeoutMs: 3 * minute });
+}
+
+async function runsWithoutRamdisk({ console }: Machine): Promise<void> {
+	await console.expect("Run /sbin/init", {
+		timeoutMs: 2 * minute,
+		unless: /RAMDISK:|Kernel panic/,
+	});
+}
+
+/**
+ * Starts as a gateway does whose fields name a root and files at the top of the first
+ * partition. It has no boot loader, and the kernel is told nothing else.
+ */
+async function bootByFields(
+	machine: Machine,
+	{ root, initrd }: { root: string; initrd?: string },
+): Promise<void> {
+	const [disk] = await machine.disks();
+	if (!disk) throw new Error(`${machine.name} has no disk`);
+	const copy = (name: string) => bootFile(machine.hardware.target, disk, name);
+	const kernel = await copy("linux");
+	const ramdisk = initrd ? { initrd: await copy(initrd) } : {};
+	await machine.boot({ directBoot: { kernel, ...ramdisk, append: root } });
+}
+
+/** Root is at the console. */
+async function switchOff(machine: Machine): Promise<void> {
+	machine.console.send("poweroff\n");
+	await machine.waitForPowerOff();
+}
