@@ -7,9 +7,7 @@ export const commands: readonly string[] = [
 	..."psql vacuumdb reindexdb pg_dump pg_restore initdb pg_ctl postgres".split(
 		" ",
 	),
-	..."tar xz gdb e2fsck ps df du tcpdump vi scp sudo su ip setip loadkeys".split(
-		" ",
-	),
+	..."tar xz gdb e2fsck ps df du tcpdump vi scp sudo su ip setip".split(" "),
 	..."node haproxy openssl chronyd dropbear dropbearkey runsvdir sv svlogd minisign".split(
 		" ",
 	),

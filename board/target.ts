@@ -18,11 +18,6 @@ export interface Target {
 		arch: string;
 		makeTarget: string;
 		image: string;
-		/**
-		 * U-Boot's name of the compression when the image is put into a uImage: for kernels that
-		 * do not unpack themselves.
-		 */
-		uImageCompression?: "gzip";
 	};
 	/** Debian's packages for this target besides those for all. */
 	packages: readonly string[];
@@ -49,8 +44,8 @@ export const targets: readonly Target[] = [
 			makeTarget: "bzImage",
 			image: "arch/x86/boot/bzImage",
 		},
-		packages: ["open-vm-tools", "qemu-guest-agent"],
-		commands: ["vmtoolsd", "qemu-ga"],
+		packages: ["open-vm-tools", "qemu-guest-agent", "kbd", "console-data"],
+		commands: ["vmtoolsd", "qemu-ga", "loadkeys"],
 		layout: vmLayout,
 		xzFilter: "--x86",
 		formats: ["img", "ova", "qcow2", "vhdx"],
@@ -62,9 +57,10 @@ export const targets: readonly Target[] = [
 		gnuTriplet: "aarch64-linux-gnu",
 		kernel: {
 			arch: "arm64",
-			makeTarget: "Image.gz",
-			image: "arch/arm64/boot/Image.gz",
-			uImageCompression: "gzip",
+			// Not compressed: it cannot unpack itself, and U-Boot does it only where the
+			// board's environment has kernel_comp_addr_r.
+			makeTarget: "Image",
+			image: "arch/arm64/boot/Image",
 		},
 		packages: [],
 		commands: [],

@@ -15,7 +15,7 @@ const commands = [
 	"cat cp mv rm ln ls mkdir rmdir mkfifo mknod mktemp chmod chown chgrp touch stat readlink",
 	"realpath basename dirname find df du dd cmp diff head tail tee sort uniq wc cut tr sed awk",
 	"grep egrep fgrep xargs od hexdump printf echo test [ [[ true false seq sleep timeout env pwd",
-	"expr which nohup usleep uname nproc md5sum sha256sum tar xz xzcat unxz gzip gunzip zcat zstd",
+	"expr which nohup usleep uname nproc md5sum sha256sum tar xz xzcat unxz gzip gunzip zcat",
 	"pv patch truncate strings time watch",
 	// disks
 	"blkid blockdev sfdisk fdisk partprobe lsblk findmnt e2fsck e2label tune2fs dumpe2fs debugfs",
@@ -41,9 +41,13 @@ export const treePaths: readonly string[] = [
 	"usr/lib/sftp-server",
 	"usr/lib/*/security/pam_{unix,rootok,faildelay}.so",
 	"usr/sbin/unix_chkpwd",
-	"usr/share/keymaps/i386/**",
 	"etc/mke2fs.conf",
 	"etc/ssl/openssl.cnf",
+];
+
+/** Patterns of what only targets with a screen and a keyboard have. */
+export const optionalTreePaths: readonly string[] = [
+	"usr/share/keymaps/i386/**",
 ];
 
 /** Patterns of paths in rootfs-overlay/: what rescue and system share. */

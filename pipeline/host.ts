@@ -15,7 +15,6 @@ export const hostPackages = {
 		"libssl-dev",
 		"make",
 		"rsync",
-		"u-boot-tools",
 		"zstd",
 	],
 	image: [

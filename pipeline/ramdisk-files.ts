@@ -1,7 +1,7 @@
 import { access, lstat, readlink } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { glob } from "zx";
-import { treePaths } from "../initramfs/contents.ts";
+import { optionalTreePaths, treePaths } from "../initramfs/contents.ts";
 import { librariesOf } from "./elf.ts";
 
 /**
@@ -9,7 +9,10 @@ import { librariesOf } from "./elf.ts";
  * need, and what links among them point to.
  */
 export async function filesFromTree(tree: string): Promise<string[]> {
-	const programs = await choose(tree, treePaths);
+	const programs = [
+		...(await choose(tree, treePaths)),
+		...(await matches(tree, optionalTreePaths)),
+	];
 	const libraries = await librariesOf(tree, programs);
 	return withLinkTargets(tree, [...programs, ...libraries]);
 }
@@ -39,19 +42,23 @@ export async function choose(
 	folder: string,
 	patterns: readonly string[],
 ): Promise<string[]> {
-	const chosen = new Set<string>();
-	for (const pattern of patterns) {
-		const paths = await glob(pattern, {
-			cwd: folder,
-			dot: true,
-			onlyFiles: false,
-			followSymbolicLinks: false,
-		});
-		if (paths.length === 0)
+	for (const pattern of patterns)
+		if ((await matches(folder, [pattern])).length === 0)
 			throw new Error(`the ramdisk wants ${pattern}, which is not there`);
-		for (const path of paths) chosen.add(path);
-	}
-	return [...chosen].sort();
+	return matches(folder, patterns);
+}
+
+async function matches(
+	folder: string,
+	patterns: readonly string[],
+): Promise<string[]> {
+	const paths = await glob([...patterns], {
+		cwd: folder,
+		dot: true,
+		onlyFiles: false,
+		followSymbolicLinks: false,
+	});
+	return [...new Set(paths)].sort();
 }
 
 /** The paths, with all that the symbolic links among them point to. */

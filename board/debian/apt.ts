@@ -12,7 +12,9 @@ import { $ } from "zx";
 import { cacheSubfolder } from "../../pipeline/cache.ts";
 import { hashOfFile } from "../../pipeline/hash.ts";
 
-const SUITE = "trixie";
+/** Debian's releases: the one of the image, and the one before. */
+export const SUITE = "trixie";
+export const OLD_SUITE = "bookworm";
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /** A package as the archive has it at this moment. */
@@ -28,10 +30,12 @@ export interface DebianPackage {
  * fetch what the image leaves out, LLVM and Perl first, and could not work offline.)
  */
 export class DebianArchive {
+	readonly #suite: string;
 	readonly #configPath: string;
 	readonly #debsFolder: string;
 
-	private constructor(configPath: string, debsFolder: string) {
+	private constructor(suite: string, configPath: string, debsFolder: string) {
+		this.#suite = suite;
 		this.#configPath = configPath;
 		this.#debsFolder = debsFolder;
 	}
@@ -39,13 +43,13 @@ export class DebianArchive {
 	/** Opens the archive with fresh package lists; offline, with those of the last time. */
 	static async open(
 		architecture: string,
-		{ offline }: { offline: boolean },
+		{ offline, suite = SUITE }: { offline: boolean; suite?: string },
 	): Promise<DebianArchive> {
-		const root = await cacheSubfolder("apt", `${SUITE}-${architecture}`);
+		const root = await cacheSubfolder("apt", `${suite}-${architecture}`);
 		for (const name of ["lists/partial", "archives/partial"])
 			await mkdir(join(root, name), { recursive: true });
 		await writeFile(join(root, "status"), "");
-		await writeFile(join(root, "sources.list"), await sources());
+		const sourcesPath = join(root, "sources.list");
 		const configPath = join(root, "apt.conf");
 		await writeFile(
 			configPath,
@@ -54,7 +58,7 @@ Dir::State "${root}";
 Dir::State::status "${root}/status";
 Dir::State::lists "${root}/lists";
 Dir::Cache "${root}";
-Dir::Etc::SourceList "${root}/sources.list";
+Dir::Etc::SourceList "${sourcesPath}";
 Dir::Etc::SourceParts "/dev/null";
 APT::Architecture "${architecture}";
 APT::Architectures "${architecture}";
@@ -66,9 +70,39 @@ Dir::Etc::netrc "/etc/apt/auth.conf";
 Dir::Etc::netrcparts "/etc/apt/auth.conf.d";
 ${await proxies()}`,
 		);
-		const archive = new DebianArchive(configPath, await cacheSubfolder("debs"));
-		if (!offline) await archive.#apt`apt-get update --error-on=any`;
+		const debsFolder = await cacheSubfolder("debs");
+		const archive = new DebianArchive(suite, configPath, debsFolder);
+		if (!offline) await archive.#update(sourcesPath);
 		return archive;
+	}
+
+	/**
+	 * Fetches the package lists. A mirror may have a list that is not the signed one, above all of
+	 * rarer architectures: such a list is never used. Without the release itself nothing can be
+	 * built; without one of the suites that correct it, the build goes on and says so.
+	 */
+	async #update(sourcesPath: string): Promise<void> {
+		const suites = await sources(this.#suite);
+		const write = () =>
+			writeFile(sourcesPath, [...suites.values()].join("\n").concat("\n"));
+		await write();
+		const update = () => this.#apt`apt-get update --error-on=any`.nothrow();
+		let result = await update();
+		const failed = [...result.stderr.matchAll(/^E: .*\/dists\/([^/ ]+)/gm)];
+		for (const suite of new Set(failed.map(([, name]) => name as string))) {
+			if (suite === this.#suite || !suites.delete(suite)) continue;
+			console.warn(
+				`Warning: ${suite} cannot be read from this machine's mirror for this architecture; the image is built WITHOUT its corrections.\n${linesAbout(suite, result.stderr)}`,
+			);
+		}
+		if (result.exitCode !== 0) {
+			await write();
+			result = await update();
+		}
+		if (result.exitCode !== 0)
+			throw new Error(
+				`Debian's package lists cannot be fetched:\n${result.stderr}`,
+			);
 	}
 
 	get #apt() {
@@ -141,8 +175,8 @@ function field(stanza: string, name: string): string {
 	return value;
 }
 
-/** sources.list for our suite at the mirrors that this machine's own apt uses. */
-async function sources(): Promise<string> {
+/** A suite and those that correct it, at the mirrors that this machine's own apt uses. */
+async function sources(suite: string): Promise<Map<string, string>> {
 	const uris = await machinesUris();
 	const mirror = uris.find((uri) => /\/debian\/?$/.test(uri));
 	const security = uris.find((uri) => /\/debian-security\/?$/.test(uri));
@@ -150,11 +184,24 @@ async function sources(): Promise<string> {
 		throw new Error(
 			"the apt configuration of this machine names no Debian mirror (…/debian and …/debian-security): add one to /etc/apt",
 		);
-	const options = `[signed-by=${KEYRING}]`;
-	return `deb ${options} ${mirror} ${SUITE} main
-deb ${options} ${mirror} ${SUITE}-updates main
-deb ${options} ${security} ${SUITE}-security main
-`;
+	return new Map(
+		[
+			[suite, mirror],
+			[`${suite}-updates`, mirror],
+			[`${suite}-security`, security],
+		].map(([name, uri]) => [
+			name as string,
+			`deb [signed-by=${KEYRING}] ${uri} ${name} main`,
+		]),
+	);
+}
+
+function linesAbout(suite: string, output: string): string {
+	return output
+		.split("\n")
+		.filter((line) => line.startsWith("E:") && line.includes(`/${suite}/`))
+		.map((line) => `  ${line}`)
+		.join("\n");
 }
 
 /** What the machine's sources name; a list of mirrors (mirror+file:) stands for its first. */

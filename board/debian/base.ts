@@ -1,7 +1,7 @@
 import { $ } from "zx";
 import type { BaseSystem } from "../base.ts";
 import type { Target } from "../target.ts";
-import { DebianArchive } from "./apt.ts";
+import { DebianArchive, OLD_SUITE } from "./apt.ts";
 import { kernelStage } from "./kernel.ts";
 import { rootfsStage } from "./rootfs.ts";
 
@@ -10,11 +10,18 @@ export async function debianBase(
 	target: Target,
 	options: { offline: boolean },
 ): Promise<BaseSystem> {
-	const archive = await DebianArchive.open(target.debianArchitecture, options);
+	const { debianArchitecture } = target;
+	const archive = await DebianArchive.open(debianArchitecture, options);
 	const host = await $`dpkg --print-architecture`.quiet();
-	const hostArchive = await DebianArchive.open(host.stdout.trim(), options);
 	return {
 		kernel: await kernelStage(target, archive),
-		rootfs: await rootfsStage(target, archive, hostArchive),
+		rootfs: await rootfsStage(target, {
+			archive,
+			old: await DebianArchive.open(debianArchitecture, {
+				...options,
+				suite: OLD_SUITE,
+			}),
+			host: await DebianArchive.open(host.stdout.trim(), options),
+		}),
 	};
 }

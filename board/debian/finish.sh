@@ -23,6 +23,14 @@ for program in usr/lib/postgresql/17/bin/*; do
 	ln -sf "../lib/postgresql/17/bin/${program##*/}" "usr/bin/${program##*/}"
 done
 
+# PAM's modules that /etc/pam.d names.
+for module in usr/lib/*/security/pam_*.so; do
+	case "${module##*/}" in
+		pam_unix.so | pam_rootok.so | pam_faildelay.so | pam_deny.so) ;;
+		*) rm "$module" ;;
+	esac
+done
+
 # The one file with every certificate authority.
 mkdir -p etc/ssl/certs
 cat usr/share/ca-certificates/mozilla/*.crt >etc/ssl/certs/ca-certificates.crt

@@ -42,11 +42,12 @@ export async function trimIcuData($: Shell, folder: string): Promise<void> {
 	await $`dd if=${path} of=${data} iflag=skip_bytes,count_bytes bs=1M skip=${offset} count=${size} status=none`;
 	const items = await $`icupkg --list ${data}`;
 	const leftOut = items.stdout.split("\n").filter(isLeftOut);
-	await writeFile(join(folder, "left-out"), leftOut.join("\n"));
-	await $`icupkg --remove left-out ${data} trimmed.dat`;
+	// A list is known by its name's ending; any other name would be one item.
+	await writeFile(join(folder, "left-out.txt"), leftOut.join("\n"));
+	await $`icupkg --remove left-out.txt ${data} trimmed.dat`;
 	await $`truncate --size ${size} trimmed.dat`;
 	await $`dd if=trimmed.dat of=${path} oflag=seek_bytes bs=1M seek=${offset} conv=notrunc status=none`;
-	await $`rm ${data} trimmed.dat left-out`;
+	await $`rm ${data} trimmed.dat left-out.txt`;
 }
 
 /** Where a library has ICU's data, in bytes from the start of its file. */

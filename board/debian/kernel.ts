@@ -74,10 +74,8 @@ export async function kernelStage(
 			report("compiling");
 			const jobs = availableParallelism();
 			await make`make CC=${`ccache ${compiler}`} -j${jobs} ${target.kernel.makeTarget}`;
-			const { arch, image, uImageCompression } = target.kernel;
-			if (uImageCompression)
-				await $`SOURCE_DATE_EPOCH=0 mkimage -A ${arch} -O linux -T kernel_noload -C ${uImageCompression} -n Linux -d source/${image} linux`;
-			else await $`mv source/${image} linux`;
+			const { arch, image } = target.kernel;
+			await $`mv source/${image} linux`;
 			report("compiling device trees");
 			await mkdir(join(folder, "dtbs"));
 			const sources = `arch/${arch}/boot/dts`;

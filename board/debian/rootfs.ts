@@ -6,24 +6,34 @@ import type { Target } from "../target.ts";
 import type { DebianArchive } from "./apt.ts";
 import { trimIcuData } from "./icu.ts";
 import { removeUnusedLibraries } from "./libraries.ts";
-import { excludedPackages, excludedPaths, packages } from "./packages.ts";
+import {
+	excludedPackages,
+	excludedPaths,
+	packages,
+	packagesOfOldRelease,
+} from "./packages.ts";
 
 /** Unpacks Debian's packages; no maintainer script runs, `finish.sh` does what we want of them. */
 export async function rootfsStage(
 	target: Target,
-	archive: DebianArchive,
-	hostArchive: DebianArchive,
+	archives: { archive: DebianArchive; old: DebianArchive; host: DebianArchive },
 ): Promise<Stage> {
+	const { archive, old, host } = archives;
 	// Its applets are those of the target's, which does not run here.
-	const hostBusybox = await hostArchive.resolve(["busybox-static"]);
+	const hostBusybox = await host.resolve(["busybox-static"]);
 	const resolved = await archive.resolve(
 		[...packages, ...target.packages],
 		excludedPackages,
 	);
+	// Without what they depend on, which is the image's own.
+	const oldPackages = (await old.resolve(packagesOfOldRelease)).filter(
+		({ name }) => packagesOfOldRelease.includes(name),
+	);
+	const all = [...resolved, ...oldPackages];
 	return {
 		name: `base ${target.name}`,
 		inputs: {
-			packages: resolved.map(({ sha256 }) => sha256),
+			packages: all.map(({ sha256 }) => sha256),
 			excludedPaths: [...excludedPaths],
 			code: await hashOfPaths(
 				import.meta.filename,
@@ -34,8 +44,11 @@ export async function rootfsStage(
 			),
 		},
 		async make({ $, folder, report }) {
-			report(`fetching ${resolved.length} packages`);
-			const debs = await archive.fetch(resolved);
+			report(`fetching ${all.length} packages`);
+			const debs = [
+				...(await archive.fetch(resolved)),
+				...(await old.fetch(oldPackages)),
+			];
 			await $`mkdir tree`;
 			await writeFile(
 				join(folder, "excluded"),
@@ -46,13 +59,13 @@ export async function rootfsStage(
 				await $`dpkg-deb --fsys-tarfile ${deb} | tar -x -C tree --no-same-owner --same-permissions --keep-directory-symlink --wildcards --exclude-from excluded`;
 			}
 			report("finishing");
-			for (const deb of await hostArchive.fetch(hostBusybox))
+			for (const deb of await host.fetch(hostBusybox))
 				await $`dpkg-deb --fsys-tarfile ${deb} | tar -x --one-top-level=host`;
 			await $`sh ${join(import.meta.dirname, "finish.sh")} tree host/usr/bin/busybox`;
 			await $`rm -r host`;
 			await removeUnusedLibraries(join(folder, "tree"));
 			await trimIcuData($, folder);
-			const lines = resolved.map(
+			const lines = all.map(
 				({ name, version, sha256 }) => `${name}\t${version}\t${sha256}\n`,
 			);
 			await writeFile(join(folder, "packages.tsv"), lines.join(""));
