@@ -68,7 +68,10 @@ copy_common_files() {
 	common=$1/usr/lib/app-platform/common.sha256
 	sed 's/^[0-9a-f]*  //' "$common" >/run/common-files || return 1
 	tar -c -C / --no-recursion -T /run/common-files | tar -x -p -C "$1" || return 1
-	(cd "$1" && sha256sum -c --quiet "$common")
+	(cd "$1" && sha256sum -c "$common") >/run/common-files.log 2>&1 || {
+		grep -v ': OK$' /run/common-files.log
+		return 1
+	}
 }
 
 # Reads pv's percentages, one a second, and shows every tenth.
