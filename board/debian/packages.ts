@@ -150,7 +150,6 @@ export const excludedPaths: readonly string[] = [
 	"./usr/bin/lslogins",
 	"./usr/lib/*/sasl2",
 	"./usr/sbin/arpd",
-	"./usr/sbin/agetty",
 	"./usr/sbin/pam_timestamp_check",
 	"./usr/sbin/dcb",
 	"./usr/sbin/devlink",
