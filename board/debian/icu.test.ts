@@ -1,0 +1,27 @@
+import test from "ava";
+import { isLeftOut } from "./icu.ts";
+
+test("what every language falls back to stays, and so do all collations", (t) => {
+	for (const item of [
+		"root.res",
+		"supplementalData.res",
+		"zone/root.res",
+		"coll/zh.res",
+		"coll/ucadata.icu",
+		"ibm-943_P15A-2003.cnv",
+		"brkitr/thaidict.dict",
+	])
+		t.false(isLeftOut(item), item);
+});
+
+test("European languages keep their formats, English also its names", (t) => {
+	for (const item of ["de_AT.res", "curr/fr.res", "lang/en_GB.res"])
+		t.false(isLeftOut(item), item);
+	for (const item of [
+		"zh_Hant.res",
+		"curr/ja.res",
+		"lang/de.res",
+		"translit/root.res",
+	])
+		t.true(isLeftOut(item), item);
+});

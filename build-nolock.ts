@@ -1,0 +1,68 @@
+import { join } from "node:path";
+import { debianBase } from "./board/debian/base.ts";
+import type { Target } from "./board/target.ts";
+import { baseArchiveStage } from "./pipeline/base-archive.ts";
+import { bootPartitionStage } from "./pipeline/boot-partition.ts";
+import { lockCache } from "./pipeline/cache.ts";
+import { compilerPackage, prepareHost } from "./pipeline/host.ts";
+import {
+	checksumsStage,
+	diskImageStage,
+	vmDiskStage,
+} from "./pipeline/image.ts";
+import { managerStage } from "./pipeline/manager.ts";
+import { type BuildOptions, parseOptions } from "./pipeline/options.ts";
+import { publish } from "./pipeline/output.ts";
+import { Progress } from "./pipeline/progress.ts";
+import { ramdiskStage } from "./pipeline/ramdisk.ts";
+import type { Release } from "./pipeline/release.ts";
+import { rootfsStage } from "./pipeline/rootfs.ts";
+
+/** `npm run build -- x86_64`: see `--help`. */
+async function build(target: Target, options: BuildOptions): Promise<void> {
+	const release: Release = { ...options, target: target.name };
+	const progress = new Progress(target.name, options);
+
+	const base = await debianBase(target, options);
+	const kernel = await progress.run(base.kernel);
+	const tree = await progress.run(base.rootfs);
+	const manager = await progress.run(await managerStage(release));
+	const archive = await progress.run(
+		await baseArchiveStage(target, tree, release),
+	);
+	const rootfs = await progress.run(
+		await rootfsStage(target, { base: tree, archive, manager }, release),
+	);
+	const ramdisk = await progress.run(await ramdiskStage(target, tree, release));
+	const boot = await progress.run(
+		await bootPartitionStage(target, { kernel, ramdisk, rootfs }, release),
+	);
+	const image = await progress.run(await diskImageStage(target, boot, release));
+	const results = [];
+	for (const format of options.formats ?? target.formats)
+		results.push(
+			format === "img"
+				? image
+				: await progress.run(await vmDiskStage(target, image, release, format)),
+		);
+	const checksums = await progress.run(
+		await checksumsStage(target, boot, results, release),
+	);
+
+	const folder = join(options.output, target.name);
+	progress.finish(await publish([...results, checksums], folder));
+}
+
+// The modes of what is made here must not depend on who makes it.
+process.umask(0o022);
+try {
+	const options = parseOptions(process.argv);
+	prepareHost(["kernel", "image"], {
+		packages: options.targets.map(compilerPackage),
+		offline: options.offline,
+	});
+	for (const target of options.targets) await build(target, options);
+} catch (error) {
+	Progress.explain(error);
+	process.exitCode = 1;
+}
