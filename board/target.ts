@@ -44,7 +44,14 @@ export const targets: readonly Target[] = [
 			makeTarget: "bzImage",
 			image: "arch/x86/boot/bzImage",
 		},
-		packages: ["open-vm-tools", "qemu-guest-agent", "kbd", "console-data"],
+		// libipt2 is for gdb, which follows Intel's processor traces.
+		packages: [
+			"open-vm-tools",
+			"qemu-guest-agent",
+			"kbd",
+			"console-data",
+			"libipt2",
+		],
 		commands: ["vmtoolsd", "qemu-ga", "loadkeys"],
 		layout: vmLayout,
 		xzFilter: "--x86",
