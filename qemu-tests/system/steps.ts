@@ -64,10 +64,14 @@ export async function managerSession(machine: Machine) {
 			signal: AbortSignal.timeout(timeLimit(60_000)),
 		});
 	// Its page is there before its database.
-	const login = await eventually("the manager's database answers", async () => {
-		const response = await post("login", { password: managerPassword });
-		return response.status === 503 ? undefined : response;
-	});
+	const login = await eventually(
+		"the manager's database answers",
+		async () => {
+			const response = await post("login", { password: managerPassword });
+			return response.status === 503 ? undefined : response;
+		},
+		{ timeoutMs: 180_000 },
+	);
 	if (login.status !== 200)
 		throw new Error(`The manager's login answers ${login.status}`);
 	const cookie = login.headers.getSetCookie()[0]?.split(";")[0];
