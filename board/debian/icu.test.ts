@@ -4,6 +4,7 @@ import { isLeftOut } from "./icu.ts";
 test("what every language falls back to stays, and so do all collations", (t) => {
 	for (const item of [
 		"root.res",
+		"curr/res_index.res",
 		"supplementalData.res",
 		"zone/root.res",
 		"coll/zh.res",

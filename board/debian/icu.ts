@@ -16,7 +16,8 @@ const englishOnly = ["lang", "rbnf", "region", "unit"];
 export function isLeftOut(item: string): boolean {
 	const [tree, name] = item.includes("/") ? item.split("/") : ["", item];
 	if (tree === "translit") return true;
-	// What is not of a language (root, supplementalData …) has another shape of name.
+	// The index is of all languages; what else is not of one (root, pool …) is named otherwise.
+	if (name === "res_index.res") return false;
 	const language = /^([a-z]{2,3})(_\w+)?\.res$/.exec(name as string)?.[1];
 	if (!language || tree === "coll") return false;
 	const kept = englishOnly.includes(tree as string)
@@ -44,10 +45,11 @@ export async function trimIcuData($: Shell, folder: string): Promise<void> {
 	const leftOut = items.stdout.split("\n").filter(isLeftOut);
 	// A list is known by its name's ending; any other name would be one item.
 	await writeFile(join(folder, "left-out.txt"), leftOut.join("\n"));
-	await $`icupkg --remove left-out.txt ${data} trimmed.dat`;
-	await $`truncate --size ${size} trimmed.dat`;
-	await $`dd if=trimmed.dat of=${path} oflag=seek_bytes bs=1M seek=${offset} conv=notrunc status=none`;
-	await $`rm ${data} trimmed.dat left-out.txt`;
+	// The names of the items in a package begin with the name of its file.
+	await $`mkdir trimmed && icupkg --remove left-out.txt ${data} trimmed/${data}`;
+	await $`truncate --size ${size} trimmed/${data}`;
+	await $`dd if=trimmed/${data} of=${path} oflag=seek_bytes bs=1M seek=${offset} conv=notrunc status=none`;
+	await $`rm -r ${data} trimmed left-out.txt`;
 }
 
 /** Where a library has ICU's data, in bytes from the start of its file. */
