@@ -74,9 +74,8 @@ if (unknown.length > 0)
 	);
 
 prepareHost(["kernel", "image", "test"]);
-const wanted = steps.filter(
-	({ name, onlyWhenNamed }) =>
-		command.args.length === 0 ? !onlyWhenNamed : command.args.includes(name),
+const wanted = steps.filter(({ name, onlyWhenNamed }) =>
+	command.args.length === 0 ? !onlyWhenNamed : command.args.includes(name),
 );
 const failed: string[] = [];
 for (const { name, commands } of wanted) {
