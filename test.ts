@@ -7,8 +7,6 @@ interface Step {
 	name: string;
 	/** What is run, each until the first that fails. */
 	commands: string[][];
-	/** Left out of a run of all steps. */
-	onlyWhenNamed?: true;
 }
 
 const ava = (...args: string[]) => ["npx", "ava", ...args];
@@ -36,7 +34,7 @@ const steps: Step[] = [
 	{ name: "integration", commands: [ava("**/*.integration.test.ts")] },
 	{
 		name: "build",
-		commands: [["node", "--import=tsx", "build.ts", "x86_64"]],
+		commands: [["node", "--import=tsx", "build.ts", "x86_64", "arm64", "arm"]],
 	},
 	{
 		name: "reproducible",
@@ -44,24 +42,13 @@ const steps: Step[] = [
 	},
 	{
 		name: "vm",
-		commands: [
-			ava("--concurrency=2", "**/*.vm.test.ts", "!**/gateway-*.vm.test.ts"),
-		],
-	},
-	{
-		// Not yet a part of what every change must pass.
-		name: "gateways",
-		onlyWhenNamed: true,
-		commands: [
-			["node", "--import=tsx", "build.ts", "arm64", "arm"],
-			ava("--concurrency=2", "**/gateway-*.vm.test.ts"),
-		],
+		commands: [ava("--concurrency=2", "**/*.vm.test.ts")],
 	},
 ];
 
 /** `npm test`: sets this machine up, then runs all steps, or the named ones. */
 const command = new Command("npm test --")
-	.description("Tests everything but the gateways, or only the named steps.")
+	.description("Tests everything, or only the named steps.")
 	.argument("[steps...]", steps.map(({ name }) => name).join(", "))
 	.showHelpAfterError()
 	.parse();
@@ -74,8 +61,8 @@ if (unknown.length > 0)
 	);
 
 prepareHost(["kernel", "image", "test"]);
-const wanted = steps.filter(({ name, onlyWhenNamed }) =>
-	command.args.length === 0 ? !onlyWhenNamed : command.args.includes(name),
+const wanted = steps.filter(
+	({ name }) => command.args.length === 0 || command.args.includes(name),
 );
 const failed: string[] = [];
 for (const { name, commands } of wanted) {
