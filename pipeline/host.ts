@@ -27,6 +27,7 @@ export const hostPackages = {
 		"grub-common",
 		"grub-pc-bin",
 		"icu-devtools",
+		"minisign",
 		"mtools",
 		"dosfstools",
 		"qemu-utils",

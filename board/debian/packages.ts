@@ -10,6 +10,8 @@ export const packages: readonly string[] = [
 	"mount",
 	"fdisk",
 	"e2fsprogs",
+	"dosfstools",
+	"kexec-tools",
 	"iproute2",
 	"nftables",
 	"chrony",
