@@ -12,16 +12,21 @@ export async function debianBase(
 ): Promise<BaseSystem> {
 	const { debianArchitecture } = target;
 	const archive = await DebianArchive.open(debianArchitecture, options);
-	const host = await $`dpkg --print-architecture`.quiet();
+	const hostArchitecture = await $`dpkg --print-architecture`.quiet();
+	const host = await DebianArchive.open(
+		hostArchitecture.stdout.trim(),
+		options,
+	);
 	return {
-		kernel: await kernelStage(target, archive),
+		// Sources are for every architecture: all targets get the same.
+		kernel: await kernelStage(target, host),
 		rootfs: await rootfsStage(target, {
 			archive,
 			old: await DebianArchive.open(debianArchitecture, {
 				...options,
 				suite: OLD_SUITE,
 			}),
-			host: await DebianArchive.open(host.stdout.trim(), options),
+			host,
 		}),
 	};
 }
