@@ -3,9 +3,9 @@ import { join } from "node:path";
 import Table from "cli-table3";
 import { $ } from "zx";
 import { rootfsTree } from "../board/base.ts";
-import { DebianArchive } from "../board/debian/apt.ts";
 import { debianBase } from "../board/debian/base.ts";
 import { targets } from "../board/target.ts";
+import { cacheSubfolder } from "../pipeline/cache.ts";
 import { runStage } from "../pipeline/stage.ts";
 
 /**
@@ -19,12 +19,12 @@ const options = { offline: true };
 const base = await debianBase(target, options);
 const result = await runStage(base.rootfs, { useCache: true, report() {} });
 const tree = rootfsTree(result);
-const archive = await DebianArchive.open(target.debianArchitecture, options);
-const listed = await $`cut -f 1,2,3 ${result.folder}/packages.tsv`.quiet();
+const debs = await cacheSubfolder("debs");
+const listed = await $`cut -f 1,3 ${result.folder}/packages.tsv`.quiet();
 const rows: { name: string; bytes: number; compressed: number }[] = [];
 for (const line of listed.stdout.trim().split("\n")) {
-	const [name, version, sha256] = line.split("\t") as [string, string, string];
-	const [deb] = await archive.fetch([{ name, version, sha256 }]);
+	const [name, sha256] = line.split("\t") as [string, string];
+	const deb = join(debs, `${sha256}.deb`);
 	const paths = await $`dpkg-deb --fsys-tarfile ${deb} | tar -t`.quiet();
 	const files: string[] = [];
 	let bytes = 0;

@@ -11,7 +11,9 @@ export const commands: readonly string[] = [
 	..."node haproxy openssl chronyd dropbear dropbearkey runsvdir sv svlogd minisign".split(
 		" ",
 	),
-	..."fallocate mkfs.ext4 resize2fs sfdisk blkid nft fsck.vfat kexec".split(" "),
+	..."fallocate mkfs.ext4 resize2fs sfdisk blkid nft fsck.vfat kexec".split(
+		" ",
+	),
 	..."udhcpc syslogd klogd crond getty login mdev passwd".split(" "),
 ];
 

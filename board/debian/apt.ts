@@ -1,16 +1,9 @@
-import {
-	access,
-	mkdir,
-	readdir,
-	readFile,
-	rename,
-	rm,
-	writeFile,
-} from "node:fs/promises";
+import { access, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "zx";
 import { cacheSubfolder } from "../../pipeline/cache.ts";
-import { hashOfFile } from "../../pipeline/hash.ts";
+import { lockedPackages, type PackageLock, readLock } from "./lock.ts";
+import { type Mirrors, machinesMirrors, machinesProxies } from "./mirrors.ts";
 
 /** Debian's releases: the one of the image, and the one before. */
 export const SUITE = "trixie";
@@ -22,6 +15,8 @@ export interface DebianPackage {
 	name: string;
 	version: string;
 	sha256: string;
+	/** Below the address of the archive. */
+	path: string;
 }
 
 /**
@@ -30,14 +25,26 @@ export interface DebianPackage {
  * fetch what the image leaves out, LLVM and Perl first, and could not work offline.)
  */
 export class DebianArchive {
-	readonly #suite: string;
+	/** Every question and answer, for the lock. */
+	readonly asked: PackageLock = [];
+	readonly suite: string;
+	readonly architecture: string;
 	readonly #configPath: string;
 	readonly #debsFolder: string;
+	readonly #mirrors: Mirrors;
+	/** Instead of the lists, where the mirror's cannot be used. */
+	#lock: PackageLock | undefined;
 
-	private constructor(suite: string, configPath: string, debsFolder: string) {
-		this.#suite = suite;
-		this.#configPath = configPath;
-		this.#debsFolder = debsFolder;
+	private constructor(
+		suite: string,
+		architecture: string,
+		folders: { configPath: string; debsFolder: string; mirrors: Mirrors },
+	) {
+		this.suite = suite;
+		this.architecture = architecture;
+		this.#configPath = folders.configPath;
+		this.#debsFolder = folders.debsFolder;
+		this.#mirrors = folders.mirrors;
 	}
 
 	/** Opens the archive with fresh package lists; offline, with those of the last time. */
@@ -68,41 +75,52 @@ Acquire::Languages "none";
 Acquire::Retries "3";
 Dir::Etc::netrc "/etc/apt/auth.conf";
 Dir::Etc::netrcparts "/etc/apt/auth.conf.d";
-${await proxies()}`,
+${await machinesProxies()}`,
 		);
-		const debsFolder = await cacheSubfolder("debs");
-		const archive = new DebianArchive(suite, configPath, debsFolder);
+		const archive = new DebianArchive(suite, architecture, {
+			configPath,
+			debsFolder: await cacheSubfolder("debs"),
+			mirrors: await machinesMirrors(),
+		});
 		if (!offline) await archive.#update(sourcesPath);
 		return archive;
 	}
 
 	/**
 	 * Fetches the package lists. A mirror may have a list that is not the signed one, above all of
-	 * rarer architectures: such a list is never used. Without the release itself nothing can be
-	 * built; without one of the suites that correct it, the build goes on and says so.
+	 * rarer architectures and in the days around a point release: such a list is never used.
+	 * Without the release itself the packages are those of the lock; without one of the suites
+	 * that correct it, the build goes on and says so.
 	 */
 	async #update(sourcesPath: string): Promise<void> {
-		const suites = await sources(this.#suite);
+		const suites = sources(this.suite, this.#mirrors);
 		const write = () =>
 			writeFile(sourcesPath, [...suites.values()].join("\n").concat("\n"));
 		await write();
 		const update = () => this.#apt`apt-get update --error-on=any`.nothrow();
 		let result = await update();
+		if (result.exitCode === 0) return;
 		const failed = [...result.stderr.matchAll(/^E: .*\/dists\/([^/ ]+)/gm)];
-		for (const suite of new Set(failed.map(([, name]) => name as string))) {
-			if (suite === this.#suite || !suites.delete(suite)) continue;
-			console.warn(
-				`Warning: ${suite} cannot be read from this machine's mirror for this architecture; the image is built WITHOUT its corrections.\n${linesAbout(suite, result.stderr)}`,
-			);
-		}
-		if (result.exitCode !== 0) {
+		const without = new Set(failed.map(([, name]) => name as string));
+		if (!without.has(this.suite)) {
+			for (const suite of without) {
+				suites.delete(suite);
+				console.warn(
+					`Warning: ${suite} cannot be read from this machine's mirror for ${this.architecture}; the image is built WITHOUT its corrections.\n${linesAbout(suite, result.stderr)}`,
+				);
+			}
 			await write();
 			result = await update();
+			if (result.exitCode === 0) return;
 		}
-		if (result.exitCode !== 0)
+		this.#lock = await readLock(this.suite, this.architecture);
+		if (!this.#lock)
 			throw new Error(
 				`Debian's package lists cannot be fetched:\n${result.stderr}`,
 			);
+		console.warn(
+			`Warning: ${this.suite} cannot be read from this machine's mirror for ${this.architecture}; the image is built of the packages in board/debian/lock, WITHOUT what was corrected since.\n${linesAbout(this.suite, result.stderr)}`,
+		);
 	}
 
 	get #apt() {
@@ -119,6 +137,17 @@ ${await proxies()}`,
 	async resolve(
 		names: readonly string[],
 		excluded: readonly string[] = [],
+	): Promise<DebianPackage[]> {
+		const packages = this.#lock
+			? lockedPackages(this.#lock, names)
+			: await this.#resolveByLists(names, excluded);
+		this.asked.push({ names: [...names], packages });
+		return packages;
+	}
+
+	async #resolveByLists(
+		names: readonly string[],
+		excluded: readonly string[],
 	): Promise<DebianPackage[]> {
 		const plan = await this.#apt`apt-get install --simulate ${names}`;
 		const chosen = plan.stdout
@@ -140,6 +169,7 @@ ${await proxies()}`,
 				name: field(stanza, "Package"),
 				version: field(stanza, "Version"),
 				sha256: field(stanza, "SHA256"),
+				path: field(stanza, "Filename"),
 			}))
 			.sort((a, b) => (a.name < b.name ? -1 : 1));
 	}
@@ -154,18 +184,24 @@ ${await proxies()}`,
 		if (missing.length > 0) {
 			const folder = join(this.#debsFolder, `.${process.pid}`);
 			await mkdir(folder, { recursive: true });
-			const ids = missing.map(({ name, version }) => `${name}=${version}`);
-			await this.#apt({ cwd: folder })`apt-get download ${ids}`;
-			for (const file of await readdir(folder)) {
-				const path = join(folder, file);
-				await rename(
-					path,
-					join(this.#debsFolder, `${await hashOfFile(path)}.deb`),
-				);
-			}
+			const wanted = missing.flatMap(({ path, sha256 }) => [
+				`${this.#addressOf(path)}/${path}`,
+				join(folder, sha256),
+				`SHA256:${sha256}`,
+			]);
+			await this.#apt`/usr/lib/apt/apt-helper download-file ${wanted}`;
+			for (const one of missing)
+				await rename(join(folder, one.sha256), pathOf(one));
 			await rm(folder, { recursive: true });
 		}
 		return packages.map(pathOf);
+	}
+
+	/** The security archive's own pool begins so. */
+	#addressOf(path: string): string {
+		const { debian, security } = this.#mirrors;
+		const address = path.startsWith("pool/updates/") ? security : debian;
+		return address.replace(/\/$/, "");
 	}
 }
 
@@ -175,19 +211,15 @@ function field(stanza: string, name: string): string {
 	return value;
 }
 
-/** A suite and those that correct it, at the mirrors that this machine's own apt uses. */
-async function sources(suite: string): Promise<Map<string, string>> {
-	const uris = await machinesUris();
-	const mirror = uris.find((uri) => /\/debian\/?$/.test(uri));
-	const security = uris.find((uri) => /\/debian-security\/?$/.test(uri));
-	if (!mirror || !security)
-		throw new Error(
-			"the apt configuration of this machine names no Debian mirror (…/debian and …/debian-security): add one to /etc/apt",
-		);
+/** A suite and those that correct it. */
+function sources(
+	suite: string,
+	{ debian, security }: Mirrors,
+): Map<string, string> {
 	return new Map(
 		[
-			[suite, mirror],
-			[`${suite}-updates`, mirror],
+			[suite, debian],
+			[`${suite}-updates`, debian],
 			[`${suite}-security`, security],
 		].map(([name, uri]) => [
 			name as string,
@@ -202,32 +234,6 @@ function linesAbout(suite: string, output: string): string {
 		.filter((line) => line.startsWith("E:") && line.includes(`/${suite}/`))
 		.map((line) => `  ${line}`)
 		.join("\n");
-}
-
-/** What the machine's sources name; a list of mirrors (mirror+file:) stands for its first. */
-async function machinesUris(): Promise<string[]> {
-	// Answers before the machine's first `apt-get update` too, unlike `apt-get indextargets`.
-	const { stdout } = await $`apt-get update --print-uris`.quiet();
-	const uris = [...stdout.matchAll(/^'(\S+?)\/dists\//gm)].map(
-		([, uri]) => uri as string,
-	);
-	return Promise.all(
-		uris.map(async (uri) => {
-			const list = /^mirror\+file:(.*)$/.exec(uri)?.[1];
-			if (!list) return uri;
-			return /^[^\s#]+/m.exec(await readFile(list, "utf8"))?.[0] ?? uri;
-		}),
-	);
-}
-
-/** The proxies that the machine's apt uses; nothing else of its settings may change a build. */
-async function proxies(): Promise<string> {
-	const { stdout } = await $`apt-config dump Acquire`.quiet();
-	return stdout
-		.split("\n")
-		.filter((line) => /^Acquire::https?::([^ ]+::)?Proxy/i.test(line))
-		.map((line) => `${line}\n`)
-		.join("");
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -9,7 +9,7 @@ import { rootfsStage } from "./rootfs.ts";
 export async function debianBase(
 	target: Target,
 	options: { offline: boolean },
-): Promise<BaseSystem> {
+): Promise<BaseSystem & { archives: DebianArchive[] }> {
 	const { debianArchitecture } = target;
 	const archive = await DebianArchive.open(debianArchitecture, options);
 	const hostArchitecture = await $`dpkg --print-architecture`.quiet();
@@ -17,16 +17,14 @@ export async function debianBase(
 		hostArchitecture.stdout.trim(),
 		options,
 	);
+	const old = await DebianArchive.open(debianArchitecture, {
+		...options,
+		suite: OLD_SUITE,
+	});
 	return {
+		archives: [archive, old, host],
 		// Sources are for every architecture: all targets get the same.
 		kernel: await kernelStage(target, host),
-		rootfs: await rootfsStage(target, {
-			archive,
-			old: await DebianArchive.open(debianArchitecture, {
-				...options,
-				suite: OLD_SUITE,
-			}),
-			host,
-		}),
+		rootfs: await rootfsStage(target, { archive, old, host }),
 	};
 }
