@@ -1,9 +1,11 @@
 #!/bin/sh
 # install.sh LOGFILE          installs the system of the chosen set on the disk
 # install.sh LOGFILE resize   enlarges the data partition to the end of an enlarged disk
+# install.sh LOGFILE factory  erases all data and settings and installs anew, when confirmed
 #
-# Both restart the machine when they have succeeded. Every step looks first at what is there:
-# after a cut at any moment the work can simply be started again. Data on sda2 is never lost.
+# All restart the machine when they have succeeded. Every step looks first at what is there:
+# after a cut at any moment the work can simply be started again. But for `factory`, data on
+# sda2 is never lost.
 set -eu
 . /usr/lib/app-platform/service.sh
 . /usr/lib/app-platform/settings.sh
@@ -11,34 +13,78 @@ set -eu
 . /usr/lib/app-platform/boot-loader.sh
 . /usr/lib/app-platform/install-state.sh
 . /usr/lib/app-platform/partitions.sh
+. /usr/lib/app-platform/disk-checks.sh
 . /usr/lib/app-platform/install-steps.sh
+. /usr/lib/app-platform/factory-reset.sh
 
 # What is done once the log ends with `finished`.
 conclude() {
-	[ "$work" = install ] || return 0
+	[ "$work" != resize ] || return 0
 	keep_log "$disk" "$log"
 	say "Making the system the default entry of the boot menu"
 	set_default_entry system || fail "$MENU cannot be changed"
 }
 
 install() {
+	check_before
+	hold_rescue
+	put_system
+}
+
+factory() {
+	check_before
+	hold_rescue
+	erase_data "$disk"
+	forget_settings
+	put_system
+}
+
+# What can be refused is refused here, where the system and its data are as they were.
+check_before() {
 	set_folder=$(chosen_set) || fail "$set_folder"
 	verify_set "$set_folder"
 	. "$set_folder/release"
 	say "Installing App Platform $VERSION (build $BUILD) on /dev/$disk"
+	check_not_mounted "$disk"
+	check_not_shrunk "$disk"
 	check_disk_size "$disk"
 	make_partitions "$disk"
+}
+
+# From here on a cut must end in this ramdisk, which then begins again. First the installed
+# system is no complete one any more, or a cut in between would leave the machine in rescue.
+hold_rescue() {
+	default=$(default_entry) || fail "The first line of $MENU does not name our default entry"
+	[ "$default" != rescue ] || return 0
+	say "Making rescue the default entry of the boot menu until the system is installed"
+	mkdir -p /run/rootfs
+	if mount -t ext4 "/dev/$(partition_of "$disk" 3)" /run/rootfs; then
+		rm -f "/run/rootfs/$INSTALLED"
+		umount /run/rootfs
+	fi
+	set_default_entry rescue || fail "$MENU cannot be changed"
+}
+
+put_system() {
 	make_data_file_system "$disk"
 	make_swap "$disk"
 	unpack_rootfs "$disk" "$set_folder"
+	check_written "$disk"
 	copy_settings "$disk"
 	finish_rootfs "$disk" "$set_folder"
 }
 
 resize() {
-	is_data_file_system "$disk" || fail "There is no data partition on /dev/$disk to enlarge"
+	check_not_mounted "$disk"
+	check_not_shrunk "$disk"
+	is_data_file_system "$disk" || no_data_file_system
 	enlarge_data_partition "$disk"
 	enlarge_data_file_system "$disk"
+}
+
+no_data_file_system() {
+	! data=$(partition_of "$disk" 2) || refuse_damaged_data "/dev/$data"
+	fail "There is no data partition on /dev/$disk to enlarge"
 }
 
 # What is read goes to the log, every console, and the terminal of whoever called.
@@ -70,18 +116,19 @@ give_up() {
 }
 
 usage() {
-	echo "usage: $0 LOGFILE [resize]" >&2
+	echo "usage: $0 LOGFILE [resize|factory]" >&2
 	exit 2
 }
 
 log=${1:-}
 work=${2:-install}
 case $#,$work in
-1,install | 2,resize) ;;
+1,install | 2,resize | 2,factory) ;;
 *) usage ;;
 esac
 [ "$(id -u)" = 0 ] || fail "Only root can do this; become root with: su root"
 disk=$(cat /run/boot-disk 2>/dev/null) || disk=$(find_boot_disk) || fail "$disk"
+[ "$work" != factory ] || confirm_reset "$disk"
 # A terminal that goes away must not end the work half-way.
 trap '' HUP INT PIPE
 mkdir /run/install.lock 2>/dev/null || fail "An installation is already running"

@@ -8,10 +8,15 @@
 find_boot_disk() {
 	signature=$(kernel_argument disk)
 	found=
+	read_only=
 	for entry in /sys/block/*; do
 		candidate=${entry##*/}
 		is_disk "$candidate" || continue
 		is_boot_disk "$candidate" "$signature" || continue
+		if [ "$(cat "/sys/block/$candidate/ro")" = 1 ]; then
+			read_only=$candidate
+			continue
+		fi
 		if [ -n "$found" ]; then
 			echo "Both /dev/$found and /dev/$candidate may be the disk that was started from:" \
 				"remove one of them"
@@ -19,8 +24,12 @@ find_boot_disk() {
 		fi
 		found=$candidate
 	done
-	if [ -z "$found" ]; then
+	if [ -z "$found$read_only" ]; then
 		echo "There is no disk with ${signature:+the signature $signature and }boot files"
+		return 1
+	fi
+	if [ -z "$found" ]; then
+		echo "The disk that was started from, /dev/$read_only, is read-only: make it writable and restart"
 		return 1
 	fi
 	echo "$found"
@@ -30,7 +39,7 @@ is_disk() {
 	case $1 in
 	ram* | loop* | sr* | fd* | zram* | dm-* | md*) return 1 ;;
 	esac
-	[ "$(cat "/sys/block/$1/size")" -gt 0 ] && [ "$(cat "/sys/block/$1/ro")" = 0 ]
+	[ "$(cat "/sys/block/$1/size")" -gt 0 ]
 }
 
 # is_boot_disk DISK SIGNATURE

@@ -17,7 +17,7 @@ make_data_file_system() {
 	if is_data_file_system "$1"; then
 		say "Keeping the data on $data; checking the file system"
 		e2fsck -p "$data" || [ $? -le 2 ] ||
-			fail "The data file system is broken: repair it with e2fsck -f $data, then restart"
+			fail "The data file system is broken: repair it with e2fsck -f -y $data, then restart"
 		return 0
 	fi
 	refuse_damaged_data "$data"
@@ -34,7 +34,7 @@ refuse_damaged_data() {
 	backup=$(dumpe2fs -h -o superblock=32768 -o blocksize=4096 "$1" 2>/dev/null |
 		sed -n 's/^Filesystem volume name: *//p') || backup=
 	[ "$backup" != data ] ||
-		fail "The data on $1 is damaged and not touched: repair it with e2fsck -b 32768 $1, then restart"
+		fail "The data on $1 is damaged and not touched: repair it with e2fsck -f -y -b 32768 $1, then restart"
 }
 
 make_swap() {
@@ -123,7 +123,7 @@ keep_log() {
 enlarge_data_file_system() {
 	data=/dev/$(partition_of "$1" 2)
 	say "Checking the file system on $data"
-	e2fsck -p -f "$data" || [ $? -le 2 ] || fail "Repair the file system first: e2fsck -f $data"
+	e2fsck -p -f "$data" || [ $? -le 2 ] || fail "Repair the file system first: e2fsck -f -y $data"
 	say "Enlarging the file system on $data"
 	resize2fs "$data" || fail "The file system on $data cannot be enlarged"
 }

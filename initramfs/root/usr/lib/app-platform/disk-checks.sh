@@ -1,0 +1,48 @@
+# shellcheck shell=sh
+# What must hold before a disk is changed, and after it was written to.
+
+# check_not_mounted DISK: an admin may have mounted sda2 or sda3 to look into it.
+check_not_mounted() {
+	for number in 2 3; do
+		name=$(partition_of "$1" $number) || continue
+		! is_mounted "$name" || fail "/dev/$name is mounted: umount it first"
+	done
+}
+
+# is_mounted PARTITION: elsewhere than where an attempt that failed may have left it.
+is_mounted() {
+	awk -v device="$(cat "/sys/class/block/$1/dev")" '
+		$3 == device && $5 !~ "^/run/(data|rootfs)$" { found = 1 }
+		END { exit !found }' /proc/self/mountinfo
+}
+
+# check_not_shrunk DISK: the kernel shortens partitions that end behind the end of their disk,
+# or leaves them out; the table tells what they were.
+check_not_shrunk() {
+	end=$(table_end "$1")
+	have=$(disk_sectors "$1")
+	[ "${end:-0}" -gt "$have" ] || return 0
+	say "/dev/$1 has $((have / SECTORS_PER_MIB)) MiB, but its partitions need $(mib_to_hold "$end") MiB"
+	fail "The disk was made smaller than what is on it; nothing is changed. Enlarge the virtual" \
+		"disk to $(mib_to_hold "$end") MiB or more again, then restart"
+}
+
+# table_end DISK: the first sector after the last partition of the table.
+table_end() {
+	sfdisk --dump "/dev/$1" 2>/dev/null |
+		sed -n 's/.* : start= *\([0-9]*\), size= *\([0-9]*\).*/\1 \2/p' |
+		awk '$1 + $2 > end { end = $1 + $2 } END { printf "%.0f\n", end }'
+}
+
+# mib_to_hold SECTORS
+mib_to_hold() {
+	echo $((($1 + SECTORS_PER_MIB - 1) / SECTORS_PER_MIB))
+}
+
+# check_written DISK: a disk says only when it is written to that a sector is bad, which is long
+# after a program has handed its data to the kernel.
+check_written() {
+	rootfs=/dev/$(partition_of "$1" 3)
+	sync -f /run/rootfs ||
+		fail "$rootfs cannot be written to: the disk has errors, see dmesg. Replace the disk"
+}

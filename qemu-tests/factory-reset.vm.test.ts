@@ -1,0 +1,149 @@
+import test from "ava";
+import { timeLimit } from "./machine/index.ts";
+import { installedMachine } from "./system/base.ts";
+import {
+	dataFound,
+	type Kept,
+	leaveData,
+	leaveSettings,
+	ownLogins,
+} from "./system/kept.ts";
+import { enterRescue, restart, runUntilRestart } from "./system/rescue.ts";
+import {
+	loginPage,
+	logins,
+	managerSession,
+	outputOf,
+	watchInstallation,
+} from "./system/steps.ts";
+
+const minute = 60_000;
+const command = "/home/root/install.sh log.txt factory";
+const machine = installedMachine(test, { name: "factory-reset" });
+let left: Kept;
+
+test.serial("an owner has settings and data", async (t) => {
+	t.timeout(timeLimit(6 * minute));
+	await machine.boot();
+	await loginPage(machine);
+	await machine.console.login(...logins.root);
+	await leaveData(machine.console);
+	await leaveSettings(machine.console);
+	left = await dataFound(machine.console);
+	await restart(machine);
+	await enterRescue(machine, ownLogins.root[1]);
+	t.pass();
+});
+
+test.serial("a script cannot reset the machine", async (t) => {
+	const before = await state();
+	const ssh = await machine.ssh(...ownLogins.root);
+	const { exitCode, output } = await ssh.run(command, { input: "ERASE\n" });
+	ssh.close();
+	t.not(exitCode, 0);
+	t.regex(output, /confirmed at a terminal; nothing is changed/);
+	t.is(await state(), before);
+});
+
+for (const answer of ["erase", "yes", "", "ERASE it"])
+	test.serial(`the answer "${answer}" changes nothing`, async (t) => {
+		const before = await state();
+		machine.console.send(`${command}\n`);
+		await machine.console.expect(/Type ERASE to go on.*: $/);
+		machine.console.send(`${answer}\n`);
+		await machine.console.expect("Not confirmed; nothing is changed");
+		t.is(await state(), before);
+	});
+
+test.serial("Ctrl-C at the question changes nothing", async (t) => {
+	const before = await state();
+	machine.console.send(`${command}\n`);
+	await machine.console.expect(/Type ERASE to go on.*: $/);
+	machine.console.send("\u0003");
+	t.is(await state(), before);
+});
+
+test.serial("data that somebody has mounted are not erased", async (t) => {
+	const { console } = machine;
+	await outputOf(
+		console,
+		"mkdir -p /mnt/look && mount -o ro /dev/sda2 /mnt/look",
+	);
+	console.send(`${command}\n`);
+	await console.expect(/Type ERASE to go on.*: $/);
+	console.send("ERASE\n");
+	await console.expect(/is mounted: umount it first/, {
+		timeoutMs: 2 * minute,
+	});
+	await console.expect("This FAILED");
+	await outputOf(console, "umount /mnt/look");
+	t.regex(await outputOf(console, "e2label /dev/sda2"), /^data$/m);
+});
+
+test.serial("ERASE makes the machine as new", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	await runUntilRestart(machine, `${command}\nERASE`);
+	await loginPage(machine);
+	await isAsNew();
+	t.pass();
+});
+
+test.serial("has the factory's passwords alone", async (t) => {
+	t.timeout(timeLimit(3 * minute));
+	const ssh = await machine.ssh(...logins.admin);
+	t.is((await outputOf(ssh, "whoami")).trim(), "admin");
+	ssh.close();
+	await t.throwsAsync(machine.ssh(...ownLogins.admin), {
+		message: /authentication methods failed/i,
+	});
+	const call = await managerSession(machine);
+	t.like(await call("session"), { loggedIn: true, defaultPassword: true });
+});
+
+test.serial(
+	"cut off when the data are erased, it goes on by itself",
+	async (t) => {
+		t.timeout(timeLimit(10 * minute));
+		await leaveData(machine.console);
+		await restart(machine);
+		await enterRescue(machine);
+		machine.console.send(`${command}\nERASE\n`);
+		await machine.console.expect(/Making the data file system/, {
+			timeoutMs: 2 * minute,
+		});
+		await machine.cutPower();
+		await machine.boot();
+		await watchInstallation(machine);
+		await loginPage(machine);
+		await isAsNew();
+		t.pass();
+	},
+);
+
+/** What a reset would change first: the boot menu, the superblock, the settings in RAM. */
+async function state(): Promise<string> {
+	return outputOf(
+		machine.console,
+		`head -n 1 /boot/grub/grub.cfg
+		dd if=/dev/sda2 bs=4096 count=1 2>/dev/null | sha256sum
+		dd if=/dev/sda2 bs=4096 count=1 skip=32768 2>/dev/null | sha256sum
+		cat /mnt/sda2/system/network /mnt/sda2/system/shadow
+		ls /run/install.lock 2>&1`.concat("; true"),
+	);
+}
+
+/** Nothing of the owner's is found. Ends logged in as root, by the factory's password. */
+async function isAsNew(): Promise<void> {
+	const { console } = machine;
+	await console.login(...logins.root);
+	const found = await outputOf(
+		console,
+		"ls /home/admin; cat /mnt/sda2/system/network; cd /mnt/sda2/system; sha256sum ssh/* webserver/*",
+	);
+	if (!/^MODE=dhcp$/m.test(found)) throw new Error(`Old settings: ${found}`);
+	for (const line of left.settings.trim().split("\n"))
+		if (found.includes(line)) throw new Error(`${line} is an old setting`);
+	if (found.includes("70000")) throw new Error(`Old files: ${found}`);
+	const { exitCode } = await console.run("psql -d manager -c 'TABLE kept'");
+	if (exitCode === 0) throw new Error("The old table is there");
+}
