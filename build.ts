@@ -17,10 +17,19 @@ import { Progress } from "./pipeline/progress.ts";
 import { ramdiskStage } from "./pipeline/ramdisk.ts";
 import type { Release } from "./pipeline/release.ts";
 import { rootfsStage } from "./pipeline/rootfs.ts";
+import { findSigner, readPublicKey } from "./pipeline/signing.ts";
+import { updateStage } from "./pipeline/update.ts";
 
 /** `npm run build -- x86_64`: see `--help`. */
 async function build(target: Target, options: BuildOptions): Promise<void> {
-	const release: Release = { ...options, target: target.name };
+	const signer = await findSigner(options.sign);
+	const trustedKeys = [signer.publicKey, ...options.trust.map(readPublicKey)];
+	const release: Release = {
+		...options,
+		target: target.name,
+		signer,
+		trustedKeys,
+	};
 	const progress = new Progress(target.name, options);
 
 	const base = await debianBase(target, options);
@@ -40,11 +49,13 @@ async function build(target: Target, options: BuildOptions): Promise<void> {
 	const image = await progress.run(await diskImageStage(target, boot, release));
 	const results = [];
 	for (const format of options.formats ?? target.formats)
-		results.push(
-			format === "img"
-				? image
-				: await progress.run(await vmDiskStage(target, image, release, format)),
-		);
+		if (format === "img") results.push(image);
+		else if (format === "update")
+			results.push(await progress.run(await updateStage(target, boot, release)));
+		else
+			results.push(
+				await progress.run(await vmDiskStage(target, image, release, format)),
+			);
 	const checksums = await progress.run(
 		await checksumsStage(target, boot, results, release),
 	);

@@ -30,7 +30,8 @@ export interface Target {
 	formats: readonly Format[];
 }
 
-export const formats = ["img", "ova", "qcow2", "vhdx"] as const;
+/** Disks, and the file that an installed system takes as its update. */
+export const formats = ["img", "ova", "qcow2", "vhdx", "update"] as const;
 export type Format = (typeof formats)[number];
 
 export const targets: readonly Target[] = [
@@ -55,7 +56,7 @@ export const targets: readonly Target[] = [
 		commands: ["vmtoolsd", "qemu-ga", "loadkeys"],
 		layout: vmLayout,
 		xzFilter: "--x86",
-		formats: ["img", "ova", "qcow2", "vhdx"],
+		formats: ["img", "ova", "qcow2", "vhdx", "update"],
 	},
 	{
 		name: "arm64",
@@ -73,7 +74,7 @@ export const targets: readonly Target[] = [
 		commands: [],
 		layout: gatewayLayout,
 		xzFilter: "--arm64",
-		formats: ["img"],
+		formats: ["img", "update"],
 	},
 	{
 		name: "arm",
@@ -90,6 +91,6 @@ export const targets: readonly Target[] = [
 		commands: [],
 		layout: gatewayLayout,
 		xzFilter: "--armthumb",
-		formats: ["img"],
+		formats: ["img", "update"],
 	},
 ];

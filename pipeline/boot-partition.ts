@@ -6,11 +6,13 @@ import { bootMenu, bootMenus } from "../partitioning/boot-menu.ts";
 import { makeBootPartition } from "../partitioning/boot-partition.ts";
 import { makeGrub } from "../partitioning/grub.ts";
 import { diskSignature } from "../partitioning/identity.ts";
+import { hashOfSparseFile } from "../partitioning/sparse-hash.ts";
 import { hashOfPaths } from "./hash.ts";
 import { hostToolVersions } from "./host.ts";
 import { ramdiskFile } from "./ramdisk.ts";
 import { type Release, releaseFile, releaseSeed } from "./release.ts";
 import { rootfsArchiveFile } from "./rootfs.ts";
+import { sign } from "./signing.ts";
 import type { Stage, StageResult } from "./stage.ts";
 
 const projectFolder = join(import.meta.dirname, "..");
@@ -38,6 +40,7 @@ export async function bootPartitionStage(
 			ramdisk: parts.ramdisk.key,
 			rootfs: parts.rootfs.key,
 			release: releaseFile(release),
+			signedBy: release.signer.publicKey,
 			epochSeconds: release.epochSeconds,
 			tools: hostToolVersions("image"),
 			code: await hashOfPaths(
@@ -58,8 +61,12 @@ export async function bootPartitionStage(
 				recursive: true,
 			});
 			await writeFile(join(set, "release"), releaseFile(release));
-			const names = (await filesIn(top)).map((name) => relative(set, name));
-			await $({ cwd: set })`sha256sum ${names} > SHA256SUMS`;
+			const sums = join(set, "SHA256SUMS");
+			const lines = (await setFiles(target, { folder })).map(
+				async ({ name, path }) => `${await hashOfSparseFile(path)}  ${name}\n`,
+			);
+			await writeFile(sums, (await Promise.all(lines)).join(""));
+			await sign(release.signer, sums, releaseSeed(release));
 
 			report("writing");
 			const seed = releaseSeed(release);
@@ -84,6 +91,29 @@ export async function bootPartitionStage(
 				});
 		},
 	};
+}
+
+/**
+ * The files of the set by their names in it, in the order of the names. A new image may have
+ * some of them at the top of the partition.
+ */
+export async function setFiles(
+	target: Target,
+	boot: Pick<StageResult, "folder">,
+): Promise<{ name: string; path: string }[]> {
+	const top = bootFilesFolder(boot);
+	const set = join(top, FIRST_SLOT);
+	const menu = bootMenus[target.layout.bootLoader];
+	const inSet = (await filesIn(set)).map((path) => ({
+		name: relative(set, path),
+		path,
+	}));
+	const atTop = (menu.kernelAtTop ? await filesIn(top) : [])
+		.map((path) => ({ name: relative(top, path), path }))
+		.filter(
+			({ name }) => name !== menu.path && !name.startsWith(`${FIRST_SLOT}/`),
+		);
+	return [...inSet, ...atTop].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Paths of all files in a folder and those below it, in the same order everywhere. */

@@ -29,7 +29,8 @@ const fileName = ({ imageName }: Target, format: Format) =>
 
 /** How each disk of a virtual machine is made from the raw image. */
 type Writer = (inputs: VmDiskInputs, release: Release) => Promise<void>;
-const writers: Record<Exclude<Format, "img">, Writer> = {
+type VmFormat = Exclude<Format, "img" | "update">;
+const writers: Record<VmFormat, Writer> = {
 	qcow2: makeQcow2,
 	vhdx: makeVhdx,
 	async ova(inputs, { version, build, epochSeconds }) {
@@ -81,7 +82,7 @@ export async function vmDiskStage(
 	target: Target,
 	image: StageResult,
 	release: Release,
-	format: Exclude<Format, "img">,
+	format: VmFormat,
 ): Promise<Stage> {
 	return {
 		name: `${format} ${target.name}`,

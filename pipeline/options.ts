@@ -16,6 +16,10 @@ export interface BuildOptions {
 	/** Gets a folder for each target. */
 	output: string;
 	epochSeconds: number;
+	/** minisign's secret key; undefined: the development key of this user. */
+	sign?: string;
+	/** More public keys whose updates the images take. */
+	trust: string[];
 }
 
 /** The command line of the build; prints the help or the error and exits where it is not right. */
@@ -43,17 +47,28 @@ Downloads, compiled kernels and unchanged stages are kept in $APP_PLATFORM_CACHE
 				`only these files: ${formats.join(", ")} (default: all that the target has)`,
 			).argParser(parseFormat),
 		)
+		.option(
+			"--sign <key>",
+			"minisign's secret key NAME.key with NAME.pub beside it (default: a development key, made at first use)",
+		)
+		.option(
+			"--trust <keys...>",
+			"more public keys (.pub) whose updates the images take, such as the next one to sign with",
+			[],
+		)
 		.option("--no-cache", "make every stage anew, whatever the cache holds")
 		.option("--offline", "use the caches alone, no network", false)
 		.option("--output <folder>", "where the files go", "out")
 		.showHelpAfterError("(--help shows what there is)")
 		.parse(argv);
-	const { build, format, cache, offline, output } = command.opts<{
+	const { build, format, cache, offline, output, sign, trust } = command.opts<{
 		build: number;
 		format?: Format[];
 		cache: boolean;
 		offline: boolean;
 		output: string;
+		sign?: string;
+		trust: string[];
 	}>();
 	return {
 		targets: command.processedArgs[0] as Target[],
@@ -64,6 +79,8 @@ Downloads, compiled kernels and unchanged stages are kept in $APP_PLATFORM_CACHE
 		offline,
 		output,
 		epochSeconds: releaseEpochSeconds(),
+		...(sign ? { sign } : {}),
+		trust,
 	};
 }
 

@@ -29,7 +29,11 @@ export function generatedFiles(
 	{ layout }: Target,
 	release: Release,
 ): Record<string, string> {
+	const keys = release.trustedKeys.map(
+		(key, index) => [`etc/app-platform-keys/${index + 1}.pub`, key] as const,
+	);
 	return {
+		...Object.fromEntries(keys),
 		"etc/app-platform-release": releaseFile(release),
 		"usr/lib/app-platform/boot-menu.sh": bootMenuFile(layout.bootLoader),
 	};

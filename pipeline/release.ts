@@ -1,3 +1,5 @@
+import type { Signer } from "./signing.ts";
+
 /** What is being built, as the image says of itself in `release` and /etc/app-platform-release. */
 export interface Release {
 	version: string;
@@ -6,6 +8,10 @@ export interface Release {
 	target: string;
 	/** Every time stamp in the image, seconds since 1970. */
 	epochSeconds: number;
+	/** Signs the set of files. */
+	signer: Signer;
+	/** Public keys whose updates the image takes, the signer's first. */
+	trustedKeys: readonly string[];
 }
 
 /** 2026-01-01, unless SOURCE_DATE_EPOCH says otherwise: the same inputs give the same bytes. */
@@ -18,11 +24,21 @@ export function releaseEpochSeconds(): number {
 }
 
 /** The release file: lines that a shell can source. */
-export function releaseFile({ version, build, target }: Release): string {
-	return `VERSION=${version}\nBUILD=${build}\nTARGET=${target}\n`;
+export function releaseFile({
+	version,
+	build,
+	target,
+	signer,
+}: Release): string {
+	const key = signer.isDevelopment ? "development" : "release";
+	return `VERSION=${version}\nBUILD=${build}\nTARGET=${target}\nKEY=${key}\n`;
 }
 
 /** What identifiers (UUIDs, the disk signature) of this release follow from. */
-export function releaseSeed({ version, build, target }: Release): string {
+export function releaseSeed({
+	version,
+	build,
+	target,
+}: Pick<Release, "version" | "build" | "target">): string {
 	return `app-platform ${target} ${version} ${build}`;
 }
