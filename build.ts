@@ -51,7 +51,9 @@ async function build(target: Target, options: BuildOptions): Promise<void> {
 	for (const format of options.formats ?? target.formats)
 		if (format === "img") results.push(image);
 		else if (format === "update")
-			results.push(await progress.run(await updateStage(target, boot, release)));
+			results.push(
+				await progress.run(await updateStage(target, boot, release)),
+			);
 		else
 			results.push(
 				await progress.run(await vmDiskStage(target, image, release, format)),

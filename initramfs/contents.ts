@@ -19,12 +19,12 @@ const commands = [
 	"pv patch truncate strings time watch",
 	// disks
 	"blkid blockdev sfdisk fdisk partprobe lsblk findmnt e2fsck e2label tune2fs dumpe2fs debugfs",
-	"resize2fs mke2fs mkfs.ext2 mkfs.ext4 fsck.ext2 fsck.ext4 badblocks mkswap wipefs",
+	"fsck.fat fsck.vfat resize2fs mke2fs mkfs.ext2 mkfs.ext4 fsck.ext2 fsck.ext4 badblocks mkswap wipefs",
 	// network
 	"ip ping ping6 arping traceroute nslookup netstat nc wget udhcpc ifconfig route",
 	"dropbear dropbearkey scp nft",
-	// trust
-	"minisign openssl",
+	// updates
+	"minisign openssl kexec haproxy httpd",
 ].flatMap((line) => line.split(" "));
 
 /** Patterns of paths in the rootfs tree. */
@@ -57,8 +57,8 @@ export const overlayPaths: readonly string[] = [
 	"etc/pam.d/{common,other,su,su-l}",
 	"etc/{udhcpc,nftables}/*",
 	"etc/acpi/PWRF/*",
-	"etc/init.d/{rcS,rcK,S02system,S09services,S10syslog,S40network,S43default-passwords,S44ssh,S48console}",
-	"etc/sv/{getty,syslogd,klogd,dhcp,default-passwords,ssh,acpid}/**",
+	"etc/init.d/{rcS,rcK,S02system,S09services,S10syslog,S40network,S43default-passwords,S44ssh,S48console,S90haproxy}",
+	"etc/sv/{getty,syslogd,klogd,dhcp,default-passwords,ssh,acpid,haproxy}/**",
 	"mnt/sda2/system/*",
 	"boot",
 	"usr/lib/app-platform/*",

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { grubConfig } from "./grub.ts";
-import { SECTOR_BYTES } from "./layout.ts";
+import { SECTOR_BYTES, STATE_GROWTH } from "./layout.ts";
 
 /** What the firmware starts: GRUB from the sectors before sda1, or U-Boot, which reads sda1. */
 export type BootLoader = "grub" | "u-boot";
@@ -63,7 +63,7 @@ export async function bootMenu(
 }
 
 /**
- * extlinux.conf, whole in one sector: the default entry and the paths of the set can be
+ * extlinux.conf, widened to exactly one sector: the default entry and the paths of the set can be
  * overwritten in place, which no power cut can tear.
  */
 export function extlinuxConfig(
@@ -73,12 +73,16 @@ export function extlinuxConfig(
 	const filled = template.replaceAll("XXXXXXXX", diskSignature);
 	if (
 		!/^[0-9a-f]{8}$/.test(diskSignature) ||
-		!/^default (rescue|system)\n/.test(filled)
+		!/^default (rescue|system)\n/.test(filled) ||
+		!/^# update: none$/m.test(filled)
 	)
-		throw new Error("extlinux.conf must begin with the line default rescue");
-	if (filled.length > SECTOR_BYTES)
 		throw new Error(
-			`extlinux.conf has ${filled.length} bytes: it must fit into one sector of ${SECTOR_BYTES}`,
+			"extlinux.conf must begin with the line default rescue and have a line # update: none",
 		);
-	return filled;
+	const padding = SECTOR_BYTES - filled.length;
+	if (padding < STATE_GROWTH)
+		throw new Error(
+			`extlinux.conf has ${filled.length} bytes: it must fit into one sector of ${SECTOR_BYTES} with ${STATE_GROWTH} to spare`,
+		);
+	return `${filled}${"#".repeat(padding - 1)}\n`;
 }

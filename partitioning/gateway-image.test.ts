@@ -71,7 +71,11 @@ test("the entries' names have one length, and a menu that fills more than a sect
 	for (const { rescue, system } of Object.values(bootMenus))
 		t.is(rescue.length, system.length);
 	t.throws(
-		() => extlinuxConfig(`default rescue\n${"#".repeat(500)}`, signature),
+		() =>
+			extlinuxConfig(
+				`default rescue\n# update: none\n${"#".repeat(470)}`,
+				signature,
+			),
 		{ message: /sector/ },
 	);
 	t.throws(() => extlinuxConfig("label rescue\n", signature));

@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ALIGNMENT_BYTES, SECTOR_BYTES } from "./layout.ts";
+import { ALIGNMENT_BYTES, SECTOR_BYTES, STATE_GROWTH } from "./layout.ts";
 import { toolsIn, withWorkFolder } from "./tools.ts";
 
 /** Where Debian's grub-pc-bin puts GRUB for BIOS machines. */
@@ -23,17 +23,17 @@ const MODULES = [
 export function grubConfig(template: string, diskSignature: string): string {
 	const filled = template.replaceAll("XXXXXXXX", diskSignature);
 	const state = new RegExp(
-		`^set default=[01]\nset slot=[ab]\nset disk=${diskSignature}\n`,
+		`^set default=[01]\nset slot=[ab]\nset disk=${diskSignature}\n# update: none\n`,
 	);
 	const end = filled.indexOf("\n\n") + 1;
 	const padding = SECTOR_BYTES - end;
 	if (!/^[0-9a-f]{8}$/.test(diskSignature) || !state.test(filled))
 		throw new Error(
-			"grub.cfg must begin with the lines set default=, set slot=, set disk=",
+			"grub.cfg must begin with the lines set default=, set slot=, set disk=, # update: none",
 		);
-	if (end === 0 || padding < 2)
+	if (end === 0 || padding < STATE_GROWTH)
 		throw new Error(
-			`the first paragraph of grub.cfg must be shorter than ${SECTOR_BYTES - 1} bytes`,
+			`the first paragraph of grub.cfg must be shorter than ${SECTOR_BYTES - STATE_GROWTH + 1} bytes`,
 		);
 	return `${filled.slice(0, end)}${"#".repeat(padding - 1)}\n${filled.slice(end)}`;
 }

@@ -9,6 +9,8 @@
 import type { BootLoader } from "./boot-menu.ts";
 
 export const SECTOR_BYTES = 512;
+/** What the state of the boot in that sector may grow by: an update under way, paths of a set. */
+export const STATE_GROWTH = 24;
 export const MIB = 1024 * 1024;
 export const GIB = 1024 * MIB;
 

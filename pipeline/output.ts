@@ -45,5 +45,7 @@ export async function publish(
 }
 
 function isOurs(name: string): boolean {
-	return /^(app-platform-.*|update-.*\.img|manifest\.json|SHA256SUMS)(\.partial)?$/.test(name);
+	return /^(app-platform-.*|update-.*\.img|manifest\.json|SHA256SUMS)(\.partial)?$/.test(
+		name,
+	);
 }

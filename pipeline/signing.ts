@@ -58,7 +58,9 @@ async function developmentSigner(): Promise<Signer> {
 	const publicFile = publicKeyFile(secretKeyFile);
 	if (!existsSync(secretKeyFile)) {
 		mkdirSync(dirname(secretKeyFile), { recursive: true, mode: 0o700 });
-		await $({ quiet: true })`minisign -G -W -p ${publicFile} -s ${secretKeyFile}`;
+		await $({
+			quiet: true,
+		})`minisign -G -W -p ${publicFile} -s ${secretKeyFile}`;
 	}
 	return {
 		secretKeyFile,

@@ -11,6 +11,9 @@ set -eu
 . /usr/lib/app-platform/settings.sh
 . /usr/lib/app-platform/boot-disk.sh
 . /usr/lib/app-platform/boot-loader.sh
+. /usr/lib/app-platform/verify-set.sh
+. /usr/lib/app-platform/update-result.sh
+. /usr/lib/app-platform/time-limit.sh
 . /usr/lib/app-platform/install-state.sh
 . /usr/lib/app-platform/partitions.sh
 . /usr/lib/app-platform/disk-checks.sh
@@ -21,8 +24,22 @@ set -eu
 conclude() {
 	[ "$work" != resize ] || return 0
 	keep_log "$disk" "$log"
-	say "Making the system the default entry of the boot menu"
-	set_default_entry system || fail "$MENU cannot be changed"
+	# shellcheck disable=SC2046 # words
+	set -- $(update_state)
+	case $1 in
+	install | try)
+		say "The new system starts on trial"
+		set_boot_state rescue "$(boot_slot)" "try $2 0" || fail "$MENU cannot be changed"
+		;;
+	undo)
+		say "The system before the update is the default entry of the boot menu again"
+		set_boot_state system "$(boot_slot)" none || fail "$MENU cannot be changed"
+		;;
+	none)
+		say "Making the system the default entry of the boot menu"
+		set_default_entry system || fail "$MENU cannot be changed"
+		;;
+	esac
 }
 
 install() {
@@ -41,10 +58,10 @@ factory() {
 
 # What can be refused is refused here, where the system and its data are as they were.
 check_before() {
-	set_folder=$(chosen_set) || fail "$set_folder"
-	verify_set "$set_folder"
-	. "$set_folder/release"
-	say "Installing App Platform $VERSION (build $BUILD) on /dev/$disk"
+	slot=$(slot_to_install) || fail "$slot"
+	limit "$VERIFY_SECONDS" "Verifying"
+	verify_set "$slot"
+	say "Installing App Platform $(release_of "$slot" VERSION) (build $(release_of "$slot" BUILD)) on /dev/$disk"
 	check_not_mounted "$disk"
 	check_not_shrunk "$disk"
 	check_disk_size "$disk"
@@ -66,12 +83,15 @@ hold_rescue() {
 }
 
 put_system() {
+	limit "$CHECK_SECONDS" "Checking the data"
 	make_data_file_system "$disk"
 	make_swap "$disk"
-	unpack_rootfs "$disk" "$set_folder"
+	limit "$UNPACK_SECONDS" "Unpacking"
+	unpack_rootfs "$disk" "$slot"
+	limit "$WRITE_SECONDS" "Writing"
 	check_written "$disk"
 	copy_settings "$disk"
-	finish_rootfs "$disk" "$set_folder"
+	finish_rootfs "$disk" "$BOOT/$slot"
 }
 
 resize() {
@@ -120,6 +140,8 @@ usage() {
 	exit 2
 }
 
+# What the slowest machine needs many times over.
+: "${VERIFY_SECONDS:=300}" "${CHECK_SECONDS:=7200}" "${UNPACK_SECONDS:=1200}" "${WRITE_SECONDS:=600}"
 log=${1:-}
 work=${2:-install}
 case $#,$work in
@@ -132,11 +154,12 @@ disk=$(cat /run/boot-disk 2>/dev/null) || disk=$(find_boot_disk) || fail "$disk"
 # A terminal that goes away must not end the work half-way.
 trap '' HUP INT PIPE
 mkdir /run/install.lock 2>/dev/null || fail "An installation is already running"
-trap 'rmdir /run/install.lock' EXIT
+trap 'no_limit; rmdir /run/install.lock' EXIT
 
 : >"$log"
 run "$work"
 echo finished | show
+no_limit
 run conclude
 echo "Restarting" | to_consoles
 reboot

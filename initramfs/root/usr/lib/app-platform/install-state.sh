@@ -37,3 +37,20 @@ due_work() {
 	*) echo none ;;
 	esac
 }
+
+# The slot of the set that is put on sda3: an update's until it has failed, else the one in use,
+# which a gateway's own fields do not name. Prints why and fails when there is none.
+slot_to_install() {
+	# shellcheck disable=SC2046 # words
+	set -- $(update_state) "$(boot_slot)" "$(kernel_argument slot)" a
+	case $1 in
+	install | try) chosen=$2 ;;
+	undo) chosen=$4 ;;
+	none) chosen=${2:-${3:-$4}} ;;
+	esac
+	if [ ! -f "$BOOT/$chosen/SHA256SUMS" ]; then
+		echo "there is no set of files in $BOOT/$chosen"
+		return 1
+	fi
+	echo "$chosen"
+}

@@ -1,16 +1,6 @@
 # shellcheck shell=sh
 # The steps of an installation after the partitions. Each may be repeated at any time.
 
-# Half-read or half-written sets and those of other machines are refused before anything changes.
-verify_set() {
-	say "Verifying the files in $1"
-	(cd "$1" && sha256sum -c SHA256SUMS) || fail "The files in $1 are damaged"
-	target=$(sed -n 's/^TARGET=//p' "$1/release")
-	own_target=$(sed -n 's/^TARGET=//p' /etc/app-platform-release)
-	[ "$target" = "$own_target" ] ||
-		fail "The files in $1 are for $target, this machine is $own_target"
-}
-
 # The label comes last: a file system that has it is complete and holds data, and is kept.
 make_data_file_system() {
 	data=/dev/$(partition_of "$1" 2)
@@ -44,7 +34,7 @@ make_swap() {
 	mkswap -q -L swap "$swap" || fail "No swap can be made on $swap"
 }
 
-# unpack_rootfs DISK SET_FOLDER: into a new file system, so that nothing old is left.
+# unpack_rootfs DISK SLOT: into a new file system, so that nothing old is left.
 unpack_rootfs() {
 	rootfs=/dev/$(partition_of "$1" 3)
 	say "Making the root file system on $rootfs"
@@ -56,19 +46,34 @@ unpack_rootfs() {
 	say "Unpacking the system to $rootfs"
 	rm -f /run/unpack.failed
 	{
-		{ pv -n "$2/rootfs.tar.xz" 2>&3 | xz -dc || touch /run/unpack.failed; } |
+		{ pv -n "$(file_of_set "$2" rootfs.tar.xz)" 2>&3 | xz -dc || touch /run/unpack.failed; } |
 			tar -x --ignore-zeros --numeric-owner -p -C /run/rootfs || touch /run/unpack.failed
 	} 3>&1 | show_progress
 	[ ! -e /run/unpack.failed ] || fail "The system cannot be unpacked to $rootfs"
-	copy_common_files /run/rootfs || fail "The system cannot be completed on $rootfs"
+	copy_common_files "$2" || fail "The system cannot be completed on $rootfs"
 }
 
-# copy_common_files ROOT: the archive leaves out what this ramdisk, of the same set, has anyway.
+# copy_common_files SLOT: the archive leaves out what the ramdisk of the same set has anyway.
 copy_common_files() {
-	common=$1/usr/lib/app-platform/common.sha256
-	sed 's/^[0-9a-f]*  //' "$common" >/run/common-files || return 1
-	tar -c -C / --no-recursion -T /run/common-files | tar -x -p -C "$1" || return 1
-	(cd "$1" && sha256sum -c "$common") >/run/common-files.log 2>&1 || {
+	! copy_common_files_from / >/dev/null || return 0
+	say "The set's own ramdisk has the rest"
+	# In a file on the disk: small machines have no room for a second one in RAM.
+	xz -dc "$(file_of_set "$1" ramdisk.ext2.xz)" >/run/rootfs/ramdisk.ext2 &&
+		mkdir -p /run/ramdisk &&
+		mount -t ext4 -o ro,loop,noload /run/rootfs/ramdisk.ext2 /run/ramdisk || return 1
+	copied=
+	! copy_common_files_from /run/ramdisk || copied=yes
+	umount /run/ramdisk
+	rm /run/rootfs/ramdisk.ext2
+	[ -n "$copied" ]
+}
+
+# copy_common_files_from RAMDISK
+copy_common_files_from() {
+	common=/run/rootfs/usr/lib/app-platform/common.sha256
+	sed 's/^[0-9a-f]*  //' $common >/run/common-files || return 1
+	tar -c -C "$1" --no-recursion -T /run/common-files | tar -x -p -C /run/rootfs || return 1
+	(cd /run/rootfs && sha256sum -c $common) >/run/common-files.log 2>&1 || {
 		grep -v ': OK$' /run/common-files.log
 		return 1
 	}

@@ -1,0 +1,79 @@
+# shellcheck shell=sh
+# The update that the boot menu tells of. The set in use stays what the boot loader starts, with
+# this ramdisk, until the new system has proved itself: whatever the new kernel does, the next
+# start is here again.
+. /usr/lib/app-platform/update-result.sh
+
+MOST_STARTS=3
+
+# update_due DISK: whether there is one to go on with.
+update_due() {
+	case "$(default_entry) $(update_state)" in
+	"rescue install "* | "rescue try "* | "rescue undo "*) return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
+# go_on_with_update DISK STEP SLOT COUNT: ends with a restart, or fails.
+go_on_with_update() {
+	if [ "$4" -ge $MOST_STARTS ]; then
+		case $2 in
+		install) abandon "$1" "$3" "the installation did not end in $MOST_STARTS attempts" ;;
+		try) abandon "$1" "$3" "the new system was not healthy in $MOST_STARTS starts" ;;
+		undo) fail "The system before the update could not be put back in $MOST_STARTS attempts: see /apps/install_step1.log, then type /home/root/install.sh log.txt" ;;
+		esac
+		return 0
+	fi
+	set_boot_state rescue "$(boot_slot)" "$2 $3 $(($4 + 1))" || fail "$MENU cannot be changed"
+	case $2 in
+	try) start_on_trial "$1" "$3" "$(($4 + 1))" ;;
+	install)
+		/home/root/install.sh /apps/install_step1.log || abandon "$1" "$3" "$(last_words)"
+		;;
+	undo) /home/root/install.sh /apps/install_step1.log ;;
+	esac
+}
+
+# start_on_trial DISK SLOT COUNT: by kexec. The boot loader knows nothing of it, so that any end
+# of the trial, a power cut too, leads back here. The watchdog restarts a system that nobody
+# has confirmed for ten minutes.
+start_on_trial() {
+	say "Starting the new system on trial ($3 of $MOST_STARTS)"
+	consoles=$(tr ' ' '\n' </proc/cmdline | grep '^console=' | tr '\n' ' ') || consoles=
+	rootfs=$(blkid -p -s PART_ENTRY_UUID -o value "/dev/$(partition_of "$1" 3)")
+	kexec -l "$BOOT/$2/linux" --command-line="root=PARTUUID=$rootfs rw rootwait ${consoles}panic=30 \
+softdog.soft_active_on_boot=1 watchdog.open_timeout=600" || {
+		abandon "$1" "$2" "the new kernel cannot be started"
+		return 0
+	}
+	sync
+	umount "$BOOT" || true
+	kexec -e || fail "The new kernel cannot be started"
+}
+
+# abandon DISK SLOT REASON: back to the system before. It is still there when the update ended
+# before anything was unpacked.
+abandon() {
+	say "The update is given up: $3"
+	old=$(boot_slot)
+	if [ "$(installed_state "$1" "$BOOT/$old")" = absent ]; then
+		tell_result "$1" rolled-back "$2" "$3"
+		set_boot_state rescue "$old" "undo $2 0" || fail "$MENU cannot be changed"
+	else
+		tell_result "$1" failed "$2" "$3"
+		set_boot_state system "$old" none || fail "$MENU cannot be changed"
+	fi
+	reboot
+}
+
+# tell_result DISK STATE SLOT REASON: on sda2; that it cannot be told must not hold the rest up.
+tell_result() {
+	mount_data "/dev/$(partition_of "$1" 2)" || return 0
+	write_result "$2" "$3" "$(boot_slot)" "$4" /run/data/system || true
+	umount /run/data
+}
+
+# The last line before the message that it failed.
+last_words() {
+	sed '/^$/d; /^\*\*\*/d' /apps/install_step1.log | tail -n 1 | cut -c 1-300
+}
