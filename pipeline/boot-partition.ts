@@ -6,8 +6,7 @@ import { bootMenu, bootMenus } from "../partitioning/boot-menu.ts";
 import { makeBootPartition } from "../partitioning/boot-partition.ts";
 import { makeGrub } from "../partitioning/grub.ts";
 import { diskSignature } from "../partitioning/identity.ts";
-import { hashOfSparseFile } from "../partitioning/sparse-hash.ts";
-import { hashOfPaths } from "./hash.ts";
+import { hashOfFile, hashOfPaths } from "./hash.ts";
 import { hostToolVersions } from "./host.ts";
 import { ramdiskFile } from "./ramdisk.ts";
 import { type Release, releaseFile, releaseSeed } from "./release.ts";
@@ -63,7 +62,7 @@ export async function bootPartitionStage(
 			await writeFile(join(set, "release"), releaseFile(release));
 			const sums = join(set, "SHA256SUMS");
 			const lines = (await setFiles(target, { folder })).map(
-				async ({ name, path }) => `${await hashOfSparseFile(path)}  ${name}\n`,
+				async ({ name, path }) => `${await hashOfFile(path)}  ${name}\n`,
 			);
 			await writeFile(sums, (await Promise.all(lines)).join(""));
 			await sign(release.signer, sums, releaseSeed(release));

@@ -28,3 +28,14 @@ export function builtImage(
 		);
 	return path;
 }
+
+/** The update file of the image that is one build newer than the built image. */
+export function builtUpdate(target: TargetName = "x86_64"): string {
+	const name = `${targets[target].imageName.replace("app-platform", "update")}.img`;
+	const path = join(outDirectory, "next", target, name);
+	if (!existsSync(path))
+		throw new Error(
+			`${path} is missing: build it with npm test -- build`,
+		);
+	return path;
+}

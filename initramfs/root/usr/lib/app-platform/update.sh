@@ -5,6 +5,8 @@
 . /usr/lib/app-platform/update-result.sh
 
 MOST_STARTS=3
+# What the slowest machine needs to start and be healthy, many times over.
+TRIAL_SECONDS=600
 
 # update_due DISK: whether there is one to go on with.
 update_due() {
@@ -36,13 +38,13 @@ go_on_with_update() {
 
 # start_on_trial DISK SLOT COUNT: by kexec. The boot loader knows nothing of it, so that any end
 # of the trial, a power cut too, leads back here. The watchdog restarts a system that nobody
-# has confirmed for ten minutes.
+# has confirmed in time.
 start_on_trial() {
-	say "Starting the new system on trial ($3 of $MOST_STARTS)"
+	announce "Starting the new system on trial ($3 of $MOST_STARTS)"
 	consoles=$(tr ' ' '\n' </proc/cmdline | grep '^console=' | tr '\n' ' ') || consoles=
 	rootfs=$(blkid -p -s PART_ENTRY_UUID -o value "/dev/$(partition_of "$1" 3)")
 	kexec -l "$BOOT/$2/linux" --command-line="root=PARTUUID=$rootfs rw rootwait ${consoles}panic=30 \
-softdog.soft_active_on_boot=1 watchdog.open_timeout=600" || {
+softdog.soft_active_on_boot=1 softdog.soft_margin=$TRIAL_SECONDS" || {
 		abandon "$1" "$2" "the new kernel cannot be started"
 		return 0
 	}
@@ -54,7 +56,7 @@ softdog.soft_active_on_boot=1 watchdog.open_timeout=600" || {
 # abandon DISK SLOT REASON: back to the system before. It is still there when the update ended
 # before anything was unpacked.
 abandon() {
-	say "The update is given up: $3"
+	announce "The update is given up: $3"
 	old=$(boot_slot)
 	if [ "$(installed_state "$1" "$BOOT/$old")" = absent ]; then
 		tell_result "$1" rolled-back "$2" "$3"
@@ -76,4 +78,10 @@ tell_result() {
 # The last line before the message that it failed.
 last_words() {
 	sed '/^$/d; /^\*\*\*/d' /apps/install_step1.log | tail -n 1 | cut -c 1-300
+}
+
+# At this stage of the start, consoles show failures alone.
+announce() {
+	say "$*"
+	echo "$*" | to_consoles
 }
