@@ -9,6 +9,10 @@ interface Step {
 	commands: string[][];
 }
 
+const build = (...args: string[]) => [
+	...["node", "--import=tsx", "build.ts"],
+	...args,
+];
 const ava = (...args: string[]) => ["npx", "ava", ...args];
 
 const steps: Step[] = [
@@ -34,7 +38,13 @@ const steps: Step[] = [
 	{ name: "integration", commands: [ava("**/*.integration.test.ts")] },
 	{
 		name: "build",
-		commands: [["node", "--import=tsx", "build.ts", "x86_64", "arm64", "arm"]],
+		commands: [
+			build("x86_64", "arm64", "arm"),
+			// What an installed system is updated to.
+			build(
+				..."x86_64 --build 999999 --format update --output out/next".split(" "),
+			),
+		],
 	},
 	{
 		name: "reproducible",

@@ -10,6 +10,8 @@ import { Reserve } from "./reserve/reserve.ts";
 import { WebServer } from "./server/server.ts";
 import { readSettings } from "./settings/settings.ts";
 import { systemOperations } from "./system/operations.ts";
+import { updateOperations } from "./update/operations.ts";
+import { Updates } from "./update/updates.ts";
 
 // What the manager consists of …
 const settings = readSettings(process.env);
@@ -22,12 +24,19 @@ const reserve = new Reserve(
 	settings.reserveSizeBytes,
 	log,
 );
+const updates = new Updates(settings.updates, database, log);
 const operations = operationTable([
 	...loginOperations(login),
 	...systemOperations(settings.releaseFile),
 	...databaseOperations(database),
+	...updateOperations(updates),
 ]);
-const webServer = new WebServer(settings.listen, operations, login, log);
+const webServer = new WebServer(
+	settings.listen,
+	{ operations, updates },
+	login,
+	log,
+);
 
 // … and the order in which it starts. It stops in the reverse order.
 // Pages come first, so that somebody who looks is told what is still missing.
@@ -35,4 +44,4 @@ log.info(
 	{ version: MANAGER_VERSION, build: MANAGER_BUILD, node: process.version },
 	"App Platform manager starts",
 );
-void runParts(log, [webServer, database, reserve]);
+void runParts(log, [webServer, database, reserve, updates]);

@@ -1,53 +1,136 @@
 import test from "ava";
-import { overlayOn, timeLimit } from "./machine/index.ts";
-import { builtUpdate } from "./machine/places.ts";
-import { installedMachine, installedDisk } from "./system/base.ts";
-import { machineForTests } from "./machine/index.ts";
-import { loginPage, logins, outputOf } from "./system/steps.ts";
+import { builtUpdate, eventually, timeLimit } from "./machine/index.ts";
+import { installedMachine } from "./system/base.ts";
+import { dataFound, type Kept, leaveData } from "./system/kept.ts";
+import { loginPage, logins, managerSession, outputOf } from "./system/steps.ts";
+import {
+	installUpdate,
+	startAfresh,
+	updateResult,
+	uploadUpdate,
+} from "./system/update.ts";
 
 const minute = 60_000;
-const bootPartition = "/usr/lib/app-platform/boot-partition";
-const machine = machineForTests(test, {
-	name: "update",
-	disks: [
-		overlayOn(installedDisk),
-		overlayOn({ path: builtUpdate(), format: "raw" }),
-	],
-});
+const newBuild = 999_999;
+const machine = installedMachine(test, { name: "update" });
+let kept: Kept;
+let oldBuild = 0;
 
-test.serial("stages", async (t) => {
-	t.timeout(timeLimit(6 * minute));
+test.serial("an owner uploads an update", async (t) => {
+	t.timeout(timeLimit(8 * minute));
 	await machine.boot();
 	await loginPage(machine);
 	await machine.console.login(...logins.root);
-	const { console } = machine;
-	t.log(await outputOf(console, `${bootPartition} show`));
-	t.log(await outputOf(console, `${bootPartition} open b`));
-	t.log(await outputOf(console, `tar -xf /dev/vdb -C /mnt/sda1/b`));
-	t.log(await outputOf(console, `${bootPartition} close`));
-	t.log(await outputOf(console, `${bootPartition} stage b`, {timeoutMs: 2*minute}));
-	t.log(await outputOf(console, `head -c 512 /boot/grub/grub.cfg`));
-	console.send("reboot\n");
-	await machine.waitForReboot();
-	t.pass();
+	await leaveData(machine.console);
+	kept = await dataFound(machine.console);
+	oldBuild = await runningBuild();
+	await uploadUpdate(machine, builtUpdate("next"));
+	const call = await managerSession(machine);
+	t.like(await call("updateCheck"), { build: newBuild, target: "x86_64" });
 });
 
-test.serial("installs and tries", async (t) => {
-	t.timeout(timeLimit(10 * minute));
-	await machine.console.expect(/Linux version \d/, { timeoutMs: 4 * minute });
-	await machine.console.expect(/finished/, { timeoutMs: 5 * minute });
-	await machine.waitForReboot({ timeoutMs: 2 * minute });
-	await machine.console.expect(/on trial \(1 of 3\)/, { timeoutMs: 2 * minute });
-	await machine.console.expect(/Linux version \d/, { timeoutMs: minute });
-	await loginPage(machine);
-	await machine.console.login(...logins.root);
-	const { console } = machine;
-	t.log(await outputOf(console, `cat /proc/cmdline /etc/app-platform-release; ls -la /dev/watchdog*; dmesg | grep -i -E 'dog|kexec'`));
-	t.log(await outputOf(console, `${bootPartition} confirm`));
-	t.log(await outputOf(console, `${bootPartition} show; cat /mnt/sda2/system/update/result; head -c 512 /boot/grub/grub.cfg`));
-	console.send("reboot\n");
-	await machine.waitForReboot();
-	await loginPage(machine);
-	await machine.console.login(...logins.root);
-	t.log(await outputOf(machine.console, `cat /proc/cmdline /etc/app-platform-release`));
+test.serial("the ramdisk shows how far the installation is", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	await installUpdate(machine);
+	const page = await eventually(
+		"the ramdisk's page is there",
+		async () => {
+			const response = await machine.fetch("https", "/manager/", {
+				signal: AbortSignal.timeout(5_000),
+			});
+			return response.status === 200 ? response.text() : undefined;
+		},
+		{ timeoutMs: 2 * minute },
+	);
+	t.regex(page, /is being installed/);
+	const log = await eventually(
+		"the ramdisk's log is there",
+		async () => {
+			const response = await machine.fetch("https", "/manager/ramdisk.log", {
+				signal: AbortSignal.timeout(5_000),
+			});
+			return response.status === 200 ? response.text() : undefined;
+		},
+		{ timeoutMs: minute },
+	);
+	t.regex(
+		log,
+		new RegExp(`Installing App Platform .* \\(build ${newBuild}\\)`),
+	);
+	await machine.console.expect(/\nfinished\b/, {
+		timeoutMs: 5 * minute,
+		unless: /This FAILED|Kernel panic/,
+	});
+	await startAfresh(machine);
 });
+
+test.serial("the new system, once healthy, stays", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	await machine.console.expect("on trial (1 of 3)", { timeoutMs: minute });
+	await loginPage(machine);
+	const { reason } = await updateResult(machine, newBuild, "installed");
+	t.is(reason, "");
+	await machine.console.login(...logins.root);
+	t.is(await runningBuild(), newBuild);
+	t.deepEqual(await dataFound(machine.console), kept);
+	t.regex(await bootState(), /^DEFAULT=system\nSLOT=b\nUPDATE=none$/m);
+});
+
+test.serial("an older one has to be meant", async (t) => {
+	t.timeout(timeLimit(6 * minute));
+	await uploadUpdate(machine, builtUpdate("out"));
+	const call = await managerSession(machine);
+	await t.throwsAsync(call("updateInstall"), {
+		message: /not newer than what runs .*confirm/,
+	});
+	await installUpdate(machine, { allowOlder: true });
+	await machine.console.expect("login: ", { timeoutMs: 2 * minute });
+	await machine.console.expect(/\nfinished\b/, {
+		timeoutMs: 5 * minute,
+		unless: /This FAILED|Kernel panic/,
+	});
+	await startAfresh(machine);
+});
+
+test.serial(
+	"after three failed starts the system before is back",
+	async (t) => {
+		t.timeout(timeLimit(15 * minute));
+		for (const count of [1, 2, 3]) {
+			await machine.console.expect(`on trial (${count} of 3)`, {
+				timeoutMs: 2 * minute,
+			});
+			await machine.console.expect(/Linux version \d/, { timeoutMs: minute });
+			await machine.cutPower();
+			await machine.boot();
+		}
+		await machine.console.expect("The update is given up", {
+			timeoutMs: 2 * minute,
+		});
+		await startAfresh(machine);
+		await machine.console.expect(/\nfinished\b/, {
+			timeoutMs: 5 * minute,
+			unless: /This FAILED|Kernel panic/,
+		});
+		await startAfresh(machine);
+		await loginPage(machine);
+		const { reason } = await updateResult(machine, oldBuild, "rolled-back");
+		t.is(reason, "the new system was not healthy in 3 starts");
+		await machine.console.login(...logins.root);
+		t.is(await runningBuild(), newBuild);
+		t.deepEqual(await dataFound(machine.console), kept);
+		t.regex(await bootState(), /^DEFAULT=system\nSLOT=b\nUPDATE=none$/m);
+	},
+);
+
+async function runningBuild(): Promise<number> {
+	const release = await outputOf(
+		machine.console,
+		"cat /etc/app-platform-release",
+	);
+	return Number(/^BUILD=(\d+)$/m.exec(release)?.[1]);
+}
+
+function bootState(): Promise<string> {
+	return outputOf(machine.console, "/usr/lib/app-platform/boot-partition show");
+}

@@ -15,7 +15,7 @@ test.serial(
 	async (t) => {
 		await manager.start();
 		const first = await manager.logged("the database is ready");
-		t.deepEqual(first.migrations, ["0001-config"]);
+		t.deepEqual(first.migrations, ["0001-config", "0002-update-history"]);
 		await manager.stop();
 		await manager.start();
 		const second = await manager.logged("the database is ready");

@@ -1,9 +1,13 @@
 import type { ClientBase } from "pg";
 import { type MigrationMeta, Umzug } from "umzug";
 import { createConfigTable } from "../config/migration.ts";
+import { createUpdateTable } from "../update/history.ts";
 
 /** Every change of the manager's tables, oldest first. Names are stored: never rename or reorder. */
-const migrations = [{ name: "0001-config", up: createConfigTable }];
+const migrations = [
+	{ name: "0001-config", up: createConfigTable },
+	{ name: "0002-update-history", up: createUpdateTable },
+];
 
 /**
  * Brings the manager's tables up to date, in one transaction: a power cut or an error

@@ -9,6 +9,8 @@ import type { OperationTable } from "../operations/operation.ts";
 import { OperationError } from "../operations/operation.ts";
 import { serveOverWebSocket } from "../operations/websocket.ts";
 import type { ListenAddress } from "../settings/settings.ts";
+import type { Updates } from "../update/updates.ts";
+import { serveUpload } from "../update/upload.ts";
 import { servePages } from "../web/pages.ts";
 import { listen } from "./listen.ts";
 import { isOwnOrigin } from "./origin.ts";
@@ -17,23 +19,25 @@ import { securityHeaders } from "./security-headers.ts";
 const largestMessageBytes = 64 * 1024;
 const requestLimitMs = 30_000;
 
+/** What the API gives access to. */
+export interface Offers {
+	operations: OperationTable;
+	/** Takes files, which no operation can. */
+	updates: Updates;
+}
+
 /** The manager's pages and its API, below `/manager`. */
 export class WebServer implements Part {
 	readonly name = "web server";
 	readonly #address: ListenAddress;
-	readonly #operations: OperationTable;
+	readonly #offers: Offers;
 	readonly #login: Login;
 	readonly #log: Log;
 	readonly #server: FastifyInstance;
 
-	constructor(
-		address: ListenAddress,
-		operations: OperationTable,
-		login: Login,
-		log: Log,
-	) {
+	constructor(address: ListenAddress, offers: Offers, login: Login, log: Log) {
 		this.#address = address;
-		this.#operations = operations;
+		this.#offers = offers;
 		this.#login = login;
 		this.#log = log;
 		this.#server = createServer(address);
@@ -57,8 +61,10 @@ export class WebServer implements Part {
 		});
 		await server.register(
 			async (api) => {
-				serveOverHttp(api, this.#operations, this.#login);
-				serveOverWebSocket(api, this.#operations, this.#login, this.#log);
+				const { operations, updates } = this.#offers;
+				serveOverHttp(api, operations, this.#login);
+				serveOverWebSocket(api, operations, this.#login, this.#log);
+				serveUpload(api, updates, this.#login);
 			},
 			{ prefix: "/manager/api" },
 		);

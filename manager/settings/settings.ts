@@ -1,9 +1,13 @@
 import { userInfo } from "node:os";
+import { join } from "node:path";
 import * as z from "zod";
 
 const appliance = {
 	dataDirectory: "/mnt/sda2",
 	releaseFile: "/etc/app-platform-release",
+	keysFolder: "/etc/app-platform-keys",
+	bootPartitionCommand: "/usr/lib/app-platform/boot-partition",
+	restartCommand: "reboot",
 	socketPath: "/run/manager/manager.sock",
 	socketGroup: "webserver",
 	reserveSizeBytes: 500 * 1024 * 1024,
@@ -14,6 +18,15 @@ const environmentSchema = z
 	.object({
 		MANAGER_DATA_DIRECTORY: z.string().min(1).default(appliance.dataDirectory),
 		MANAGER_RELEASE_FILE: z.string().min(1).default(appliance.releaseFile),
+		MANAGER_KEYS_FOLDER: z.string().min(1).default(appliance.keysFolder),
+		MANAGER_BOOT_PARTITION_COMMAND: z
+			.string()
+			.min(1)
+			.default(appliance.bootPartitionCommand),
+		MANAGER_RESTART_COMMAND: z
+			.string()
+			.min(1)
+			.default(appliance.restartCommand),
 		MANAGER_SOCKET: z.string().min(1).default(appliance.socketPath),
 		MANAGER_SOCKET_GROUP: z.string().default(appliance.socketGroup),
 		MANAGER_PORT: z.coerce.number().int().min(0).max(65535).optional(),
@@ -32,6 +45,13 @@ const environmentSchema = z
 		dataDirectory: environment.MANAGER_DATA_DIRECTORY,
 		releaseFile: environment.MANAGER_RELEASE_FILE,
 		reserveSizeBytes: environment.MANAGER_RESERVE_BYTES,
+		updates: {
+			releaseFile: environment.MANAGER_RELEASE_FILE,
+			keysFolder: environment.MANAGER_KEYS_FOLDER,
+			bootPartitionCommand: environment.MANAGER_BOOT_PARTITION_COMMAND,
+			restartCommand: environment.MANAGER_RESTART_COMMAND,
+			folder: join(environment.MANAGER_DATA_DIRECTORY, "system/update"),
+		},
 		logLevel: environment.MANAGER_LOG_LEVEL,
 		listen: listenOn(environment),
 		// Named here because runit starts services without USER, which `pg` would read.

@@ -69,8 +69,14 @@ export class TestManager {
 		return new TestManager(directory, await startTemporaryCluster());
 	}
 
-	/** @returns once the manager has logged the message that is waited for. */
-	async start(message = "the database is ready"): Promise<void> {
+	/**
+	 * @param settings more of its environment.
+	 * @returns once the manager has logged the message that is waited for.
+	 */
+	async start(
+		message = "the database is ready",
+		settings: NodeJS.ProcessEnv = {},
+	): Promise<void> {
 		this.lines = [];
 		const child = spawn(join(this.directory, "manager"), {
 			cwd: this.directory,
@@ -84,6 +90,7 @@ export class TestManager {
 				MANAGER_SOCKET_GROUP: "",
 				PGHOST: this.cluster.host,
 				PGUSER: this.cluster.user,
+				...settings,
 			},
 		});
 		this.#process = child;
@@ -146,7 +153,11 @@ export class TestManager {
 	}
 
 	/** Posts a body as it is. */
-	async post(operation: string, body: string, from: From): Promise<Answer> {
+	async post(
+		operation: string,
+		body: string | Buffer,
+		from: From,
+	): Promise<Answer> {
 		const { address = "192.168.0.10", cookie, headers } = from;
 		return this.#request(`/manager/api/${operation}`, {
 			method: "POST",
@@ -183,7 +194,7 @@ export class TestManager {
 		path: string,
 		options: {
 			method: "GET" | "POST";
-			body?: string;
+			body?: string | Buffer;
 			headers?: Record<string, string>;
 		},
 	): Promise<Answer> {

@@ -4,6 +4,7 @@ import { DefaultPasswordNotice } from "./default-password-notice.tsx";
 import { LoginPage } from "./login-page.tsx";
 import { OverviewPage } from "./overview-page.tsx";
 import { PasswordPage } from "./password-page.tsx";
+import { UpdatePage } from "./update-page.tsx";
 
 interface Session {
 	loggedIn: boolean;
@@ -15,7 +16,9 @@ const askAgainMs = 3_000;
 export function App() {
 	const [session, setSession] = useState<Session>();
 	const [problem, setProblem] = useState<string>();
-	const [changingPassword, setChangingPassword] = useState(false);
+	const [page, setPage] = useState<"overview" | "password" | "update">(
+		"overview",
+	);
 
 	const askSession = useCallback(async () => {
 		try {
@@ -39,7 +42,7 @@ export function App() {
 	}
 
 	function passwordDone() {
-		setChangingPassword(false);
+		setPage("overview");
 		void askSession();
 	}
 
@@ -49,7 +52,13 @@ export function App() {
 				<h1>App Platform</h1>
 				{session?.loggedIn && (
 					<nav>
-						<button type="button" onClick={() => setChangingPassword(true)}>
+						<button type="button" onClick={() => setPage("overview")}>
+							Overview
+						</button>
+						<button type="button" onClick={() => setPage("update")}>
+							Update
+						</button>
+						<button type="button" onClick={() => setPage("password")}>
 							Change password
 						</button>
 						<button type="button" onClick={logOut}>
@@ -66,10 +75,13 @@ export function App() {
 			)}
 			<main>
 				{session && !session.loggedIn && <LoginPage loggedIn={askSession} />}
-				{session?.loggedIn && changingPassword && (
+				{session?.loggedIn && page === "password" && (
 					<PasswordPage done={passwordDone} />
 				)}
-				{session?.loggedIn && !changingPassword && (
+				{session?.loggedIn && page === "update" && (
+					<UpdatePage failed={askSession} />
+				)}
+				{session?.loggedIn && page === "overview" && (
 					<OverviewPage failed={askSession} />
 				)}
 			</main>

@@ -17,7 +17,7 @@ export {
 	theFile,
 } from "./disks.ts";
 export { Machine, type MachineOptions } from "./machine.ts";
-export { builtImage, logDirectory } from "./places.ts";
+export { builtImage, builtUpdate, logDirectory } from "./places.ts";
 export type { Ssh } from "./ssh.ts";
 export type { TargetName } from "./targets.ts";
 export { eventually, timeFactor, timeLimit } from "./time.ts";

@@ -29,13 +29,16 @@ export function builtImage(
 	return path;
 }
 
-/** The update file of the image that is one build newer than the built image. */
-export function builtUpdate(target: TargetName = "x86_64"): string {
-	const name = `${targets[target].imageName.replace("app-platform", "update")}.img`;
-	const path = join(outDirectory, "next", target, name);
+/** The update file that was built with the image, or the one of the build after it. */
+export function builtUpdate(
+	of: "out" | "next",
+	target: TargetName = "x86_64",
+): string {
+	const folder =
+		of === "out" ? (otherImages ?? outDirectory) : join(outDirectory, "next");
+	const name = targets[target].imageName.replace(/^app-platform/, "update");
+	const path = join(folder, target, `${name}.img`);
 	if (!existsSync(path))
-		throw new Error(
-			`${path} is missing: build it with npm test -- build`,
-		);
+		throw new Error(`${path} is missing: build it with npm test -- build`);
 	return path;
 }

@@ -56,31 +56,53 @@ export async function chooseRescue(machine: Machine): Promise<void> {
 
 /** Logs in to the manager's API; the result calls one operation and gives its answer. */
 export async function managerSession(machine: Machine) {
-	const post = (operation: string, input: object, cookie = "") =>
-		machine.fetch("https", `/manager/api/${operation}`, {
-			method: "POST",
-			headers: { "content-type": "application/json", cookie },
+	const cookie = await managerCookie(machine);
+	return async (operation: string, input: object = {}): Promise<unknown> => {
+		const response = await post(machine, operation, {
+			cookie,
 			body: JSON.stringify(input),
-			signal: AbortSignal.timeout(timeLimit(60_000)),
 		});
+		if (response.status !== 200)
+			throw new Error(
+				`${operation} answers ${response.status}: ${await response.text()}`,
+			);
+		return response.json();
+	};
+}
+
+/** What a browser that has logged in sends. */
+export async function managerCookie(machine: Machine): Promise<string> {
 	// Its page is there before its database.
 	const login = await eventually(
 		"the manager's database answers",
 		async () => {
-			const response = await post("login", { password: managerPassword });
+			const body = JSON.stringify({ password: managerPassword });
+			const response = await post(machine, "login", { body });
 			return response.status === 503 ? undefined : response;
 		},
 		{ timeoutMs: 180_000 },
 	);
 	if (login.status !== 200)
 		throw new Error(`The manager's login answers ${login.status}`);
-	const cookie = login.headers.getSetCookie()[0]?.split(";")[0];
-	return async (operation: string, input: object = {}): Promise<unknown> => {
-		const response = await post(operation, input, cookie);
-		if (response.status !== 200)
-			throw new Error(`${operation} answers ${response.status}`);
-		return response.json();
-	};
+	return login.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+}
+
+/** Posts to the manager's API. */
+export function post(
+	machine: Machine,
+	path: string,
+	{
+		body,
+		cookie = "",
+		contentType = "application/json",
+	}: { body: string | Buffer; cookie?: string; contentType?: string },
+) {
+	return machine.fetch("https", `/manager/api/${path}`, {
+		method: "POST",
+		headers: { "content-type": contentType, cookie },
+		body,
+		signal: AbortSignal.timeout(timeLimit(120_000)),
+	});
 }
 
 /** The documents' check of both file systems in rescue; an error when one is not in order. */

@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Header, pack } from "tar-stream";
+import { $ } from "zx";
+
+const quiet = $({ quiet: true });
+
+/** A file in an archive, or what somebody put there in its place. */
+export type Member = [header: Partial<Header>, content?: Buffer];
+
+/** A minisign key pair in a folder of its own. */
+export class TestKey {
+	readonly folder: string;
+
+	private constructor(folder: string) {
+		this.folder = folder;
+	}
+
+	static async create(): Promise<TestKey> {
+		const folder = await mkdtemp(join(tmpdir(), "app-platform-key-"));
+		await mkdir(join(folder, "trusted"));
+		await quiet`minisign -G -W -p ${join(folder, "trusted/1.pub")} -s ${join(folder, "secret.key")}`;
+		return new TestKey(folder);
+	}
+
+	/** The folder of those who trust it. */
+	get trusted(): string {
+		return join(this.folder, "trusted");
+	}
+
+	async sign(content: string): Promise<Buffer> {
+		const file = join(this.folder, "signed");
+		await writeFile(file, content);
+		await quiet`minisign -S -s ${join(this.folder, "secret.key")} -m ${file} -t test`;
+		return readFile(`${file}.minisig`);
+	}
+}
+
+/** The members of a good update file, the way the build orders them. */
+export async function updateMembers(
+	key: TestKey,
+	release: { version?: string; build?: number; target?: string } = {},
+): Promise<Member[]> {
+	const { version = "1.3.0", build = 200_000, target = "x86_64" } = release;
+	const contents = {
+		release: Buffer.from(
+			`VERSION=${version}\nBUILD=${build}\nTARGET=${target}\nKEY=release\n`,
+		),
+		linux: Buffer.alloc(70_000, "kernel"),
+		"dtbs/one.dtb": Buffer.alloc(3_000, "tree"),
+		"rootfs.tar.xz": Buffer.alloc(300_000, "rootfs"),
+	};
+	const lines = Object.entries(contents).map(
+		([name, content]) =>
+			`${createHash("sha256").update(content).digest("hex")}  ${name}\n`,
+	);
+	const sums = lines.join("");
+	return [
+		[{ name: "SHA256SUMS.minisig" }, await key.sign(sums)],
+		[{ name: "SHA256SUMS" }, Buffer.from(sums)],
+		...Object.entries(contents).map(
+			([name, content]): Member => [{ name }, content],
+		),
+	];
+}
+
+/** The archive as it would be uploaded. */
+export async function archiveOf(members: Member[]): Promise<Buffer> {
+	const archive = pack();
+	for (const [header, content] of members)
+		if (content) archive.entry(header as Header, content);
+		else archive.entry(header as Header);
+	archive.finalize();
+	const chunks: Buffer[] = [];
+	for await (const chunk of archive) chunks.push(chunk as Buffer);
+	return Buffer.concat(chunks);
+}

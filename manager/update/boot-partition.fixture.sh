@@ -1,0 +1,20 @@
+#!/bin/sh
+# Stands for the image's boot-partition in tests: the same words, on a folder.
+set -eu
+cd "$(dirname "$0")"
+case $1 in
+show) printf 'SLOT=a\nUPDATE=%s\n' "$(cat state 2>/dev/null || echo none)" ;;
+open)
+	rm -rf "$2"
+	mkdir "$2"
+	printf 'FOLDER=%s\nFREE=1000000\n' "$PWD/$2"
+	;;
+close) ;;
+stage)
+	(cd "$2" && sha256sum --quiet -c SHA256SUMS)
+	echo install >state
+	;;
+cancel) echo none >state ;;
+confirm) touch confirmed ;;
+restart) touch restarted ;;
+esac

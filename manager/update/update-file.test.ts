@@ -1,0 +1,150 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "ava";
+import {
+	archiveOf,
+	type Member,
+	TestKey,
+	updateMembers,
+} from "../testing/test-update.ts";
+import type { UpdateRefused } from "./refused.ts";
+import { readUpdate } from "./update-file.ts";
+
+const key = await TestKey.create();
+const good = await updateMembers(key);
+const goodFile = await archiveOf(good);
+
+async function read(content: Buffer, freeBytes = 1_000_000) {
+	const folder = await mkdtemp(join(tmpdir(), "app-platform-update-"));
+	const file = join(folder, "file");
+	const into = await mkdtemp(join(folder, "into-"));
+	await writeFile(file, content);
+	try {
+		const release = await readUpdate(file, key.trusted, {
+			folder: into,
+			freeBytes,
+		});
+		return { release, linux: await readFile(join(into, "linux")) };
+	} finally {
+		await rm(folder, { recursive: true });
+	}
+}
+
+const refused = (message: RegExp) => ({ name: "Error", message });
+
+test("a signed file is taken, whole", async (t) => {
+	const { release, linux } = await read(goodFile);
+	t.like(release, { version: "1.3.0", build: 200_000, target: "x86_64" });
+	t.is(linux.length, 70_000);
+});
+
+test("its head alone tells which it is", async (t) => {
+	const folder = await mkdtemp(join(tmpdir(), "app-platform-update-"));
+	await writeFile(join(folder, "file"), goodFile.subarray(0, 4096));
+	const release = await readUpdate(join(folder, "file"), key.trusted);
+	t.is(release.build, 200_000);
+	t.deepEqual(await readdir(folder), ["file"]);
+	await rm(folder, { recursive: true });
+});
+
+test("cut off anywhere, it is refused", async (t) => {
+	for (let length = 0; length < 6_000; length += 512)
+		await t.throwsAsync(
+			read(goodFile.subarray(0, length)),
+			refused(/ends early|not an update/),
+			`${length} bytes`,
+		);
+	for (let length = 8_000; length < goodFile.length - 1_024; length += 25_000)
+		await t.throwsAsync(
+			read(goodFile.subarray(0, length)),
+			refused(/ends early/),
+			`${length} bytes`,
+		);
+});
+
+test("a flipped byte in any part is found", async (t) => {
+	for (let position = 100; position < goodFile.length; position += 5_120) {
+		const flipped = Buffer.from(goodFile);
+		flipped[position] = (flipped[position] ?? 0) ^ 1;
+		// The rest of a file's last block, and the end of the archive, mean nothing.
+		if (await means(position)) await t.throwsAsync(read(flipped), undefined);
+	}
+});
+
+async function means(position: number): Promise<boolean> {
+	return goodFile[position] !== 0;
+}
+
+test("one signed by another key is refused", async (t) => {
+	const other = await TestKey.create();
+	await t.throwsAsync(
+		read(await archiveOf(await updateMembers(other))),
+		refused(/not signed by a key that this system trusts/),
+	);
+});
+
+test("one without a signature is refused", async (t) => {
+	await t.throwsAsync(
+		read(await archiveOf(good.slice(1))),
+		refused(/not an update file/),
+	);
+});
+
+const additions: Record<string, [Member, RegExp]> = {
+	"a file that is not signed": [
+		[{ name: "extra" }, Buffer.from("extra")],
+		/extra is not a signed file/,
+	],
+	"a symlink": [
+		[{ name: "link", type: "symlink", linkname: "/etc/shadow" }],
+		/link is a symlink, not a file/,
+	],
+	"a way out of the folder": [
+		[{ name: "../../etc/passwd" }, Buffer.from("x")],
+		/no name for a file of ours/,
+	],
+	"an absolute path": [
+		[{ name: "/etc/passwd" }, Buffer.from("x")],
+		/no name for a file of ours/,
+	],
+	"a file that is there twice": [
+		[{ name: "linux" }, Buffer.from("x")],
+		/linux is there twice/,
+	],
+	"a device": [
+		[{ name: "disk", type: "block-device" }],
+		/disk is a block-device, not a file/,
+	],
+};
+for (const [name, [member, message]] of Object.entries(additions))
+	test(`${name} is refused`, async (t) => {
+		await t.throwsAsync(
+			read(await archiveOf([...good, member])),
+			refused(message),
+		);
+	});
+
+test("a file that claims to have 10 GB is refused by its header", async (t) => {
+	const head = await archiveOf(good.slice(0, 3));
+	const claim = await archiveOf([[{ name: "linux" }, Buffer.alloc(600, "x")]]);
+	const header = claim.subarray(0, 512);
+	header.write("120000000000", 124, "latin1");
+	const sum = header.fill(" ", 148, 156).reduce((all, byte) => all + byte, 0);
+	header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
+	await t.throwsAsync(
+		read(Buffer.concat([head.subarray(0, head.length - 1_024), claim])),
+		refused(/linux needs 10\d+ bytes, the boot partition has/),
+	);
+});
+
+test("a file for which there is no room is refused before it is written", async (t) => {
+	await t.throwsAsync(read(goodFile, 100_000), refused(/rootfs.tar.xz needs/));
+});
+
+test("a missing file is named", async (t) => {
+	const error = await t.throwsAsync<UpdateRefused>(
+		read(await archiveOf(good.slice(0, -1))),
+	);
+	t.is(error?.message, "The file ends early: rootfs.tar.xz is missing");
+});

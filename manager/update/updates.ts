@@ -1,0 +1,241 @@
+import { execFile } from "node:child_process";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Database } from "../database/database.ts";
+import { retryUntilDone } from "../database/retry.ts";
+import type { Part } from "../lifecycle/lifecycle.ts";
+import type { Log } from "../log/log.ts";
+import { type Release, readRelease } from "../system/release.ts";
+import { BootPartition } from "./boot-partition.ts";
+import { download } from "./download.ts";
+import { readHistory, takeResult, type UpdateResult } from "./history.ts";
+import { ReceivedFile } from "./received.ts";
+import { UpdateRefused } from "./refused.ts";
+import { readUpdate } from "./update-file.ts";
+
+const run = promisify(execFile);
+
+export interface UpdateSettings {
+	releaseFile: string;
+	/** Public keys of those whose updates are taken. */
+	keysFolder: string;
+	/** The image's command for the boot partition. */
+	bootPartitionCommand: string;
+	/** On the data partition: what was received, and how the last update ended. */
+	folder: string;
+	restartCommand: string;
+}
+
+export type Step = "idle" | "downloading" | "installing" | "restarting";
+
+export interface UpdateStatus {
+	step: Step;
+	receivedBytes: number;
+	totalBytes: number | undefined;
+	/** Why the last attempt of what is under way, or was, failed. */
+	problem: string | undefined;
+	running: Release | undefined;
+	history: UpdateResult[];
+}
+
+/**
+ * The manager's part of an update of the image: receives the file, checks it, puts its files
+ * beside those in use and restarts. The ramdisk installs them; the new system is on trial until
+ * its manager, here again, finds itself healthy.
+ */
+export class Updates implements Part {
+	readonly name = "updates";
+	readonly #settings: UpdateSettings;
+	readonly #database: Database;
+	readonly #log: Log;
+	readonly #boot: BootPartition;
+	readonly #received: ReceivedFile;
+	readonly #stopping = new AbortController();
+	#step: Step = "idle";
+	#totalBytes: number | undefined;
+	#problem: string | undefined;
+	#cancelling = new AbortController();
+
+	constructor(settings: UpdateSettings, database: Database, log: Log) {
+		this.#settings = settings;
+		this.#database = database;
+		this.#log = log;
+		this.#boot = new BootPartition(settings.bootPartitionCommand);
+		this.#received = new ReceivedFile(settings.folder);
+	}
+
+	/** Returns at once. */
+	start(): void {
+		void retryUntilDone(
+			() => this.#endTrial(),
+			(error) =>
+				this.#log.debug({ err: error }, "the trial cannot be ended yet"),
+			this.#stopping.signal,
+		).catch(() => {}); // Stopped while it waited.
+	}
+
+	stop(): void {
+		this.#stopping.abort();
+		this.#cancelling.abort();
+	}
+
+	async status(): Promise<UpdateStatus> {
+		return {
+			step: this.#step,
+			receivedBytes: await this.#received.size(),
+			totalBytes: this.#totalBytes,
+			problem: this.#problem,
+			running: await readRelease(this.#settings.releaseFile),
+			history: await readHistory(this.#database),
+		};
+	}
+
+	/** @returns the bytes that are there now. */
+	async upload(offset: number, chunk: Buffer): Promise<number> {
+		this.#refuseWhileBusy();
+		this.#problem = undefined;
+		this.#totalBytes = undefined;
+		return this.#received.add(offset, chunk);
+	}
+
+	/** Returns at once; `status` tells the rest. An interrupted one goes on where it was. */
+	async download(url: string): Promise<void> {
+		this.#refuseWhileBusy();
+		this.#step = "downloading";
+		this.#problem = undefined;
+		this.#cancelling = new AbortController();
+		const { signal } = this.#cancelling;
+		const attempt = () =>
+			download(
+				url,
+				this.#received,
+				(_bytes, totalBytes) => {
+					this.#totalBytes = totalBytes;
+				},
+				signal,
+			).catch((error) => {
+				if (!(error instanceof UpdateRefused)) throw error;
+				this.#problem = error.message;
+			});
+		const failed = (error: unknown) => {
+			this.#problem = `${url} cannot be reached: trying again (${reason(error)})`;
+			this.#log.info({ err: error, url }, "the download stopped");
+		};
+		void retryUntilDone(attempt, failed, signal)
+			.then(() => {
+				if (this.#problem?.includes("trying again")) this.#problem = undefined;
+			})
+			.catch(() => {}) // Cancelled.
+			.finally(() => {
+				this.#step = "idle";
+			});
+	}
+
+	/** What was received, once its signature is checked. @throws UpdateRefused */
+	async check(): Promise<Release> {
+		await this.#refuseWithoutFile();
+		const release = await readUpdate(
+			this.#received.path,
+			this.#settings.keysFolder,
+		);
+		const running = await readRelease(this.#settings.releaseFile);
+		if (running && release.target !== running.target)
+			throw new UpdateRefused(
+				"wrongTarget",
+				`The update is for ${release.target}, this device is ${running.target}`,
+			);
+		return release;
+	}
+
+	/**
+	 * Puts the update on the boot partition and restarts into its installation.
+	 * @param allowOlder whether a build that is not newer than the running one is meant.
+	 * @throws UpdateRefused; nothing has changed then.
+	 */
+	async install(allowOlder: boolean): Promise<void> {
+		this.#refuseWhileBusy();
+		this.#step = "installing";
+		this.#problem = undefined;
+		try {
+			const release = await this.check();
+			const running = await readRelease(this.#settings.releaseFile);
+			if (running && release.build <= running.build && !allowOlder)
+				throw new UpdateRefused(
+					"olderVersion",
+					`The update (${release.version}, build ${release.build}) is not newer than what runs (${running.version}, build ${running.build}): confirm that you want it`,
+				);
+			await this.#stage();
+		} catch (error) {
+			this.#step = "idle";
+			this.#problem = reason(error);
+			throw error;
+		}
+		await this.#received.remove();
+		this.#step = "restarting";
+		this.#log.info("restarting to install an update");
+		// The answer to whoever asked for it goes out first.
+		setTimeout(() => {
+			run(this.#settings.restartCommand).catch((error) => {
+				this.#log.error({ err: error }, "the restart failed");
+				this.#step = "idle";
+			});
+		}, 1000);
+	}
+
+	/** Ends what is under way and forgets the file. */
+	async cancel(): Promise<void> {
+		if (this.#step === "installing" || this.#step === "restarting")
+			throw new UpdateRefused("busy", "The installation has begun");
+		this.#cancelling.abort();
+		await this.#received.remove();
+		this.#problem = undefined;
+		this.#totalBytes = undefined;
+		if ((await this.#boot.state()).update === "install")
+			await this.#boot.cancel();
+	}
+
+	async #stage(): Promise<void> {
+		const { slot } = await this.#boot.state();
+		const other = slot === "a" ? "b" : "a";
+		const into = await this.#boot.open(other);
+		try {
+			await readUpdate(this.#received.path, this.#settings.keysFolder, into);
+			await this.#boot.close();
+			await this.#boot.stage(other);
+		} catch (error) {
+			// What was written does not count; it would only take room.
+			await rm(into.folder, { recursive: true, force: true }).catch(() => {});
+			await this.#boot.close().catch(() => {});
+			throw error;
+		}
+	}
+
+	/** That the database answers and this process serves its pages makes a system healthy. */
+	async #endTrial(): Promise<void> {
+		await readHistory(this.#database);
+		await this.#boot.confirm();
+		const result = await takeResult(
+			join(this.#settings.folder, "result"),
+			this.#database,
+		);
+		if (result) this.#log.info({ result }, "an update has ended");
+	}
+
+	#refuseWhileBusy(): void {
+		if (this.#step !== "idle")
+			throw new UpdateRefused("busy", `The manager is ${this.#step} already`);
+	}
+
+	async #refuseWithoutFile(): Promise<void> {
+		if ((await this.#received.size()) === 0)
+			throw new UpdateRefused(
+				"nothingReceived",
+				"There is no update file yet: upload or download one",
+			);
+	}
+}
+
+function reason(error: unknown): string {
+	return error instanceof Error ? error.message : String(error);
+}

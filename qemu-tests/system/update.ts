@@ -1,0 +1,73 @@
+import { open } from "node:fs/promises";
+import { eventually, type Machine } from "../machine/index.ts";
+import { managerCookie, managerSession, post } from "./steps.ts";
+
+const chunkBytes = 1024 * 1024;
+
+/** Sends an update file the way the page does. */
+export async function uploadUpdate(
+	machine: Machine,
+	path: string,
+): Promise<void> {
+	const cookie = await managerCookie(machine);
+	const file = await open(path);
+	try {
+		for (let offset = 0; ; ) {
+			const chunk = Buffer.alloc(chunkBytes);
+			const { bytesRead } = await file.read(chunk, 0, chunkBytes, offset);
+			if (bytesRead === 0) return;
+			const response = await post(machine, `update-file?offset=${offset}`, {
+				cookie,
+				body: chunk.subarray(0, bytesRead),
+				contentType: "application/octet-stream",
+			});
+			if (response.status !== 200)
+				throw new Error(
+					`The part at ${offset} is answered ${response.status}: ${await response.text()}`,
+				);
+			offset += bytesRead;
+		}
+	} finally {
+		await file.close();
+	}
+}
+
+/** Asks the manager to install what it has, and waits for the restart. */
+export async function installUpdate(
+	machine: Machine,
+	input: { allowOlder?: boolean } = {},
+): Promise<void> {
+	const call = await managerSession(machine);
+	await call("updateInstall", input);
+	await startAfresh(machine);
+}
+
+/**
+ * Waits for the machine's restart and switches it off and on in its place: QEMU's translator is
+ * several times slower in a machine whose memory has held other programs.
+ */
+export async function startAfresh(machine: Machine): Promise<void> {
+	await machine.waitForReboot({ timeoutMs: 120_000 });
+	await machine.cutPower();
+	await machine.boot();
+}
+
+/** How the last update ended, once the manager knows it. */
+export async function updateResult(
+	machine: Machine,
+	build: number,
+	state: string,
+): Promise<{ state: string; build: number; reason: string }> {
+	const call = await managerSession(machine);
+	return eventually(
+		`the manager tells that build ${build} is ${state}`,
+		async () => {
+			const status = (await call("updateStatus")) as {
+				history: { state: string; build: number; reason: string }[];
+			};
+			const [last] = status.history;
+			return last?.build === build && last.state === state ? last : undefined;
+		},
+		{ timeoutMs: 120_000 },
+	);
+}
