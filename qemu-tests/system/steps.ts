@@ -38,7 +38,9 @@ export async function loginPage(
 				signal: AbortSignal.timeout(5_000),
 			});
 			const html = await response.text();
-			return response.status === 200 && html.includes("App Platform")
+			// The ramdisk has a page at this address too.
+			return response.status === 200 &&
+				html.includes("<title>App Platform</title>")
 				? html
 				: undefined;
 		},
