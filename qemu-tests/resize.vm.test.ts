@@ -37,8 +37,10 @@ test.serial("a data partition is written full", async (t) => {
 	await leaveData(machine.console);
 	const { output } = await machine.console.run(
 		`rm -f /mnt/sda2/empty_if_no_space
+		free=$(df -k /mnt/sda2 | awk 'END { print $4 }')
+		fallocate -l $((free - 60000))KiB /mnt/sda2/filler
 		number=0
-		while head -c 50000000 /dev/urandom >/home/admin/more-$number; do
+		while head -c 10000000 /dev/urandom >/home/admin/more-$number; do
 			number=$((number + 1))
 		done`,
 		{ timeoutMs: 5 * minute },

@@ -7,13 +7,9 @@ import {
 } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
 import { dataFound, type Kept, leaveData } from "./system/kept.ts";
+import { startAfresh } from "./system/rescue.ts";
 import { loginPage, logins, managerSession, outputOf } from "./system/steps.ts";
-import {
-	installUpdate,
-	startAfresh,
-	updateResult,
-	uploadUpdate,
-} from "./system/update.ts";
+import { installUpdate, updateResult, uploadUpdate } from "./system/update.ts";
 
 const minute = 60_000;
 const newBuild = 999_999;

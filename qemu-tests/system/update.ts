@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { eventually, type Machine } from "../machine/index.ts";
+import { startAfresh } from "./rescue.ts";
 import { managerCookie, managerSession, post } from "./steps.ts";
 
 const chunkBytes = 1024 * 1024;
@@ -40,16 +41,6 @@ export async function installUpdate(
 	const call = await managerSession(machine);
 	await call("updateInstall", input);
 	await startAfresh(machine);
-}
-
-/**
- * Waits for the machine's restart and switches it off and on in its place: QEMU's translator is
- * several times slower in a machine whose memory has held other programs.
- */
-export async function startAfresh(machine: Machine): Promise<void> {
-	await machine.waitForReboot({ timeoutMs: 120_000 });
-	await machine.cutPower();
-	await machine.boot();
 }
 
 /** How the last update ended, once the manager knows it. */
