@@ -34,6 +34,19 @@ for (const name of Object.keys(diskControllers) as Hardware["diskController"][])
 		t.regex(disk ?? "", /,bootindex=0$/);
 	});
 
+test("a recorded disk logs its writes, and flushes reach the log", (t) => {
+	const disk = { path: "/disk", format: "raw", writeLog: "/writes" } as const;
+	const line = qemuArguments(hardware, { ...wiring, disks: [disk] });
+	const node = JSON.parse(line[line.indexOf("-blockdev") + 1] ?? "");
+	t.like(node, {
+		"node-name": "drive0",
+		driver: "blklogwrites",
+		log: { filename: "/writes" },
+	});
+	t.is(node.cache, undefined);
+	t.false(line.includes("-drive"));
+});
+
 test("where the agent owns the serial line, the console does not", (t) => {
 	const line = qemuArguments({ ...hardware, guestAgent: "isa" }, wiring);
 	t.true(line.includes("isa-serial,chardev=agent"));

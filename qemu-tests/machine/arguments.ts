@@ -94,13 +94,8 @@ function diskArguments(
 	// QEMU gives index 0 to a kernel that it starts itself.
 	const bootIndex = (index: number) =>
 		directBoot ? "" : `,bootindex=${index}`;
-	// cache=unsafe: a guest's flush need not reach this host's disk, since a power cut of the
-	// tests ends QEMU alone. What it wrote before is in the host's memory and stays.
-	const drives = disks.flatMap(({ path, format }, index) => [
-		...option(
-			"drive",
-			`if=none,id=drive${index},file=${path},format=${format},discard=unmap,cache=unsafe`,
-		),
+	const drives = disks.flatMap((disk, index) => [
+		...(disk.writeLog ? recordedDrive(disk, index) : drive(disk, index)),
 		...option(
 			"device",
 			controller.disk(`drive${index}`, index) + bootIndex(index),
@@ -108,6 +103,46 @@ function diskArguments(
 	]);
 	const device = "device" in controller ? controller.device : undefined;
 	return disks.length === 0 ? [] : [...option("device", device), ...drives];
+}
+
+// cache=unsafe: a guest's flush need not reach this host's disk, since a power cut of the
+// tests ends QEMU alone. What it wrote before is in the host's memory and stays.
+function drive({ path, format }: DiskFile, index: number): string[] {
+	return option(
+		"drive",
+		`if=none,id=drive${index},file=${path},format=${format},discard=unmap,cache=unsafe`,
+	);
+}
+
+// The same, but the flushes have to come as far as the node that records them.
+function recordedDrive(
+	{ path, format, writeLog = "" }: DiskFile,
+	index: number,
+): string[] {
+	return option(
+		"blockdev",
+		JSON.stringify({
+			"node-name": `drive${index}`,
+			driver: "blklogwrites",
+			discard: "unmap",
+			file: {
+				driver: format,
+				discard: "unmap",
+				cache: { "no-flush": true },
+				file: {
+					driver: "file",
+					filename: path,
+					discard: "unmap",
+					cache: { "no-flush": true },
+				},
+			},
+			log: {
+				driver: "file",
+				filename: writeLog,
+				cache: { "no-flush": true },
+			},
+		}),
+	);
 }
 
 // restrict=on: the guest gets an address but reaches nothing, not even this host. Port 0

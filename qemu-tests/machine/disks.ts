@@ -2,7 +2,12 @@ import { join } from "node:path";
 import { $ } from "zx";
 
 export type DiskFormat = "raw" | "qcow2" | "vmdk" | "vhdx";
-export type DiskFile = { path: string; format: DiskFormat };
+export type DiskFile = {
+	path: string;
+	format: DiskFormat;
+	/** Where QEMU records the writes and flushes of one start, in the format of dm-log-writes. */
+	writeLog?: string;
+};
 
 /** A disk as a machine's owner orders it; the file is made when the machine first starts. */
 export type Disk = (directory: string, name: string) => Promise<DiskFile>;
@@ -48,6 +53,14 @@ export function emptyDisk(sizeGB: number, format: DiskFormat = "raw"): Disk {
 		await quiet`qemu-img create -q -f ${format} ${path} ${sizeGB}G`;
 		return { path, format };
 	};
+}
+
+/** Every write and flush is recorded beside the disk. The log begins anew at each start. */
+export function recorded(disk: Disk): Disk {
+	return async (directory, name) => ({
+		...(await disk(directory, name)),
+		writeLog: join(directory, `${name}.writes`),
+	});
 }
 
 /** The file itself: the guest writes into it. */

@@ -14,6 +14,7 @@ export {
 	type DiskFormat,
 	emptyDisk,
 	overlayOn,
+	recorded,
 	theFile,
 } from "./disks.ts";
 export { Machine, type MachineOptions } from "./machine.ts";

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Agent, fetch, type RequestInit, type Response } from "undici";
 import WebSocket from "ws";
@@ -71,12 +71,14 @@ export class Machine {
 	} = {}): Promise<void> {
 		if (this.#emulator) throw new Error(`${this.name} is already on`);
 		const { target } = this.hardware;
+		const disks = await this.disks();
+		for (const { writeLog } of disks) if (writeLog) writeFileSync(writeLog, "");
 		const emulator = await startEmulator(
 			this.hardware,
 			{
 				name: this.name,
 				acceleration: await acceleration(target, () => kernelOfImage(target)),
-				disks: await this.disks(),
+				disks,
 				serialLog: this.serialLog,
 				snapshot,
 				directBoot,

@@ -1,0 +1,276 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { MIB, partitionExtents, vmLayout } from "../../partitioning/layout.ts";
+import { menuState, startedSlot } from "./boot-menu.ts";
+import { type DiskState, SECTOR_BYTES } from "./disk-state.ts";
+import { ext, hasDataLabel, repaired, secondLabel } from "./file-systems.ts";
+import { rootfsFault, type SetContent } from "./rootfs.ts";
+import type { Range } from "./write-log.ts";
+
+/** The reason why a disk would not start, or would start something incomplete. */
+export class Fault extends Error {
+	override name = "Fault";
+}
+
+/** Parts of a disk whose changes are told apart. */
+export const parts = [
+	"boot sector",
+	"boot loader",
+	"sda1",
+	"sda3",
+	"sda4",
+	"sda2",
+] as const;
+export type Part = (typeof parts)[number];
+
+export function extents(diskBytes: number): Range[] {
+	return [
+		{ startBytes: 0, sizeBytes: SECTOR_BYTES },
+		{ startBytes: SECTOR_BYTES, sizeBytes: MIB - SECTOR_BYTES },
+		...partitionExtents(vmLayout, diskBytes),
+	];
+}
+
+const bootCodeBytes = 440;
+const menuPath = "/boot/grub/grub.cfg";
+const installedMark = "/.app-platform-installed";
+
+/** What the disk held before the story and what must stay so. */
+interface Before {
+	bootCode: Buffer;
+	bootLoader: Buffer;
+	table: Buffer;
+	menu: string;
+	hasData: boolean;
+}
+
+/** Looks at a disk from the host as its next start would: reads it, and never writes to it. */
+export class DiskCheck {
+	readonly #state: DiskState;
+	readonly #extents: readonly Range[];
+	readonly #checkData: ((dataPartition: string) => Promise<void>) | undefined;
+	readonly #known = new Map<string, Promise<unknown>>();
+	#before: Before | undefined;
+
+	/** `checkData` looks at a copy of sda2 after its journal was replayed. */
+	constructor(
+		state: DiskState,
+		checkData?: (dataPartition: string) => Promise<void>,
+	) {
+		this.#state = state;
+		this.#extents = extents(state.sizeBytes);
+		this.#checkData = checkData;
+	}
+
+	/** Why this disk must not be so, or undefined when it is in order. */
+	async fault(): Promise<string | undefined> {
+		try {
+			this.#before ??= await this.#look();
+			this.#checkBootSector(this.#before);
+			const hasSystem = this.#checkTable(this.#before);
+			const sets = await this.#once("sda1", () => this.#checkBootPartition());
+			await this.#checkSystem(sets, hasSystem);
+			if (hasSystem) await this.#once("sda2", () => this.#checkDataPartition());
+			return undefined;
+		} catch (error) {
+			if (error instanceof Fault) return error.message;
+			throw error;
+		}
+	}
+
+	async #look(): Promise<Before> {
+		const sector = this.#state.read(this.#extent("boot sector"));
+		return {
+			bootCode: sector.subarray(0, bootCodeBytes),
+			table: sector.subarray(bootCodeBytes),
+			bootLoader: this.#state.read(this.#extent("boot loader")),
+			menu: await this.#bootFile(menuPath),
+			hasData: await hasDataLabel(this.#state.path, this.#extent("sda2")),
+		};
+	}
+
+	#checkBootSector({ bootCode, bootLoader }: Before): void {
+		const sector = this.#state.read(this.#extent("boot sector"));
+		if (!sector.subarray(0, bootCodeBytes).equals(bootCode))
+			throw new Fault("the boot code in the first sector has changed");
+		if (!this.#state.read(this.#extent("boot loader")).equals(bootLoader))
+			throw new Fault("GRUB's core image has changed");
+	}
+
+	/** Whether the table has the partitions that an installation makes. */
+	#checkTable({ table: tableBefore }: Before): boolean {
+		const sector = this.#state.read(this.#extent("boot sector"));
+		const table = sector.subarray(bootCodeBytes);
+		const rows = partitionRows(table);
+		const rowsBefore = partitionRows(tableBefore);
+		const isSame = (one: Buffer | undefined, other: Buffer | undefined) =>
+			one && other && one.equals(other);
+		if (
+			!isSame(table.subarray(0, 6), tableBefore.subarray(0, 6)) ||
+			!isSame(table.subarray(-2), tableBefore.subarray(-2)) ||
+			!isSame(rows[0], rowsBefore[0])
+		)
+			throw new Fault("the signature or sda1 in the partition table is gone");
+		if (table.equals(tableBefore))
+			return rows.slice(1).every((row) => row.some((byte) => byte !== 0));
+		for (const { number, startBytes, sizeBytes } of partitionExtents(
+			vmLayout,
+			this.#state.sizeBytes,
+		)) {
+			const row = rows[number - 1];
+			if (
+				row?.readUInt32LE(8) !== startBytes / SECTOR_BYTES ||
+				row.readUInt32LE(12) !== sizeBytes / SECTOR_BYTES
+			)
+				throw new Fault(`the partition table has no right sda${number}`);
+		}
+		return true;
+	}
+
+	/** The menu and the sets, as GRUB reads them: without a repair. */
+	async #checkBootPartition(): Promise<BootPartition> {
+		const menu = menuState(await this.#bootFile(menuPath));
+		const fault = menu.differs(this.#before?.menu ?? "");
+		if (fault) throw new Fault(`the menu ${fault}`);
+		const sets = new Map<string, SetContent>();
+		for (const slot of ["a", "b"]) {
+			const content = await this.#set(slot);
+			if (content) sets.set(slot, content);
+		}
+		const slot = startedSlot(menu.slot, sets);
+		const started = sets.get(slot);
+		if (!started) throw new Fault("there is no set of files to start");
+		if (started.fault) throw new Fault(`set ${slot}: ${started.fault}`);
+		const result = await repaired(
+			this.#state.path,
+			this.#extent("sda1"),
+			async () => undefined,
+		);
+		if (result.isBroken)
+			throw new Fault(`e2fsck cannot repair sda1: ${result.output}`);
+		return { menu, slot, sets };
+	}
+
+	async #set(slot: string): Promise<SetContent | undefined> {
+		const sums = await this.#bootFile(`/${slot}/SHA256SUMS`).catch(() => "");
+		if (!sums) return undefined;
+		let fault: string | undefined;
+		let rootfs = Buffer.alloc(0);
+		for (const line of sums.trimEnd().split("\n")) {
+			const [sum, name] = line.split("  ");
+			const content = await this.#bootFileBytes(`/${slot}/${name}`);
+			if (sha256(content) !== sum) fault ??= `${name} is damaged`;
+			if (name === "rootfs.tar.xz") rootfs = Buffer.from(content);
+		}
+		return { sums, fault, rootfs };
+	}
+
+	/** The system on sda3: complete, where it starts by itself or the ramdisk says it is. */
+	async #checkSystem(
+		{ menu, slot, sets }: BootPartition,
+		hasSystem: boolean,
+	): Promise<void> {
+		const wanted = sets.get(menu.trialSlot ?? slot);
+		const mark = hasSystem
+			? await this.#once("sda3", () =>
+					ext(this.#state.path, this.#extent("sda3"))
+						.read(installedMark)
+						.catch(() => Buffer.alloc(0)),
+				)
+			: Buffer.alloc(0);
+		const isMarked = wanted !== undefined && mark.toString() === wanted.sums;
+		const starts =
+			menu.entry === "system"
+				? "the menu starts the system"
+				: menu.trialSlot
+					? "the new system is tried"
+					: isMarked
+						? "sda3 is marked as installed"
+						: undefined;
+		if (!starts) {
+			const installed = sets.get(menu.installSlot ?? slot);
+			if (!installed || installed.fault)
+				throw new Fault(
+					`what is to be installed is ${installed?.fault ?? "missing"}`,
+				);
+			return;
+		}
+		if (!hasSystem) throw new Fault(`${starts}, but there is no sda3`);
+		if (!wanted) throw new Fault(`${starts}, but its set is gone`);
+		const fault = await this.#once("sda3", () => this.#rootfsFault(wanted), {
+			also: sha256(Buffer.from(wanted.sums)),
+		});
+		if (fault) throw new Fault(`${starts}, but ${fault}`);
+	}
+
+	async #rootfsFault(set: SetContent): Promise<string | undefined> {
+		const { isBroken, output, result } = await repaired(
+			this.#state.path,
+			this.#extent("sda3"),
+			(partition) => rootfsFault(partition, set),
+		);
+		return isBroken ? `e2fsck cannot repair sda3: ${output}` : result;
+	}
+
+	/** What the next start makes of sda2: new, kept, or refused. */
+	async #checkDataPartition(): Promise<void> {
+		const { path } = this.#state;
+		const extent = this.#extent("sda2");
+		if (!(await hasDataLabel(path, extent))) {
+			if (this.#before?.hasData) throw new Fault("sda2 has lost its label");
+			if ((await secondLabel(path, extent)) === "data")
+				throw new Fault("sda2 is taken for damaged and nothing is installed");
+			return;
+		}
+		const { isBroken, output } = await repaired(path, extent, async (copy) => {
+			if (this.#before?.hasData) await this.#checkData?.(copy);
+		});
+		if (isBroken) throw new Fault(`e2fsck cannot repair sda2: ${output}`);
+	}
+
+	async #bootFile(path: string): Promise<string> {
+		return (await this.#bootFileBytes(path)).toString("utf8");
+	}
+
+	#bootFileBytes(path: string): Promise<Buffer> {
+		return ext(this.#state.path, this.#extent("sda1")).read(path);
+	}
+
+	#extent(part: Part): Range {
+		return this.#extents[parts.indexOf(part)] as Range;
+	}
+
+	/** Looks again only when the part has changed. */
+	#once<Result>(
+		part: Part,
+		look: () => Promise<Result>,
+		{ also = look.toString() } = {},
+	): Promise<Result> {
+		const key = `${part} ${this.#state.version(parts.indexOf(part))} ${also}`;
+		const known = this.#known.get(key) ?? look();
+		this.#known.set(key, known);
+		return known as Promise<Result>;
+	}
+}
+
+interface BootPartition {
+	menu: ReturnType<typeof menuState>;
+	/** Of the set that GRUB starts. */
+	slot: string;
+	sets: ReadonlyMap<string, SetContent>;
+}
+
+function partitionRows(table: Buffer): Buffer[] {
+	return [0, 1, 2, 3].map((row) =>
+		table.subarray(6 + 16 * row, 6 + 16 * (row + 1)),
+	);
+}
+
+function sha256(content: Buffer): string {
+	return createHash("sha256").update(content).digest("hex");
+}
+
+/** For stories: a file's hash on the host. */
+export async function hashOf(path: string): Promise<string> {
+	return sha256(await readFile(path));
+}

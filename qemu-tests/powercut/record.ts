@@ -1,0 +1,60 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { $ } from "zx";
+import {
+	type DiskFile,
+	Machine,
+	overlayOn,
+	recorded,
+} from "../machine/index.ts";
+import type { Story } from "./story.ts";
+
+/** A disk before a story, and all that the story then did to it. */
+export interface Recording {
+	/** A raw file, not to be written to. */
+	base: DiskFile;
+	/** For WriteLog. */
+	writeLog: string;
+}
+
+/** Runs a story once on a machine whose disk is recorded; or takes a recording that is there. */
+export async function record(
+	story: Story,
+	directory: string,
+	{ reuse = false } = {},
+): Promise<Recording> {
+	const writeLog = join(directory, "writes");
+	const base: DiskFile = { path: join(directory, "base.raw"), format: "raw" };
+	if (reuse && existsSync(writeLog)) return { base, writeLog };
+	await rm(directory, { recursive: true, force: true });
+	mkdirSync(directory, { recursive: true });
+	await story.disk(directory, "base");
+	await recordRun(base, writeLog, `powercut-${story.name}`, story.run);
+	return { base, writeLog };
+}
+
+/** Starts a machine on the disk, which is not changed, and keeps the log of what it wrote. */
+export async function recordRun(
+	base: DiskFile,
+	writeLog: string,
+	name: string,
+	run: (machine: Machine) => Promise<void>,
+): Promise<void> {
+	const machine = new Machine({
+		name,
+		disks: [recorded(overlayOn(base))],
+	});
+	try {
+		await machine.boot();
+		await run(machine);
+		await machine.cutPower();
+		const [disk] = await machine.disks();
+		if (!disk?.writeLog) throw new Error("The disk was not recorded");
+		// Sparse, and may lie on another file system.
+		await $`cp --sparse=always ${disk.writeLog} ${`${writeLog}.part`}`.quiet();
+		await rename(`${writeLog}.part`, writeLog);
+	} finally {
+		await machine.discard();
+	}
+}

@@ -1,0 +1,122 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { $ } from "zx";
+import { DiskCheck, extents, parts } from "./check.ts";
+import {
+	prefixes,
+	reorderedWrites,
+	tornWrites,
+} from "./cuts.ts";
+import { type Cut, DiskState, overlap } from "./disk-state.ts";
+import { Random } from "./random.ts";
+import type { Recording } from "./record.ts";
+import type { Story } from "./story.ts";
+import { type Entry, WriteLog } from "./write-log.ts";
+
+export interface Failure {
+	cut: Cut;
+	reason: string;
+	/** The writes around the cut, a line each. */
+	around: string[];
+}
+
+/** All cuts of a recording that are looked at, in the order of the log. */
+export function cutsOf(
+	entries: readonly Entry[],
+	{ points, seed }: { points: number; seed: number },
+): Cut[] {
+	const random = new Random(seed);
+	const all = [
+		...prefixes(entries),
+		...tornWrites(entries, random),
+		...reorderedWrites(entries, random, 8),
+	];
+	return random
+		.sample(all, points)
+		.sort((one, other) => one.complete - other.complete);
+}
+
+/** Rebuilds the disk at each cut and checks it from the host. */
+export async function checkCuts(
+	{ base, writeLog }: Recording,
+	story: Pick<Story, "checkData">,
+	cuts: readonly Cut[],
+	report: (done: number, failures: number) => void = () => {},
+): Promise<Failure[]> {
+	const log = new WriteLog(writeLog);
+	const failures: Failure[] = [];
+	await withCopyOf(base.path, async (path) => {
+		const state = new DiskState(path, log, extents);
+		const check = new DiskCheck(state, story.checkData);
+		const start: Cut = { kind: "prefix", complete: 0, also: [] };
+		const before = await state.at(start, () => check.fault());
+		if (before) throw new Error(`The disk is bad before the story: ${before}`);
+		for (const [index, cut] of cuts.entries()) {
+			const reason = await state.at(cut, () => check.fault());
+			if (reason)
+				failures.push({ cut, reason, around: around(log.entries, cut) });
+			report(index + 1, failures.length);
+		}
+		state.close();
+	});
+	log.close();
+	return failures;
+}
+
+/** Makes the disk as a cut leaves it, as a raw file of its own. */
+export async function diskAt(
+	{ base, writeLog }: Recording,
+	cut: Cut,
+	path: string,
+): Promise<void> {
+	await $`cp --sparse=always ${base.path} ${path}`.quiet();
+	const log = new WriteLog(writeLog);
+	const state = new DiskState(path, log, extents);
+	state.keep(cut);
+	state.close();
+	log.close();
+}
+
+async function withCopyOf(
+	base: string,
+	work: (path: string) => Promise<void>,
+): Promise<void> {
+	const path = join(base, "..", `replay-${process.pid}.raw`);
+	await $`cp --sparse=always ${base} ${path}`.quiet();
+	try {
+		await work(path);
+	} finally {
+		await rm(path, { force: true });
+	}
+}
+
+const shownAround = 3;
+
+function around(entries: readonly Entry[], { complete, also }: Cut): string[] {
+	const last = also.at(-1)?.entry ?? complete;
+	const lines: string[] = [];
+	const first = Math.max(0, complete - shownAround);
+	for (let index = first; index < last + shownAround; index++) {
+		const entry = entries[index];
+		if (!entry) continue;
+		const part = also.find(({ entry }) => entry === index);
+		const fate =
+			index < complete
+				? "written"
+				: !part
+					? "lost"
+					: part.sectors
+						? `torn: ${part.sectors.length} sectors`
+						: "written";
+		lines.push(`${index} ${description(entry)}: ${fate}`);
+	}
+	return lines;
+}
+
+function description(entry: Entry): string {
+	if (entry.kind === "flush") return "flush";
+	const places = extents(Number.MAX_SAFE_INTEGER - 2 ** 40);
+	const place = places.findIndex((extent) => overlap(extent, entry));
+	const offset = entry.startBytes - (places[place]?.startBytes ?? 0);
+	return `${entry.kind} ${parts[place]} +${offset / 512}, ${entry.sizeBytes / 512} sectors`;
+}

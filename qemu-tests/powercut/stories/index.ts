@@ -1,0 +1,5 @@
+import type { Story } from "../story.ts";
+import { install } from "./install.ts";
+
+/** In the order of a machine's life. */
+export const stories: readonly Story[] = [install];
