@@ -1,10 +1,16 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { MIB, partitionExtents, vmLayout } from "../../partitioning/layout.ts";
 import { menuState, startedSlot } from "./boot-menu.ts";
 import { type DiskState, SECTOR_BYTES } from "./disk-state.ts";
-import { ext, hasDataLabel, repaired, secondLabel } from "./file-systems.ts";
-import { rootfsFault, type SetContent } from "./rootfs.ts";
+import {
+	ext,
+	hasDataLabel,
+	repaired,
+	secondLabel,
+	withFolder,
+} from "./file-systems.ts";
+import { learnRootfs, rootfsFault } from "./rootfs.ts";
 import type { Range } from "./write-log.ts";
 
 /** The reason why a disk would not start, or would start something incomplete. */
@@ -31,6 +37,8 @@ export function extents(diskBytes: number): Range[] {
 	];
 }
 
+/** Of a partition and its repeated small changes. */
+const mostKnown = 60;
 const bootCodeBytes = 440;
 const menuPath = "/boot/grub/grub.cfg";
 const installedMark = "/.app-platform-installed";
@@ -70,7 +78,10 @@ export class DiskCheck {
 			const hasSystem = this.#checkTable(this.#before);
 			const sets = await this.#once("sda1", () => this.#checkBootPartition());
 			await this.#checkSystem(sets, hasSystem);
-			if (hasSystem) await this.#once("sda2", () => this.#checkDataPartition());
+			if (hasSystem)
+				await this.#once("sda2", () => this.#checkDataPartition(), {
+					also: String(this.#dataExtent().sizeBytes),
+				});
 			return undefined;
 		} catch (error) {
 			if (error instanceof Fault) return error.message;
@@ -85,7 +96,7 @@ export class DiskCheck {
 			table: sector.subarray(bootCodeBytes),
 			bootLoader: this.#state.read(this.#extent("boot loader")),
 			menu: await this.#bootFile(menuPath),
-			hasData: await hasDataLabel(this.#state.path, this.#extent("sda2")),
+			hasData: await hasDataLabel(this.#state.path, this.#dataExtent()),
 		};
 	}
 
@@ -102,25 +113,24 @@ export class DiskCheck {
 		const sector = this.#state.read(this.#extent("boot sector"));
 		const table = sector.subarray(bootCodeBytes);
 		const rows = partitionRows(table);
-		const rowsBefore = partitionRows(tableBefore);
-		const isSame = (one: Buffer | undefined, other: Buffer | undefined) =>
-			one && other && one.equals(other);
+		const [boot, ...others] = rows;
 		if (
 			!isSame(table.subarray(0, 6), tableBefore.subarray(0, 6)) ||
 			!isSame(table.subarray(-2), tableBefore.subarray(-2)) ||
-			!isSame(rows[0], rowsBefore[0])
+			!boot ||
+			!isSame(boot, partitionRows(tableBefore)[0])
 		)
 			throw new Fault("the signature or sda1 in the partition table is gone");
-		if (table.equals(tableBefore))
-			return rows.slice(1).every((row) => row.some((byte) => byte !== 0));
+		if (others.every((row) => row.every((byte) => byte === 0))) return false;
+		if (table.equals(tableBefore)) return true;
 		for (const { number, startBytes, sizeBytes } of partitionExtents(
 			vmLayout,
 			this.#state.sizeBytes,
 		)) {
 			const row = rows[number - 1];
 			if (
-				row?.readUInt32LE(8) !== startBytes / SECTOR_BYTES ||
-				row.readUInt32LE(12) !== sizeBytes / SECTOR_BYTES
+				row?.readUInt32LE(2) !== startBytes / SECTOR_BYTES ||
+				row.readUInt32LE(6) !== sizeBytes / SECTOR_BYTES
 			)
 				throw new Fault(`the partition table has no right sda${number}`);
 		}
@@ -132,7 +142,7 @@ export class DiskCheck {
 		const menu = menuState(await this.#bootFile(menuPath));
 		const fault = menu.differs(this.#before?.menu ?? "");
 		if (fault) throw new Fault(`the menu ${fault}`);
-		const sets = new Map<string, SetContent>();
+		const sets = new Map<string, SetOfFiles>();
 		for (const slot of ["a", "b"]) {
 			const content = await this.#set(slot);
 			if (content) sets.set(slot, content);
@@ -141,28 +151,24 @@ export class DiskCheck {
 		const started = sets.get(slot);
 		if (!started) throw new Fault("there is no set of files to start");
 		if (started.fault) throw new Fault(`set ${slot}: ${started.fault}`);
-		const result = await repaired(
-			this.#state.path,
-			this.#extent("sda1"),
-			async () => undefined,
-		);
-		if (result.isBroken)
-			throw new Fault(`e2fsck cannot repair sda1: ${result.output}`);
+		const { isBroken, output } = await this.#repaired("sda1");
+		if (isBroken) throw new Fault(`e2fsck cannot repair sda1: ${output}`);
 		return { menu, slot, sets };
 	}
 
-	async #set(slot: string): Promise<SetContent | undefined> {
+	async #set(slot: string): Promise<SetOfFiles | undefined> {
 		const sums = await this.#bootFile(`/${slot}/SHA256SUMS`).catch(() => "");
 		if (!sums) return undefined;
 		let fault: string | undefined;
-		let rootfs = Buffer.alloc(0);
 		for (const line of sums.trimEnd().split("\n")) {
 			const [sum, name] = line.split("  ");
-			const content = await this.#bootFileBytes(`/${slot}/${name}`);
+			const content = await this.#bootFileBytes(`/${slot}/${name}`).catch(() =>
+				Buffer.alloc(0),
+			);
 			if (sha256(content) !== sum) fault ??= `${name} is damaged`;
-			if (name === "rootfs.tar.xz") rootfs = Buffer.from(content);
+			else if (name === "rootfs.tar.xz") await learnRootfs(sum, content);
 		}
-		return { sums, fault, rootfs };
+		return { sums, fault };
 	}
 
 	/** The system on sda3: complete, where it starts by itself or the ramdisk says it is. */
@@ -203,11 +209,10 @@ export class DiskCheck {
 		if (fault) throw new Fault(`${starts}, but ${fault}`);
 	}
 
-	async #rootfsFault(set: SetContent): Promise<string | undefined> {
-		const { isBroken, output, result } = await repaired(
-			this.#state.path,
-			this.#extent("sda3"),
-			(partition) => rootfsFault(partition, set),
+	async #rootfsFault({ sums }: SetOfFiles): Promise<string | undefined> {
+		const archiveSum = /^(\w+) {2}rootfs\.tar\.xz$/m.exec(sums)?.[1] ?? "";
+		const { isBroken, output, result } = await this.#repaired("sda3", (copy) =>
+			rootfsFault(copy, archiveSum),
 		);
 		return isBroken ? `e2fsck cannot repair sda3: ${output}` : result;
 	}
@@ -215,17 +220,39 @@ export class DiskCheck {
 	/** What the next start makes of sda2: new, kept, or refused. */
 	async #checkDataPartition(): Promise<void> {
 		const { path } = this.#state;
-		const extent = this.#extent("sda2");
-		if (!(await hasDataLabel(path, extent))) {
+		if (!(await hasDataLabel(path, this.#dataExtent()))) {
 			if (this.#before?.hasData) throw new Fault("sda2 has lost its label");
-			if ((await secondLabel(path, extent)) === "data")
+			const label = await this.#withCopy("sda2", secondLabel);
+			if (label === "data")
 				throw new Fault("sda2 is taken for damaged and nothing is installed");
 			return;
 		}
-		const { isBroken, output } = await repaired(path, extent, async (copy) => {
+		const { isBroken, output } = await this.#repaired("sda2", async (copy) => {
 			if (this.#before?.hasData) await this.#checkData?.(copy);
 		});
 		if (isBroken) throw new Fault(`e2fsck cannot repair sda2: ${output}`);
+	}
+
+	/** A copy of the partition after what a start does first: `e2fsck -p`. */
+	#repaired<Result>(
+		part: Part,
+		look: (copy: string) => Promise<Result | undefined> = async () => undefined,
+	) {
+		return this.#withCopy(part, (copy) => repaired(copy, look));
+	}
+
+	#withCopy<Result>(
+		part: Part,
+		look: (copy: string) => Promise<Result>,
+	): Promise<Result> {
+		return withFolder(async (folder) => {
+			const copy = join(folder, "partition");
+			this.#state.copy(
+				part === "sda2" ? this.#dataExtent() : this.#extent(part),
+				copy,
+			);
+			return look(copy);
+		});
 	}
 
 	async #bootFile(path: string): Promise<string> {
@@ -240,6 +267,15 @@ export class DiskCheck {
 		return this.#extents[parts.indexOf(part)] as Range;
 	}
 
+	/** As the partition table has it now: sda2 grows. */
+	#dataExtent(): Range {
+		const sector = this.#state.read(this.#extent("boot sector"));
+		const row = partitionRows(sector.subarray(bootCodeBytes))[1];
+		const sectors = row?.readUInt32LE(6) ?? 0;
+		const { startBytes, sizeBytes } = this.#extent("sda2");
+		return { startBytes, sizeBytes: sectors * SECTOR_BYTES || sizeBytes };
+	}
+
 	/** Looks again only when the part has changed. */
 	#once<Result>(
 		part: Part,
@@ -249,28 +285,43 @@ export class DiskCheck {
 		const key = `${part} ${this.#state.version(parts.indexOf(part))} ${also}`;
 		const known = this.#known.get(key) ?? look();
 		this.#known.set(key, known);
+		const [oldest] = this.#known.keys();
+		if (this.#known.size > mostKnown && oldest) this.#known.delete(oldest);
 		return known as Promise<Result>;
 	}
+}
+
+/** One version of the system on sda1. */
+interface SetOfFiles {
+	/** The text of its SHA256SUMS. */
+	sums: string;
+	/** What is wrong with its files. */
+	fault: string | undefined;
 }
 
 interface BootPartition {
 	menu: ReturnType<typeof menuState>;
 	/** Of the set that GRUB starts. */
 	slot: string;
-	sets: ReadonlyMap<string, SetContent>;
+	sets: ReadonlyMap<string, SetOfFiles>;
 }
 
+/** Flag, type, start and size of each; the fields of cylinders and heads mean nothing. */
 function partitionRows(table: Buffer): Buffer[] {
-	return [0, 1, 2, 3].map((row) =>
-		table.subarray(6 + 16 * row, 6 + 16 * (row + 1)),
-	);
+	return [0, 1, 2, 3].map((row) => {
+		const bytes = table.subarray(6 + 16 * row, 6 + 16 * (row + 1));
+		return Buffer.concat([
+			bytes.subarray(0, 1),
+			bytes.subarray(4, 5),
+			bytes.subarray(8, 16),
+		]);
+	});
+}
+
+function isSame(one: Buffer, other: Buffer | undefined): boolean {
+	return other !== undefined && one.equals(other);
 }
 
 function sha256(content: Buffer): string {
 	return createHash("sha256").update(content).digest("hex");
-}
-
-/** For stories: a file's hash on the host. */
-export async function hashOf(path: string): Promise<string> {
-	return sha256(await readFile(path));
 }

@@ -1,7 +1,18 @@
-import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+	closeSync,
+	fstatSync,
+	ftruncateSync,
+	openSync,
+	readSync,
+	writeSync,
+} from "node:fs";
 import type { Range, WriteLog } from "./write-log.ts";
 
 export const SECTOR_BYTES = 512;
+
+/** Partitions begin at multiples of this. */
+const chunkBytes = 1024 * 1024;
 
 /**
  * What a power cut has left: all entries of the log before one of them, and some of those that
@@ -32,6 +43,8 @@ export class DiskState {
 	readonly #regions: readonly Range[];
 	readonly #file: number;
 	readonly #versions: number[];
+	/** The numbers of the chunks that are more than a hole. */
+	readonly #chunks: Set<number>;
 	#complete = 0;
 	#latestVersion = 0;
 
@@ -47,6 +60,7 @@ export class DiskState {
 		this.sizeBytes = fstatSync(this.#file).size;
 		this.#regions = regionsOf(this.sizeBytes);
 		this.#versions = this.#regions.map(() => 0);
+		this.#chunks = chunksWithData(path);
 	}
 
 	/** Does the work on the disk as this cut has left it. Cuts must come in order. */
@@ -79,6 +93,24 @@ export class DiskState {
 		const content = Buffer.alloc(sizeBytes);
 		readSync(this.#file, content, 0, sizeBytes, startBytes);
 		return content;
+	}
+
+	/** Copies a part of the disk to a file of its own, without its holes. */
+	copy(range: Range, path: string): void {
+		const file = openSync(path, "w");
+		const end = range.startBytes + range.sizeBytes;
+		for (
+			let startBytes = range.startBytes;
+			startBytes < end;
+			startBytes += chunkBytes
+		) {
+			if (!this.#chunks.has(startBytes / chunkBytes)) continue;
+			const sizeBytes = Math.min(chunkBytes, end - startBytes);
+			const content = this.read({ startBytes, sizeBytes });
+			writeSync(file, content, 0, sizeBytes, startBytes - range.startBytes);
+		}
+		ftruncateSync(file, range.sizeBytes);
+		closeSync(file);
 	}
 
 	/** A number that is the same as long as nothing in the region has changed. */
@@ -121,11 +153,34 @@ export class DiskState {
 
 	#write(range: Range, data: Buffer): void {
 		writeSync(this.#file, data, 0, range.sizeBytes, range.startBytes);
+		for (const chunk of chunksOf(range)) this.#chunks.add(chunk);
 		this.#latestVersion++;
 		this.#regions.forEach((region, index) => {
 			if (overlap(region, range)) this.#versions[index] = this.#latestVersion;
 		});
 	}
+}
+
+function* chunksOf({ startBytes, sizeBytes }: Range): Generator<number> {
+	const end = startBytes + sizeBytes;
+	const first = Math.floor(startBytes / chunkBytes);
+	for (let chunk = first; chunk * chunkBytes < end; chunk++) yield chunk;
+}
+
+function chunksWithData(path: string): Set<number> {
+	const map = execFileSync("qemu-img", [
+		...["map", "-f", "raw", "--output=json", path],
+	]);
+	const chunks = new Set<number>();
+	for (const { start, length, data } of JSON.parse(String(map)) as {
+		start: number;
+		length: number;
+		data: boolean;
+	}[])
+		if (data)
+			for (const chunk of chunksOf({ startBytes: start, sizeBytes: length }))
+				chunks.add(chunk);
+	return chunks;
 }
 
 export function overlap(one: Range, other: Range): boolean {

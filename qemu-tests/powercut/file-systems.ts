@@ -9,7 +9,7 @@ const execute = promisify(execFile);
 const environment = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
 
 /** Runs a tool; the exit code is a result like any other. */
-async function tool(
+export async function tool(
 	name: string,
 	...args: string[]
 ): Promise<{ exitCode: number; output: string; complaint: string }> {
@@ -60,49 +60,26 @@ export async function hasDataLabel(
 	return /^TYPE=ext4$/m.test(output) && /^LABEL=data$/m.test(output);
 }
 
-/** The label that the second superblock tells. */
+/** The label that the second superblock of a partition tells. */
 export async function secondLabel(
-	disk: string,
-	extent: Range,
+	partition: string,
 ): Promise<string | undefined> {
-	return withCopy(disk, extent, async (copy) => {
-		const { output } = await tool(
-			"dumpe2fs",
-			...["-h", "-o", "superblock=32768", "-o", "blocksize=4096", copy],
-		);
-		return /^Filesystem volume name: *(.*)$/m.exec(output)?.[1];
-	});
+	const { output } = await tool(
+		"dumpe2fs",
+		...["-h", "-o", "superblock=32768", "-o", "blocksize=4096", partition],
+	);
+	return /^Filesystem volume name: *(.*)$/m.exec(output)?.[1];
 }
 
-/** Checks a copy of the partition as a start does, `e2fsck -p`, and lets it be looked at. */
+/** Checks a partition as a start does, `e2fsck -p`, and lets it be looked at. */
 export async function repaired<Result>(
-	disk: string,
-	extent: Range,
-	look: (copy: string) => Promise<Result>,
+	partition: string,
+	look: (partition: string) => Promise<Result | undefined>,
 ): Promise<{ isBroken: boolean; output: string; result: Result | undefined }> {
-	return withCopy(disk, extent, async (copy) => {
-		const { exitCode, output } = await tool("e2fsck", "-p", copy);
-		const isBroken = exitCode > 2;
-		const result = isBroken ? undefined : await look(copy);
-		return { isBroken, output: output.trim(), result };
-	});
-}
-
-async function withCopy<Result>(
-	disk: string,
-	{ startBytes, sizeBytes }: Range,
-	work: (copy: string) => Promise<Result>,
-): Promise<Result> {
-	return withFolder(async (folder) => {
-		const copy = join(folder, "partition");
-		await execute("dd", [
-			...[`if=${disk}`, `of=${copy}`, "conv=sparse", "bs=256K"],
-			...[`skip=${startBytes}`, `count=${sizeBytes}`],
-			"iflag=skip_bytes,count_bytes",
-		]);
-		await execute("truncate", ["--size", String(sizeBytes), copy]);
-		return work(copy);
-	});
+	const { exitCode, output } = await tool("e2fsck", "-p", partition);
+	const isBroken = exitCode > 2;
+	const result = isBroken ? undefined : await look(partition);
+	return { isBroken, output: output.trim(), result };
 }
 
 export async function withFolder<Result>(
@@ -115,5 +92,3 @@ export async function withFolder<Result>(
 		await rm(folder, { recursive: true, force: true });
 	}
 }
-
-export { tool };

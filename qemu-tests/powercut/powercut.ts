@@ -2,9 +2,13 @@ import { join } from "node:path";
 import Table from "cli-table3";
 import { Command } from "commander";
 import { logDirectory } from "../machine/places.ts";
-import { record } from "./record.ts";
+import { type BootResult, cutInARow } from "./boot.ts";
+import type { Cut } from "./disk-state.ts";
+import { Random } from "./random.ts";
+import { type Recording, record } from "./record.ts";
 import { checkCuts, cutsOf, type Failure } from "./replay.ts";
 import { stories } from "./stories/index.ts";
+import type { Story } from "./story.ts";
 import { WriteLog } from "./write-log.ts";
 
 /** `npm run test:powercut`: cuts the power at many points of each story. */
@@ -13,11 +17,15 @@ const command = new Command("npm run test:powercut --")
 	.option("--points <number>", "points to check per story", Number, 500)
 	.option("--seed <number>", "for another choice of points", Number, 1)
 	.option("--story <name>", stories.map(({ name }) => name).join(", "))
+	.option("--boot <number>", "points to start the machine at", Number, 3)
+	.option("--in-a-row <number>", "cuts in one row", Number, 5)
 	.option("--reuse", "take the recordings of the last run")
 	.parse();
 const options = command.opts<{
 	points: number;
 	seed: number;
+	boot: number;
+	inARow: number;
 	story?: string;
 	reuse?: boolean;
 }>();
@@ -28,7 +36,9 @@ if (chosen.length === 0) command.error(`there is no story ${options.story}`);
 
 const table = new Table({
 	head: [
-		..."story,writes,flushes,points,torn,reordered,failures,seconds".split(","),
+		..."story,writes,flushes,points,torn,reordered,booted,failures,seconds".split(
+			",",
+		),
 	],
 	style: { head: [] },
 });
@@ -45,8 +55,10 @@ for (const story of chosen) {
 			console.log(`${story.name}: ${done}/${cuts.length}, ${failed} failures`);
 	});
 	for (const failure of failures.slice(0, shownFailures)) show(failure);
+	const boots = await bootSome(story, recording, cuts);
 	const flushes = log.entries.filter(({ kind }) => kind === "flush").length;
-	const count = (kind: string) => cuts.filter((cut) => cut.kind === kind).length;
+	const count = (kind: string) =>
+		cuts.filter((cut) => cut.kind === kind).length;
 	table.push([
 		story.name,
 		log.entries.length - flushes,
@@ -54,13 +66,44 @@ for (const story of chosen) {
 		cuts.length,
 		count("torn"),
 		count("reordered"),
-		failures.length,
+		boots.flatMap(({ cuts }) => cuts).length,
+		failures.length + boots.filter(({ reason }) => reason).length,
 		Math.round((performance.now() - start) / 1000),
 	]);
 	log.close();
-	if (failures.length > 0) process.exitCode = 1;
+	if (failures.length > 0 || boots.some(({ reason }) => reason))
+		process.exitCode = 1;
 }
 console.log(table.toString());
+
+/** Single cuts, one cut with a second in its recovery, and a row of them. */
+async function bootSome(
+	story: Story,
+	recording: Recording,
+	cuts: readonly Cut[],
+): Promise<BootResult[]> {
+	const random = new Random(options.seed);
+	const results: BootResult[] = [];
+	const firsts = random.sample(cuts, options.boot);
+	for (const [index, first] of firsts.entries()) {
+		const times =
+			index === 0 ? options.inARow : index === 1 && options.inARow > 1 ? 2 : 1;
+		const directory = join(logDirectory, "powercut", `${story.name}-boot`);
+		const result = await cutInARow(story, recording, first, {
+			times,
+			random,
+			directory,
+		});
+		const where = result.cuts.map(
+			({ kind, complete }) => `${kind} ${complete}`,
+		);
+		console.log(
+			`${story.name}: cut at ${where.join(", then at ")}: ${result.reason ?? "came back"} (${result.seconds} s)`,
+		);
+		results.push(result);
+	}
+	return results;
+}
 
 function show({ cut, reason, around }: Failure): void {
 	console.error(`\n${cut.kind} cut after ${cut.complete} entries: ${reason}`);

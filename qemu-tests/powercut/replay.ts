@@ -2,11 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "zx";
 import { DiskCheck, extents, parts } from "./check.ts";
-import {
-	prefixes,
-	reorderedWrites,
-	tornWrites,
-} from "./cuts.ts";
+import { prefixes, reorderedWrites, tornWrites } from "./cuts.ts";
 import { type Cut, DiskState, overlap } from "./disk-state.ts";
 import { Random } from "./random.ts";
 import type { Recording } from "./record.ts";

@@ -4,35 +4,29 @@ import { join } from "node:path";
 import { $ } from "zx";
 import { tool, withFolder } from "./file-systems.ts";
 
-/** One version of the system on sda1. */
-export interface SetContent {
-	/** The text of its SHA256SUMS. */
-	sums: string;
-	/** What is wrong with its files. */
-	fault: string | undefined;
-	/** rootfs.tar.xz. */
-	rootfs: Buffer;
-}
-
 type Sums = Map<string, string>;
 
 const quiet = $({ quiet: true });
 const commonFiles = "usr/lib/app-platform/common.sha256";
-const expected = new Map<string, Promise<Sums>>();
+/** By the sum of the archive that a root file system comes from. */
+const expected = new Map<string, Sums>();
 
-/** What is missing or wrong in a root file system that should hold the system of a set. */
+/** Remembers what a complete rootfs.tar.xz makes of sda3. */
+export async function learnRootfs(sum: string, archive: Buffer): Promise<void> {
+	if (!expected.has(sum)) expected.set(sum, await sumsOfArchive(archive));
+}
+
+/** What is missing or wrong in a root file system that should hold that archive's system. */
 export async function rootfsFault(
 	partition: string,
-	set: SetContent,
+	archiveSum: string,
 ): Promise<string | undefined> {
-	const wanted = expected.get(set.sums) ?? sumsOfArchive(set.rootfs);
-	expected.set(set.sums, wanted);
+	const wanted = expected.get(archiveSum);
+	if (!wanted) throw new Error(`No rootfs.tar.xz with ${archiveSum} was seen`);
 	return withFolder(async (folder) => {
 		await tool("debugfs", "-R", `rdump / ${folder}`, partition);
 		const found = await sumsOfTree(folder);
-		const wrong = [...(await wanted)].filter(
-			([path, sum]) => found.get(path) !== sum,
-		);
+		const wrong = [...wanted].filter(([path, sum]) => found.get(path) !== sum);
 		const [first] = wrong;
 		return first
 			? `${wrong.length} files on sda3 are missing or wrong, ${first[0]} for one`
@@ -68,4 +62,3 @@ async function sumsOfTree(folder: string): Promise<Sums> {
 		lines.map((line) => [line.slice(66), line.slice(0, 64)] as const),
 	);
 }
-

@@ -1,5 +1,6 @@
 import type { Story } from "../story.ts";
 import { install } from "./install.ts";
+import { resize } from "./resize.ts";
 
 /** In the order of a machine's life. */
-export const stories: readonly Story[] = [install];
+export const stories: readonly Story[] = [install, resize];

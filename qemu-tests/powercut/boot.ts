@@ -1,0 +1,87 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type DiskFile, type Machine, timeLimit } from "../machine/index.ts";
+import { prefixes } from "./cuts.ts";
+import type { Cut } from "./disk-state.ts";
+import type { Random } from "./random.ts";
+import { type Recording, recordRun } from "./record.ts";
+import { diskAt } from "./replay.ts";
+import type { Story } from "./story.ts";
+import { WriteLog } from "./write-log.ts";
+
+export interface BootResult {
+	/** One cut, or several, each during the recovery from the one before. */
+	cuts: readonly Cut[];
+	seconds: number;
+	reason?: string;
+}
+
+/** What a machine says when it gives up: nobody needs to wait any longer. */
+const givenUp = /Kernel panic|This FAILED|CANNOT BE USED|Nothing is installed:/;
+
+/**
+ * Cuts the power, starts the machine again, and lets it come back, or cuts the power again,
+ * at any point of what it did until it was back: as often as `times` says.
+ */
+export async function cutInARow(
+	story: Story,
+	recording: Recording,
+	first: Cut,
+	{
+		times,
+		random,
+		directory,
+	}: { times: number; random: Random; directory: string },
+): Promise<BootResult> {
+	const start = performance.now();
+	const cuts: Cut[] = [];
+	const seconds = () => Math.round((performance.now() - start) / 1000);
+	mkdirSync(directory, { recursive: true });
+	try {
+		for (
+			let current = recording, cut = first;
+			;
+			cut = anyCut(current, random)
+		) {
+			cuts.push(cut);
+			const base: DiskFile = {
+				path: join(directory, `after-${cuts.length}.raw`),
+				format: "raw",
+			};
+			await diskAt(current, cut, base.path);
+			const writeLog = join(directory, `writes-${cuts.length}`);
+			await recordRun(
+				base,
+				writeLog,
+				`powercut-${story.name}-again`,
+				(machine) => comesBack(machine, story),
+			);
+			current = { base, writeLog };
+			if (cuts.length === times) return { cuts, seconds: seconds() };
+		}
+	} catch (error) {
+		const reason = error instanceof Error ? error.message : String(error);
+		return { cuts, seconds: seconds(), reason };
+	} finally {
+		if (existsSync(directory)) await rm(directory, { recursive: true });
+	}
+}
+
+/** The system runs and has all that it should have, or the console says why not. */
+async function comesBack(machine: Machine, story: Story): Promise<void> {
+	const never = /(?!)/;
+	const complaint = machine.console
+		.expect(never, { timeoutMs: timeLimit(10 * 60_000), unless: givenUp })
+		.then(() => undefined);
+	// It goes on waiting after the machine has come back.
+	complaint.catch(() => {});
+	await Promise.race([story.holds(machine), complaint]);
+}
+
+function anyCut({ writeLog }: Recording, random: Random): Cut {
+	const log = new WriteLog(writeLog);
+	const all = prefixes(log.entries);
+	log.close();
+	return all[random.below(all.length)] as Cut;
+}
