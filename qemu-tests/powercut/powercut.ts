@@ -42,7 +42,6 @@ const table = new Table({
 	],
 	style: { head: [] },
 });
-const shownFailures = 10;
 for (const story of chosen) {
 	console.log(`${story.name}: recording`);
 	const directory = join(logDirectory, "powercut", story.name);
@@ -50,11 +49,15 @@ for (const story of chosen) {
 	const log = new WriteLog(recording.writeLog);
 	const cuts = cutsOf(log.entries, options);
 	const start = performance.now();
-	const failures = await checkCuts(recording, story, cuts, (done, failed) => {
-		if (done % 100 === 0 || done === cuts.length)
-			console.log(`${story.name}: ${done}/${cuts.length}, ${failed} failures`);
+	const failures = await checkCuts(recording, story, cuts, {
+		onFailure: show,
+		onProgress(done, failed) {
+			if (done % 100 === 0 || done === cuts.length)
+				console.log(
+					`${story.name}: ${done}/${cuts.length}, ${failed} failures`,
+				);
+		},
 	});
-	for (const failure of failures.slice(0, shownFailures)) show(failure);
 	const boots = await bootSome(story, recording, cuts);
 	const flushes = log.entries.filter(({ kind }) => kind === "flush").length;
 	const count = (kind: string) =>

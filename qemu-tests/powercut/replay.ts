@@ -32,12 +32,16 @@ export function cutsOf(
 		.sort((one, other) => one.complete - other.complete);
 }
 
-/** Rebuilds the disk at each cut and checks it from the host. */
+/** Rebuilds the disk at each cut and checks it from the host, up to so many failures. */
 export async function checkCuts(
 	{ base, writeLog }: Recording,
 	story: Pick<Story, "checkData">,
 	cuts: readonly Cut[],
-	report: (done: number, failures: number) => void = () => {},
+	{
+		mostFailures = Number.POSITIVE_INFINITY,
+		onFailure = (_failure: Failure): void => {},
+		onProgress = (_done: number, _failures: number): void => {},
+	} = {},
 ): Promise<Failure[]> {
 	const log = new WriteLog(writeLog);
 	const failures: Failure[] = [];
@@ -49,9 +53,13 @@ export async function checkCuts(
 		if (before) throw new Error(`The disk is bad before the story: ${before}`);
 		for (const [index, cut] of cuts.entries()) {
 			const reason = await state.at(cut, () => check.fault());
-			if (reason)
-				failures.push({ cut, reason, around: around(log.entries, cut) });
-			report(index + 1, failures.length);
+			if (reason) {
+				const failure = { cut, reason, around: around(log.entries, cut) };
+				failures.push(failure);
+				onFailure(failure);
+			}
+			onProgress(index + 1, failures.length);
+			if (failures.length >= mostFailures) break;
 		}
 		state.close();
 	});

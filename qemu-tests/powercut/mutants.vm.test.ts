@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import test from "ava";
+import { logDirectory, timeLimit } from "../machine/index.ts";
+import { prefixes } from "./cuts.ts";
+import { imageOfMutant } from "./mutant.ts";
+import { mutants } from "./mutants.ts";
+import { Random } from "./random.ts";
+import { record } from "./record.ts";
+import { checkCuts } from "./replay.ts";
+import { install } from "./stories/install.ts";
+import { WriteLog } from "./write-log.ts";
+
+for (const [index, mutant] of mutants.entries())
+	test.serial(`the test finds ${mutant.name}`, async (t) => {
+		t.timeout(timeLimit(10 * 60_000));
+		const story = {
+			...install,
+			name: `mutant-${index}`,
+			disk: imageOfMutant(mutant, { sizeMB: 2_500 }),
+		};
+		const recording = await record(
+			story,
+			join(logDirectory, "powercut", story.name),
+		);
+		const log = new WriteLog(recording.writeLog);
+		const all = prefixes(log.entries);
+		// The end, where the menu is switched, and some of the rest.
+		const cuts = [
+			...new Random(1).sample(all.slice(0, -60), 40),
+			...all.slice(-60),
+		];
+		const [failure] = await checkCuts(recording, story, cuts, {
+			mostFailures: 1,
+		});
+		t.log(failure?.reason);
+		t.regex(failure?.reason ?? "", /the menu starts the system, but/);
+	});
