@@ -61,7 +61,7 @@ export async function cutInARow(
 			if (cuts.length === times) return { cuts, seconds: seconds() };
 		}
 	} catch (error) {
-		const reason = error instanceof Error ? error.message : String(error);
+		const reason = lastWords(error instanceof Error ? error.message : "");
 		return { cuts, seconds: seconds(), reason };
 	} finally {
 		if (existsSync(directory)) await rm(directory, { recursive: true });
@@ -77,6 +77,11 @@ async function comesBack(machine: Machine, story: Story): Promise<void> {
 	// It goes on waiting after the machine has come back.
 	complaint.catch(() => {});
 	await Promise.race([story.holds(machine), complaint]);
+}
+
+/** The end of what the console showed, which tells more than what was waited for. */
+function lastWords(message: string): string {
+	return message.trim().split("\n").slice(-6).join(" / ");
 }
 
 function anyCut({ writeLog }: Recording, random: Random): Cut {

@@ -151,8 +151,8 @@ export class DiskCheck {
 		const started = sets.get(slot);
 		if (!started) throw new Fault("there is no set of files to start");
 		if (started.fault) throw new Fault(`set ${slot}: ${started.fault}`);
-		const { isBroken, output } = await this.#repaired("sda1");
-		if (isBroken) throw new Fault(`e2fsck cannot repair sda1: ${output}`);
+		const { complaint } = await this.#repaired("sda1");
+		if (complaint) throw new Fault(`sda1: ${complaint}`);
 		return { menu, slot, sets };
 	}
 
@@ -211,10 +211,10 @@ export class DiskCheck {
 
 	async #rootfsFault({ sums }: SetOfFiles): Promise<string | undefined> {
 		const archiveSum = /^(\w+) {2}rootfs\.tar\.xz$/m.exec(sums)?.[1] ?? "";
-		const { isBroken, output, result } = await this.#repaired("sda3", (copy) =>
+		const { complaint, result } = await this.#repaired("sda3", (copy) =>
 			rootfsFault(copy, archiveSum),
 		);
-		return isBroken ? `e2fsck cannot repair sda3: ${output}` : result;
+		return complaint ? `sda3: ${complaint}` : result;
 	}
 
 	/** What the next start makes of sda2: new, kept, or refused. */
@@ -227,10 +227,10 @@ export class DiskCheck {
 				throw new Fault("sda2 is taken for damaged and nothing is installed");
 			return;
 		}
-		const { isBroken, output } = await this.#repaired("sda2", async (copy) => {
+		const { complaint } = await this.#repaired("sda2", async (copy) => {
 			if (this.#before?.hasData) await this.#checkData?.(copy);
 		});
-		if (isBroken) throw new Fault(`e2fsck cannot repair sda2: ${output}`);
+		if (complaint) throw new Fault(`sda2: ${complaint}`);
 	}
 
 	/** A copy of the partition after what a start does first: `e2fsck -p`. */

@@ -71,15 +71,30 @@ export async function secondLabel(
 	return /^Filesystem volume name: *(.*)$/m.exec(output)?.[1];
 }
 
-/** Checks a partition as a start does, `e2fsck -p`, and lets it be looked at. */
+/**
+ * Checks a partition as a start does, `e2fsck -p`, and lets it be looked at. Where that is not
+ * enough it goes on as the documents tell a person to, and `complaint` says so.
+ */
 export async function repaired<Result>(
 	partition: string,
 	look: (partition: string) => Promise<Result | undefined>,
-): Promise<{ isBroken: boolean; output: string; result: Result | undefined }> {
-	const { exitCode, output } = await tool("e2fsck", "-p", partition);
-	const isBroken = exitCode > 2;
-	const result = isBroken ? undefined : await look(partition);
-	return { isBroken, output: output.trim(), result };
+): Promise<{ complaint?: string; result?: Result | undefined }> {
+	const { exitCode, output, complaint } = await tool("e2fsck", "-p", partition);
+	if (exitCode <= 2) return { result: await look(partition) };
+	const words = `${output}\n${complaint}`.split("\n").filter(isTelling);
+	const byHand = await tool("e2fsck", "-f", "-y", partition);
+	const found = await look(partition).then(
+		(result) => (result ? `, but then ${result}` : ", and nothing is lost"),
+		(error: Error) => `, but then ${error.message}`,
+	);
+	return {
+		complaint: `e2fsck -p does not repair it (${words.slice(0, 2).join(" ")}); e2fsck -f -y ${byHand.exitCode <= 2 ? `does${found}` : "neither"}`,
+	};
+}
+
+/** Not the path of a copy, numbers of which differ. */
+function isTelling(line: string): boolean {
+	return line.trim() !== "" && !/app-platform-powercut|check forced/.test(line);
 }
 
 export async function withFolder<Result>(

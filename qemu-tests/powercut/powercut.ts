@@ -48,9 +48,14 @@ for (const story of chosen) {
 	const recording = await record(story, directory, options);
 	const log = new WriteLog(recording.writeLog);
 	const cuts = cutsOf(log.entries, options);
+	const reasons = new Map<string, number>();
 	const start = performance.now();
 	const failures = await checkCuts(recording, story, cuts, {
-		onFailure: show,
+		onFailure(failure) {
+			const times = reasons.get(failure.reason) ?? 0;
+			reasons.set(failure.reason, times + 1);
+			if (times === 0) show(failure);
+		},
 		onProgress(done, failed) {
 			if (done % 100 === 0 || done === cuts.length)
 				console.log(
@@ -58,6 +63,8 @@ for (const story of chosen) {
 				);
 		},
 	});
+	for (const [reason, times] of reasons)
+		console.log(`${story.name}: ${times} cuts: ${reason}`);
 	const boots = await bootSome(story, recording, cuts);
 	const flushes = log.entries.filter(({ kind }) => kind === "flush").length;
 	const count = (kind: string) =>
