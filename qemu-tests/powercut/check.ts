@@ -5,7 +5,7 @@ import { menuState, startedSlot } from "./boot-menu.ts";
 import { type DiskState, SECTOR_BYTES } from "./disk-state.ts";
 import {
 	ext,
-	hasDataLabel,
+	firstLabel,
 	repaired,
 	secondLabel,
 	withFolder,
@@ -96,7 +96,8 @@ export class DiskCheck {
 			table: sector.subarray(bootCodeBytes),
 			bootLoader: this.#state.read(this.#extent("boot loader")),
 			menu: await this.#bootFile(menuPath),
-			hasData: await hasDataLabel(this.#state.path, this.#dataExtent()),
+			hasData:
+				(await firstLabel(this.#state.path, this.#dataExtent())) === "data",
 		};
 	}
 
@@ -220,10 +221,13 @@ export class DiskCheck {
 	/** What the next start makes of sda2: new, kept, or refused. */
 	async #checkDataPartition(): Promise<void> {
 		const { path } = this.#state;
-		if (!(await hasDataLabel(path, this.#dataExtent()))) {
+		const first = await firstLabel(path, this.#dataExtent());
+		if (first !== "data") {
 			if (this.#before?.hasData) throw new Fault("sda2 has lost its label");
-			const label = await this.#withCopy("sda2", secondLabel);
-			if (label === "data")
+			// A first superblock without a label is one that was about to get it.
+			if (first === "") return;
+			const second = await this.#withCopy("sda2", secondLabel);
+			if (second === "data")
 				throw new Fault("sda2 is taken for damaged and nothing is installed");
 			return;
 		}

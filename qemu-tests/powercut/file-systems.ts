@@ -47,17 +47,18 @@ export function ext(disk: string, { startBytes }: Range) {
 	};
 }
 
-/** As the ramdisk sees it: ext4 with the label that comes last. */
-export async function hasDataLabel(
+/** What a partition's first superblock tells; of anything but ext4, nothing. */
+export async function firstLabel(
 	disk: string,
 	{ startBytes, sizeBytes }: Range,
-): Promise<boolean> {
+): Promise<string | undefined> {
 	const { output } = await tool(
 		"blkid",
 		...["-p", "-O", String(startBytes), "-S", String(sizeBytes)],
 		...["-o", "export", disk],
 	);
-	return /^TYPE=ext4$/m.test(output) && /^LABEL=data$/m.test(output);
+	if (!/^TYPE=ext4$/m.test(output)) return undefined;
+	return /^LABEL=(.*)$/m.exec(output)?.[1] ?? "";
 }
 
 /** The label that the second superblock of a partition tells. */

@@ -19,8 +19,10 @@ make_data_file_system() {
 }
 
 # refuse_damaged_data PARTITION: one whose first superblock is lost still says in the second
-# that it holds data.
+# that it holds data. But e2label writes the first superblock after the others: one that is in
+# order and has no label was about to be finished when the power failed, and holds nothing yet.
 refuse_damaged_data() {
+	[ "$(blkid -p -s TYPE -o value "$1"):$(blkid -p -s LABEL -o value "$1")" != ext4: ] || return 0
 	backup=$(dumpe2fs -h -o superblock=32768 -o blocksize=4096 "$1" 2>/dev/null |
 		sed -n 's/^Filesystem volume name: *//p') || backup=
 	[ "$backup" != data ] ||
