@@ -98,12 +98,18 @@ function diskArguments(
 		...(disk.writeLog ? recordedDrive(disk, index) : drive(disk, index)),
 		...option(
 			"device",
-			controller.disk(`drive${index}`, index) + bootIndex(index),
+			controller.disk(`drive${index}`, index) +
+				bootIndex(index) +
+				(disk.writeLog && diskController === "virtio-blk" ? noMerging : ""),
 		),
 	]);
 	const device = "device" in controller ? controller.device : undefined;
 	return disks.length === 0 ? [] : [...option("device", device), ...drives];
 }
+
+// QEMU merges requests up to as many parts as a system call takes, to which blklogwrites adds two
+// of its own: the guest would get an I/O error.
+const noMerging = ",request-merging=off";
 
 // cache=unsafe: a guest's flush need not reach this host's disk, since a power cut of the
 // tests ends QEMU alone. What it wrote before is in the host's memory and stays.

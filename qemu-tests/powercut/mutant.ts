@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "zx";
 import { findSigner, sign } from "../../pipeline/signing.ts";
@@ -18,7 +18,7 @@ export interface Mutant {
 const quiet = $({ quiet: true });
 const set = "/a";
 
-/** The built image with the change in its ramdisk; its set is signed anew. */
+/** The built image with the change in its ramdisk. */
 export function imageOfMutant(
 	mutant: Mutant,
 	{ sizeMB }: { sizeMB: number },
@@ -26,31 +26,32 @@ export function imageOfMutant(
 	const image = { path: builtImage("img"), format: "raw" } as const;
 	return async (directory, name) => {
 		const disk = await copyOf(image, { sizeMB })(directory, name);
-		const partition = `${disk.path}?offset=1048576`;
-		await withFolder(async (folder) => {
-			const dump = async (file: string) => {
-				await quiet`debugfs -R ${`dump ${set}/${file} ${join(folder, file)}`} ${partition}`;
-				return join(folder, file);
-			};
-			const ramdisk = await dump("ramdisk.ext2.xz");
-			const sums = await dump("SHA256SUMS");
-			await changeRamdisk(ramdisk, mutant);
-			const { stdout } = await quiet`sha256sum ${ramdisk}`;
-			const text = await readFile(sums, "utf8");
-			await writeFile(
-				sums,
-				text.replace(/^\w+(?= {2}ramdisk\.ext2\.xz$)/m, stdout.slice(0, 64)),
-			);
-			await sign(await findSigner(undefined), sums, "a mutant");
-			for (const file of [
-				"ramdisk.ext2.xz",
-				"SHA256SUMS",
-				"SHA256SUMS.minisig",
-			])
-				await replaceFile(partition, `${set}/${file}`, join(folder, file));
-		});
+		await mutate(disk.path, mutant);
 		return disk;
 	};
+}
+
+/** Changes the ramdisk on a raw disk; its set is signed anew. */
+export async function mutate(disk: string, mutant: Mutant): Promise<void> {
+	const partition = `${disk}?offset=1048576`;
+	await withFolder(async (folder) => {
+		const dump = async (file: string) => {
+			await quiet`debugfs -R ${`dump ${set}/${file} ${join(folder, file)}`} ${partition}`;
+			return join(folder, file);
+		};
+		const ramdisk = await dump("ramdisk.ext2.xz");
+		const sums = await dump("SHA256SUMS");
+		await changeRamdisk(ramdisk, mutant);
+		const { stdout } = await quiet`sha256sum ${ramdisk}`;
+		const text = await readFile(sums, "utf8");
+		await writeFile(
+			sums,
+			text.replace(/^\w+(?= {2}ramdisk\.ext2\.xz$)/m, stdout.slice(0, 64)),
+		);
+		await sign(await findSigner(undefined), sums, "a mutant");
+		for (const file of ["ramdisk.ext2.xz", "SHA256SUMS", "SHA256SUMS.minisig"])
+			await replaceFile(partition, `${set}/${file}`, join(folder, file));
+	});
 }
 
 async function changeRamdisk(
@@ -85,5 +86,4 @@ async function replaceFile(
 ): Promise<void> {
 	await quiet`debugfs -w -R ${`rm ${path}`} ${fileSystem}`;
 	await quiet`debugfs -w -R ${`write ${content} ${path}`} ${fileSystem}`;
-	if (content.endsWith(".xz")) await rm(content);
 }
