@@ -13,6 +13,8 @@ export interface Mutant {
 	/** Must be there, or the mutant has outlived the script. */
 	original: string;
 	mutated: string;
+	/** Shown on the console when the harm is done; without this, the whole story is recorded. */
+	until?: RegExp;
 }
 
 const quiet = $({ quiet: true });

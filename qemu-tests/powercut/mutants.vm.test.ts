@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import test from "ava";
-import { logDirectory, timeLimit } from "../machine/index.ts";
+import { logDirectory, type Machine, timeLimit } from "../machine/index.ts";
 import { prefixes } from "./cuts.ts";
 import { imageOfMutant } from "./mutant.ts";
 import { mutants } from "./mutants.ts";
@@ -13,8 +13,10 @@ import { WriteLog } from "./write-log.ts";
 for (const [index, mutant] of mutants.entries())
 	test.serial(`the test finds ${mutant.name}`, async (t) => {
 		t.timeout(timeLimit(10 * 60_000));
+		const { until } = mutant;
 		const story = {
 			...install,
+			run: until ? waitFor(until) : install.run,
 			name: `mutant-${index}`,
 			disk: imageOfMutant(mutant, { sizeMB: 2_500 }),
 		};
@@ -35,3 +37,9 @@ for (const [index, mutant] of mutants.entries())
 		t.log(failure?.reason);
 		t.regex(failure?.reason ?? "", /the menu starts the system, but/);
 	});
+
+function waitFor(shown: RegExp) {
+	return async ({ console }: Machine): Promise<void> => {
+		await console.expect(shown, { timeoutMs: 300_000 });
+	};
+}
