@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
 import { logDirectory, type Machine, timeLimit } from "../machine/index.ts";
@@ -20,10 +21,9 @@ for (const [index, mutant] of mutants.entries())
 			name: `mutant-${index}`,
 			disk: imageOfMutant(mutant, { sizeMB: 2_500 }),
 		};
-		const recording = await record(
-			story,
-			join(logDirectory, "powercut", story.name),
-		);
+		const directory = join(logDirectory, "powercut", story.name);
+		t.teardown(() => rm(directory, { recursive: true, force: true }));
+		const recording = await record(story, directory);
 		const log = new WriteLog(recording.writeLog);
 		const all = prefixes(log.entries);
 		// The end, where the menu is switched, and some of the rest.

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
 import { logDirectory, timeLimit } from "../machine/index.ts";
@@ -14,6 +15,8 @@ import { WriteLog } from "./write-log.ts";
 const minute = 60_000;
 const directory = join(logDirectory, "powercut", "ci");
 let recording: Recording;
+
+test.after.always(() => rm(directory, { recursive: true, force: true }));
 
 test.serial(
 	"every write and flush of an installation is recorded",
