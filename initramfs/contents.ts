@@ -57,7 +57,7 @@ export const overlayPaths: readonly string[] = [
 	"etc/pam.d/{common,other,su,su-l}",
 	"etc/{udhcpc,nftables}/*",
 	"etc/acpi/PWRF/*",
-	"etc/init.d/{rcS,rcK,S02system,S09services,S10syslog,S40network,S43default-passwords,S44ssh,S48console,S90haproxy}",
+	"etc/init.d/{rcS,rcK,S02system,S09services,S10syslog,S40network,S43default-passwords,S44ssh,S48console}",
 	"etc/sv/{getty,syslogd,klogd,dhcp,default-passwords,ssh,acpid,haproxy}/**",
 	"mnt/sda2/system/*",
 	"boot",

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +21,7 @@ export class TestKey {
 
 	static async create(): Promise<TestKey> {
 		const folder = await mkdtemp(join(tmpdir(), "app-platform-key-"));
+		process.once("exit", () => rmSync(folder, { recursive: true }));
 		await mkdir(join(folder, "trusted"));
 		await quiet`minisign -G -W -p ${join(folder, "trusted/1.pub")} -s ${join(folder, "secret.key")}`;
 		return new TestKey(folder);

@@ -218,31 +218,29 @@ export class DiskCheck {
 		return complaint ? `sda3: ${complaint}` : result;
 	}
 
-	/** What the next start makes of sda2: new, kept, or refused. */
+	/** What the next start makes of sda2: new or kept, by `has_lost_superblock` too. */
 	async #checkDataPartition(): Promise<void> {
-		const { path } = this.#state;
-		const first = await firstLabel(path, this.#dataExtent());
-		if (first !== "data") {
-			if (this.#before?.hasData) throw new Fault("sda2 has lost its label");
-			// A first superblock without a label is one that was about to get it.
-			if (first === "") return;
-			const second = await this.#withCopy("sda2", secondLabel);
-			if (second === "data")
-				throw new Fault("sda2 is taken for damaged and nothing is installed");
+		const hadData = this.#before?.hasData === true;
+		const first = await firstLabel(this.#state.path, this.#dataExtent());
+		const label = first ?? (await this.#withCopy("sda2", secondLabel));
+		if (label !== "data") {
+			if (hadData) throw new Fault("sda2 has lost its label");
 			return;
 		}
 		const { complaint } = await this.#repaired("sda2", async (copy) => {
-			if (this.#before?.hasData) await this.#checkData?.(copy);
+			if (hadData) await this.#checkData?.(copy);
 		});
 		if (complaint) throw new Fault(`sda2: ${complaint}`);
 	}
 
-	/** A copy of the partition after what a start does first: `e2fsck -p`. */
+	/** A copy of the partition after what a start does first. */
 	#repaired<Result>(
 		part: Part,
 		look: (copy: string) => Promise<Result | undefined> = async () => undefined,
 	) {
-		return this.#withCopy(part, (copy) => repaired(copy, look));
+		return this.#withCopy(part, (copy) =>
+			repaired(copy, look, { isData: part === "sda2" }),
+		);
 	}
 
 	#withCopy<Result>(

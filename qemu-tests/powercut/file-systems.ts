@@ -73,15 +73,22 @@ export async function secondLabel(
 }
 
 /**
- * Checks a partition as a start does, `e2fsck -p`, and lets it be looked at. Where that is not
+ * Checks a partition as a start does, `e2fsck -p`, and lets it be looked at; the data partition
+ * as `repair_data` does, by the second superblock if need be. Where that is not
  * enough it goes on as the documents tell a person to, and `complaint` says so.
  */
 export async function repaired<Result>(
 	partition: string,
 	look: (partition: string) => Promise<Result | undefined>,
+	{ isData = false } = {},
 ): Promise<{ complaint?: string; result?: Result | undefined }> {
 	const { exitCode, output, complaint } = await tool("e2fsck", "-p", partition);
 	if (exitCode <= 2) return { result: await look(partition) };
+	if (isData && (await tool("dumpe2fs", "-h", partition)).exitCode !== 0) {
+		const second = ["-b", "32768", "-B", "4096"];
+		const again = await tool("e2fsck", "-p", ...second, partition);
+		if (again.exitCode <= 2) return { result: await look(partition) };
+	}
 	const words = `${output}\n${complaint}`.split("\n").filter(isTelling);
 	const byHand = await tool("e2fsck", "-f", "-y", partition);
 	const found = await look(partition).then(

@@ -14,7 +14,7 @@ export async function enterRescue(
 export async function runUntilRestart(
 	machine: Machine,
 	command: string,
-	{ timeoutMs = 300_000 } = {},
+	{ timeoutMs = 300_000, afresh = true } = {},
 ): Promise<string> {
 	machine.console.skip();
 	machine.console.send(`${command}\n`);
@@ -22,7 +22,8 @@ export async function runUntilRestart(
 		timeoutMs,
 		unless: /Kernel panic|This FAILED|usage:/,
 	});
-	await startAfresh(machine);
+	if (afresh) await startAfresh(machine);
+	else await machine.waitForReboot({ timeoutMs: 60_000 });
 	return shown.input.slice(0, shown.index);
 }
 

@@ -29,7 +29,10 @@ export const resize: Story = {
 	},
 	async run(machine) {
 		await enterRescue(machine);
-		await runUntilRestart(machine, "/home/root/install.sh log.txt resize");
+		// One recording is from power-on to power-off.
+		await runUntilRestart(machine, "/home/root/install.sh log.txt resize", {
+			afresh: false,
+		});
 	},
 	async checkData(partition) {
 		const whole = { startBytes: 0, sizeBytes: 0 };

@@ -97,14 +97,10 @@ put_system() {
 resize() {
 	check_not_mounted "$disk"
 	check_not_shrunk "$disk"
-	is_data_file_system "$disk" || no_data_file_system
+	is_data_file_system "$disk" || has_lost_superblock "/dev/$(partition_of "$disk" 2)" ||
+		fail "There is no data partition on /dev/$disk to enlarge"
 	enlarge_data_partition "$disk"
 	enlarge_data_file_system "$disk"
-}
-
-no_data_file_system() {
-	! data=$(partition_of "$disk" 2) || refuse_damaged_data "/dev/$data"
-	fail "There is no data partition on /dev/$disk to enlarge"
 }
 
 # What is read goes to the log, every console, and the terminal of whoever called.

@@ -33,6 +33,16 @@ link_names() {
 	done
 }
 
+# repair_data PARTITION [-f]: repairs what nobody has to decide on. A power cut in the middle of
+# writing the first superblock leaves one that is not valid; the second, hardly ever written, is.
+repair_data() {
+	e2fsck -p ${2:+"$2"} "$1" && return 0
+	[ $? -gt 2 ] || return 0
+	! dumpe2fs -h "$1" >/dev/null 2>&1 || return 1
+	echo "Repairing it by its second superblock"
+	e2fsck -p -b 32768 -B 4096 "$1" || [ $? -le 2 ]
+}
+
 # The value of KEY=VALUE on the kernel's command line.
 kernel_argument() {
 	tr ' ' '\n' </proc/cmdline | sed -n "s/^$1=//p" | tail -n 1

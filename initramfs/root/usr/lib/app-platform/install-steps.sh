@@ -4,13 +4,12 @@
 # The label comes last: a file system that has it is complete and holds data, and is kept.
 make_data_file_system() {
 	data=/dev/$(partition_of "$1" 2)
-	if is_data_file_system "$1"; then
+	if is_data_file_system "$1" || has_lost_superblock "$data"; then
 		say "Keeping the data on $data; checking the file system"
-		e2fsck -p "$data" || [ $? -le 2 ] ||
+		repair_data "$data" ||
 			fail "The data file system is broken: repair it with e2fsck -f -y $data, then restart"
 		return 0
 	fi
-	refuse_damaged_data "$data"
 	say "Making the data file system on $data"
 	mkfs.ext4 -q -F -m 1 -E nodiscard "$data" || fail "No file system can be made on $data"
 	sync
@@ -18,15 +17,14 @@ make_data_file_system() {
 	sync
 }
 
-# refuse_damaged_data PARTITION: one whose first superblock is lost still says in the second
-# that it holds data. But e2label writes the first superblock after the others: one that is in
-# order and has no label was about to be finished when the power failed, and holds nothing yet.
-refuse_damaged_data() {
-	[ "$(blkid -p -s TYPE -o value "$1"):$(blkid -p -s LABEL -o value "$1")" != ext4: ] || return 0
+# has_lost_superblock PARTITION: whether the first superblock is not valid, but the second says
+# that there are data. e2label writes the first after the others: one that is in order and has
+# no label was about to be finished when the power failed, and holds nothing yet.
+has_lost_superblock() {
+	[ "$(blkid -p -s TYPE -o value "$1"):$(blkid -p -s LABEL -o value "$1")" != ext4: ] || return 1
 	backup=$(dumpe2fs -h -o superblock=32768 -o blocksize=4096 "$1" 2>/dev/null |
 		sed -n 's/^Filesystem volume name: *//p') || backup=
-	[ "$backup" != data ] ||
-		fail "The data on $1 is damaged and not touched: repair it with e2fsck -f -y -b 32768 $1, then restart"
+	[ "$backup" = data ]
 }
 
 make_swap() {
@@ -130,7 +128,13 @@ keep_log() {
 enlarge_data_file_system() {
 	data=/dev/$(partition_of "$1" 2)
 	say "Checking the file system on $data"
-	e2fsck -p -f "$data" || [ $? -le 2 ] || fail "Repair the file system first: e2fsck -f -y $data"
+	repair_data "$data" -f || fail "Repair the file system first: e2fsck -f -y $data"
 	say "Enlarging the file system on $data"
-	resize2fs "$data" || fail "The file system on $data cannot be enlarged"
+	# Mounted, it is the kernel that enlarges it, with its journal: a power cut leaves nothing that
+	# the next start cannot put in order by itself.
+	mount_data "$data" || fail "$data cannot be mounted"
+	enlarged=
+	! resize2fs "$data" || enlarged=yes
+	umount /run/data || fail "$data cannot be written to"
+	[ -n "$enlarged" ] || fail "The file system on $data cannot be enlarged"
 }
