@@ -24,7 +24,7 @@ const commands = [
 	"ip ping ping6 arping traceroute nslookup netstat nc wget udhcpc ifconfig route",
 	"dropbear dropbearkey scp nft",
 	// updates
-	"minisign openssl kexec haproxy httpd",
+	"minisign kexec haproxy httpd",
 ].flatMap((line) => line.split(" "));
 
 /** Patterns of paths in the rootfs tree. */
@@ -42,7 +42,6 @@ export const treePaths: readonly string[] = [
 	"usr/lib/*/security/pam_{unix,rootok,faildelay}.so",
 	"usr/sbin/unix_chkpwd",
 	"etc/mke2fs.conf",
-	"etc/ssl/openssl.cnf",
 ];
 
 /** Patterns of what only targets with a screen and a keyboard have. */

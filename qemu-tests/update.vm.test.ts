@@ -7,9 +7,15 @@ import {
 } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
 import { dataFound, type Kept, leaveData } from "./system/kept.ts";
-import { startAfresh } from "./system/rescue.ts";
 import { loginPage, logins, managerSession, outputOf } from "./system/steps.ts";
-import { installUpdate, updateResult, uploadUpdate } from "./system/update.ts";
+import {
+	failTrials,
+	installedByRamdisk,
+	installUpdate,
+	runningBuild,
+	updateResult,
+	uploadUpdate,
+} from "./system/update.ts";
 
 const minute = 60_000;
 const newBuild = 999_999;
@@ -24,7 +30,7 @@ test.serial("an owner uploads an update", async (t) => {
 	await machine.console.login(...logins.root);
 	await leaveData(machine.console);
 	kept = await dataFound(machine.console);
-	oldBuild = await runningBuild();
+	oldBuild = await runningBuild(machine.console);
 	await uploadUpdate(machine, builtUpdate("next"));
 	const call = await managerSession(machine);
 	t.like(await call("updateCheck"), { build: newBuild, target: "x86_64" });
@@ -41,11 +47,7 @@ test.serial("the ramdisk shows how far the installation is", async (t) => {
 		await shown(machine, "/manager/ramdisk.log", /Installing App Platform/),
 		new RegExp(`\\(build ${newBuild}\\)`),
 	);
-	await machine.console.expect(/\nfinished\b/, {
-		timeoutMs: 5 * minute,
-		unless: /This FAILED|Kernel panic/,
-	});
-	await startAfresh(machine);
+	await installedByRamdisk(machine);
 });
 
 test.serial("the new system, once healthy, stays", async (t) => {
@@ -57,7 +59,7 @@ test.serial("the new system, once healthy, stays", async (t) => {
 	const { reason } = await updateResult(machine, newBuild, "installed");
 	t.is(reason, "");
 	await machine.console.login(...logins.root);
-	t.is(await runningBuild(), newBuild);
+	t.is(await runningBuild(machine.console), newBuild);
 	t.deepEqual(await dataFound(machine.console), kept);
 	t.regex(await bootState(), /^DEFAULT=system\nSLOT=b\nUPDATE=none$/m);
 });
@@ -70,39 +72,20 @@ test.serial("an older one has to be meant", async (t) => {
 		message: /not newer than what runs .*confirm/,
 	});
 	await installUpdate(machine, { allowOlder: true });
-	await machine.console.expect(/\nfinished\b/, {
-		timeoutMs: 5 * minute,
-		unless: /This FAILED|Kernel panic/,
-	});
-	await startAfresh(machine);
+	await installedByRamdisk(machine);
 });
 
 test.serial(
 	"after three failed starts the system before is back",
 	async (t) => {
 		t.timeout(timeLimit(15 * minute));
-		for (const count of [1, 2, 3]) {
-			await machine.console.expect(`on trial (${count} of 3)`, {
-				timeoutMs: 2 * minute,
-			});
-			await machine.console.expect(/Linux version \d/, { timeoutMs: minute });
-			await machine.cutPower();
-			await machine.boot();
-		}
-		await machine.console.expect("The update is given up", {
-			timeoutMs: 2 * minute,
-		});
-		await startAfresh(machine);
-		await machine.console.expect(/\nfinished\b/, {
-			timeoutMs: 5 * minute,
-			unless: /This FAILED|Kernel panic/,
-		});
-		await startAfresh(machine);
+		await failTrials(machine);
+		await installedByRamdisk(machine);
 		await loginPage(machine);
 		const { reason } = await updateResult(machine, oldBuild, "rolled-back");
 		t.is(reason, "the new system was not healthy in 3 starts");
 		await machine.console.login(...logins.root);
-		t.is(await runningBuild(), newBuild);
+		t.is(await runningBuild(machine.console), newBuild);
 		t.deepEqual(await dataFound(machine.console), kept);
 		t.regex(await bootState(), /^DEFAULT=system\nSLOT=b\nUPDATE=none$/m);
 	},
@@ -121,14 +104,6 @@ function shown(of: Machine, path: string, words: RegExp): Promise<string> {
 		},
 		{ timeoutMs: 2 * minute },
 	);
-}
-
-async function runningBuild(): Promise<number> {
-	const release = await outputOf(
-		machine.console,
-		"cat /etc/app-platform-release",
-	);
-	return Number(/^BUILD=(\d+)$/m.exec(release)?.[1]);
 }
 
 function bootState(): Promise<string> {

@@ -95,7 +95,7 @@ function diskArguments(
 	const bootIndex = (index: number) =>
 		directBoot ? "" : `,bootindex=${index}`;
 	const drives = disks.flatMap((disk, index) => [
-		...(disk.writeLog ? recordedDrive(disk, index) : drive(disk, index)),
+		...anyDrive(disk, index),
 		...option(
 			"device",
 			controller.disk(`drive${index}`, index) +
@@ -111,18 +111,52 @@ function diskArguments(
 // of its own: the guest would get an I/O error.
 const noMerging = ",request-merging=off";
 
+function anyDrive(disk: DiskFile, index: number): string[] {
+	if (disk.writeLog) return recordedDrive(disk, index);
+	if (disk.badSectors) return wornOutDrive(disk, index);
+	return drive(disk, index);
+}
+
 // cache=unsafe: a guest's flush need not reach this host's disk, since a power cut of the
 // tests ends QEMU alone. What it wrote before is in the host's memory and stays.
-function drive({ path, format }: DiskFile, index: number): string[] {
+function drive(
+	{ path, format, readOnly = false }: DiskFile,
+	index: number,
+): string[] {
+	const mode = readOnly ? ",readonly=on" : "";
 	return option(
 		"drive",
-		`if=none,id=drive${index},file=${path},format=${format},discard=unmap,cache=unsafe`,
+		`if=none,id=drive${index},file=${path},format=${format},discard=unmap,cache=unsafe${mode}`,
+	);
+}
+
+function wornOutDrive(
+	{ path, format, badSectors = [] }: DiskFile,
+	index: number,
+): string[] {
+	const errors = badSectors.flatMap((sector) =>
+		["read", "write"].map((iotype) => ({ event: "none", iotype, sector })),
+	);
+	return option(
+		"blockdev",
+		JSON.stringify({
+			"node-name": `drive${index}`,
+			driver: "blkdebug",
+			discard: "unmap",
+			"inject-error": errors,
+			image: {
+				driver: format,
+				discard: "unmap",
+				cache: { "no-flush": true },
+				file: { driver: "file", filename: path, discard: "unmap" },
+			},
+		}),
 	);
 }
 
 // The same, but the flushes have to come as far as the node that records them.
 function recordedDrive(
-	{ path, format, writeLog = "" }: DiskFile,
+	{ path, format, writeLog = "", appendToLog = false }: DiskFile,
 	index: number,
 ): string[] {
 	return option(
@@ -131,6 +165,7 @@ function recordedDrive(
 			"node-name": `drive${index}`,
 			driver: "blklogwrites",
 			discard: "unmap",
+			"log-append": appendToLog,
 			file: {
 				driver: format,
 				discard: "unmap",

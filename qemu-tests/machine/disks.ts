@@ -5,8 +5,13 @@ export type DiskFormat = "raw" | "qcow2" | "vmdk" | "vhdx";
 export type DiskFile = {
 	path: string;
 	format: DiskFormat;
-	/** Where QEMU records the writes and flushes of one start, in the format of dm-log-writes. */
+	/** Where QEMU records the writes and flushes, in the format of dm-log-writes. */
 	writeLog?: string;
+	/** Whether that log has begun. */
+	appendToLog?: boolean;
+	readOnly?: boolean;
+	/** Sectors of 512 bytes that can be neither read nor written. */
+	badSectors?: readonly number[];
 };
 
 /** A disk as a machine's owner orders it; the file is made when the machine first starts. */
@@ -55,12 +60,31 @@ export function emptyDisk(sizeGB: number, format: DiskFormat = "raw"): Disk {
 	};
 }
 
-/** Every write and flush is recorded beside the disk. The log begins anew at each start. */
+/** Every write and flush is recorded beside the disk, in one log for all starts. */
 export function recorded(disk: Disk): Disk {
 	return async (directory, name) => ({
 		...(await disk(directory, name)),
 		writeLog: join(directory, `${name}.writes`),
 	});
+}
+
+/** The guest can read the disk, and no more. */
+export function readOnly(disk: Disk): Disk {
+	return async (directory, name) => ({
+		...(await disk(directory, name)),
+		readOnly: true,
+	});
+}
+
+/** The same disk, worn out: sectors by what finds them on its file. */
+export function withBadSectors(
+	disk: Disk,
+	sectorsOf: (file: DiskFile) => Promise<readonly number[]>,
+): Disk {
+	return async (directory, name) => {
+		const file = await disk(directory, name);
+		return { ...file, badSectors: await sectorsOf(file) };
+	};
 }
 
 /** The file itself: the guest writes into it. */

@@ -21,7 +21,8 @@ export type Emulator = {
 	portOf(guestPort: number): number;
 	/** Settles when QEMU has ended by itself or was killed. */
 	ended: Promise<void>;
-	kill(): Promise<void>;
+	/** With SIGTERM it first writes out what it has of its own about the disks. */
+	kill(signal?: "SIGKILL" | "SIGTERM"): Promise<void>;
 };
 
 /** Switches the machine on. The directory is for the sockets; the guest starts to run. */
@@ -77,8 +78,8 @@ export async function startEmulator(
 				return port;
 			},
 			ended,
-			async kill() {
-				child.kill("SIGKILL");
+			async kill(signal = "SIGKILL") {
+				child.kill(signal);
 				await ended;
 			},
 		};

@@ -14,8 +14,10 @@ export {
 	type DiskFormat,
 	emptyDisk,
 	overlayOn,
+	readOnly,
 	recorded,
 	theFile,
+	withBadSectors,
 } from "./disks.ts";
 export { Machine, type MachineOptions } from "./machine.ts";
 export { builtImage, builtUpdate, logDirectory } from "./places.ts";

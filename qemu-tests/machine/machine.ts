@@ -1,4 +1,10 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+	existsSync,
+	mkdirSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { Agent, fetch, type RequestInit, type Response } from "undici";
 import WebSocket from "ws";
@@ -71,8 +77,7 @@ export class Machine {
 	} = {}): Promise<void> {
 		if (this.#emulator) throw new Error(`${this.name} is already on`);
 		const { target } = this.hardware;
-		const disks = await this.disks();
-		for (const { writeLog } of disks) if (writeLog) writeFileSync(writeLog, "");
+		const disks = (await this.disks()).map(goingOnWithLog);
 		const emulator = await startEmulator(
 			this.hardware,
 			{
@@ -176,9 +181,10 @@ export class Machine {
 		});
 	}
 
-	/** The mains fails: nothing more is written. */
+	/** The mains fails: nothing more is written. The log of a recorded disk is complete then. */
 	async cutPower(): Promise<void> {
-		await this.#emulator?.kill();
+		const isRecorded = this.#disks?.some(({ writeLog }) => writeLog);
+		await this.#emulator?.kill(isRecorded ? "SIGTERM" : "SIGKILL");
 	}
 
 	/** Presses the reset button. */
@@ -245,4 +251,13 @@ export class Machine {
 		if (!part) throw new Error(`${this.name} has no ${name}`);
 		return part;
 	}
+}
+
+/** A log that an earlier start began is gone on with; QEMU wants the file of a new one to be there. */
+function goingOnWithLog(disk: DiskFile): DiskFile {
+	const { writeLog } = disk;
+	if (!writeLog) return disk;
+	const appendToLog = existsSync(writeLog) && statSync(writeLog).size > 0;
+	if (!appendToLog) writeFileSync(writeLog, "");
+	return { ...disk, appendToLog };
 }

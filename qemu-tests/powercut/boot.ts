@@ -72,7 +72,7 @@ export async function cutInARow(
 async function comesBack(machine: Machine, story: Story): Promise<void> {
 	const never = /(?!)/;
 	const complaint = machine.console
-		.expect(never, { timeoutMs: timeLimit(10 * 60_000), unless: givenUp })
+		.expect(never, { timeoutMs: timeLimit(30 * 60_000), unless: givenUp })
 		.then(() => undefined);
 	// It goes on waiting after the machine has come back.
 	complaint.catch(() => {});

@@ -7,6 +7,7 @@ import {
 	ext,
 	firstLabel,
 	repaired,
+	repairedBoot,
 	secondLabel,
 	withFolder,
 } from "./file-systems.ts";
@@ -152,9 +153,28 @@ export class DiskCheck {
 		const started = sets.get(slot);
 		if (!started) throw new Fault("there is no set of files to start");
 		if (started.fault) throw new Fault(`set ${slot}: ${started.fault}`);
-		const { complaint } = await this.#repaired("sda1");
-		if (complaint) throw new Fault(`sda1: ${complaint}`);
+		await this.#checkSetAfterRepair(sets, slot);
 		return { menu, slot, sets };
+	}
+
+	/** Before anything is written there, a start repairs sda1 as `repair_boot` does. */
+	async #checkSetAfterRepair(
+		sets: ReadonlyMap<string, SetOfFiles>,
+		slot: string,
+	): Promise<void> {
+		const fault = await this.#withCopy("sda1", async (copy) => {
+			if (!(await repairedBoot(copy))) return "e2fsck -f -y does not repair it";
+			const whole = { startBytes: 0, sizeBytes: 0 };
+			for (const line of sets.get(slot)?.sums.trimEnd().split("\n") ?? []) {
+				const [sum, name] = line.split("  ");
+				const content = await ext(copy, whole)
+					.read(`/${slot}/${name}`)
+					.catch(() => Buffer.alloc(0));
+				if (sha256(content) !== sum) return `${name} is lost by the repair`;
+			}
+			return undefined;
+		});
+		if (fault) throw new Fault(`sda1: ${fault}`);
 	}
 
 	async #set(slot: string): Promise<SetOfFiles | undefined> {

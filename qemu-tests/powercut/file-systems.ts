@@ -100,6 +100,13 @@ export async function repaired<Result>(
 	};
 }
 
+/** Repairs a boot partition as a start does (`repair_boot`): whether it could. */
+export async function repairedBoot(partition: string): Promise<boolean> {
+	const careful = await tool("e2fsck", "-p", partition);
+	if (careful.exitCode <= 2) return true;
+	return (await tool("e2fsck", "-f", "-y", partition)).exitCode <= 2;
+}
+
 /** Not the path of a copy, numbers of which differ. */
 function isTelling(line: string): boolean {
 	return line.trim() !== "" && !/app-platform-powercut|check forced/.test(line);

@@ -2,7 +2,7 @@ import type { Mutant } from "./mutant.ts";
 
 const script = "/home/root/install.sh";
 
-/** Mistakes that the test has to find. */
+/** Mistakes of the installation that the test has to find. */
 export const mutants: readonly Mutant[] = [
 	{
 		name: "the entry switched before the system is installed",
@@ -28,6 +28,26 @@ factory()`,
 `,
 		mutated: `	copy_settings "$disk"
 	cat "$BOOT/$slot/SHA256SUMS" >"/run/rootfs/$INSTALLED"
+`,
+	},
+];
+
+/** Mistakes of an update, in what the manager does on the boot partition. */
+export const mutantsOfUpdate: readonly Omit<Mutant, "script">[] = [
+	{
+		name: "an update whose entry is switched before its set is there",
+		original: `	mkdir "$BOOT/$1"
+`,
+		mutated: `	mkdir "$BOOT/$1"
+	set_boot_state rescue a "install $1 0"
+`,
+	},
+	{
+		name: "an update that writes its set in place of the one in use",
+		original: `	rm -rf "\${BOOT:?}/$1"
+`,
+		mutated: `	set -- a
+	rm -rf "\${BOOT:?}/$1"
 `,
 	},
 ];

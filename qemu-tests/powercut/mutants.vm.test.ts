@@ -1,14 +1,28 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
-import { logDirectory, type Machine, timeLimit } from "../machine/index.ts";
+import {
+	builtUpdate,
+	logDirectory,
+	type Machine,
+	timeLimit,
+} from "../machine/index.ts";
+import {
+	loginPage,
+	logins,
+	managerSession,
+	outputOf,
+} from "../system/steps.ts";
+import { uploadUpdate } from "../system/update.ts";
 import { prefixes } from "./cuts.ts";
 import { imageOfMutant } from "./mutant.ts";
-import { mutants } from "./mutants.ts";
+import { mutants, mutantsOfUpdate } from "./mutants.ts";
 import { Random } from "./random.ts";
 import { record } from "./record.ts";
 import { checkCuts } from "./replay.ts";
 import { install } from "./stories/install.ts";
+import { update } from "./stories/update.ts";
+import type { Story } from "./story.ts";
 import { WriteLog } from "./write-log.ts";
 
 for (const [index, mutant] of mutants.entries())
@@ -36,6 +50,47 @@ for (const [index, mutant] of mutants.entries())
 		});
 		t.log(failure?.reason);
 		t.regex(failure?.reason ?? "", /the menu starts the system, but/);
+	});
+
+for (const [index, { name, original, mutated }] of mutantsOfUpdate.entries())
+	test.serial(`the test finds ${name}`, async (t) => {
+		t.timeout(timeLimit(15 * 60_000));
+		const story: Story = {
+			...update,
+			name: `mutant-of-update-${index}`,
+			async run(machine) {
+				await loginPage(machine);
+				await machine.console.login(...logins.root);
+				const path = "/usr/lib/app-platform/boot-partition";
+				const text = await outputOf(machine.console, `cat ${path}`);
+				t.true(text.includes(original), "the script has what is changed");
+				const ssh = await machine.ssh(...logins.admin);
+				await ssh.writeFile(
+					"/tmp/mutant",
+					text.replace(original, () => mutated),
+				);
+				ssh.close();
+				// Over the file: the disk is as it was.
+				await outputOf(
+					machine.console,
+					`chmod 755 /tmp/mutant; mount --bind /tmp/mutant ${path}`,
+				);
+				await uploadUpdate(machine, builtUpdate("next"));
+				const call = await managerSession(machine);
+				// The second one is refused in the end, when the harm is done.
+				await call("updateInstall").catch(() => {});
+			},
+		};
+		const directory = join(logDirectory, "powercut", story.name);
+		t.teardown(() => rm(directory, { recursive: true, force: true }));
+		const recording = await record(story, directory);
+		const log = new WriteLog(recording.writeLog);
+		const cuts = new Random(1).sample(prefixes(log.entries), 60);
+		const [failure] = await checkCuts(recording, story, cuts, {
+			mostFailures: 1,
+		});
+		t.log(failure?.reason);
+		t.regex(failure?.reason ?? "", /set a:|to be installed is|no set of files/);
 	});
 
 function waitFor(shown: RegExp) {

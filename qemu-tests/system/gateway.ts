@@ -3,6 +3,7 @@ import type { TestFn } from "ava";
 import {
 	bootFile,
 	builtImage,
+	builtUpdate,
 	type Machine,
 	machineForTests,
 	overlayOn,
@@ -10,6 +11,7 @@ import {
 	timeLimit,
 } from "../machine/index.ts";
 import { installedDiskTests } from "./installed-disk.ts";
+import { dataFound, leaveData } from "./kept.ts";
 import { memoryFigures } from "./memory.ts";
 import { report } from "./report.ts";
 import {
@@ -20,6 +22,7 @@ import {
 	outputOf,
 	watchInstallation,
 } from "./steps.ts";
+import { runningBuild, updateResult, uploadUpdate } from "./update.ts";
 
 const minute = 60_000;
 const menu = "/mnt/sda1/extlinux/extlinux.conf";
@@ -170,6 +173,50 @@ export function gatewayTests(
 		t.regex(mounts, / \/ ext4 rw/);
 		t.regex(mounts, / \/mnt\/sda2 ext4 rw/);
 	});
+
+	test.serial(
+		"takes an update, which its fields know nothing of",
+		async (t) => {
+			t.timeout(timeLimit(20 * minute));
+			const { console } = machine;
+			const words = { unless: /FAILED|Kernel panic/ };
+			const bootSystem = () =>
+				bootByFields(machine, { root: "root=/dev/sda3" });
+			await leaveData(console);
+			const kept = await dataFound(console);
+			await uploadUpdate(machine, builtUpdate("out", target));
+			const call = await managerSession(machine);
+			await call("updateInstall", { allowOlder: true });
+			for (const handedOver of [
+				/Installing App Platform/,
+				/on trial \(1 of 3\)/,
+			]) {
+				await machine.waitForReboot({ timeoutMs: 3 * minute });
+				// Emulation is slow after a restart that the guest made.
+				await machine.cutPower();
+				await bootSystem();
+				await console.expect("Handing over to the ramdisk", {
+					timeoutMs: 3 * minute,
+					...words,
+				});
+				await console.expect(handedOver, { timeoutMs: 5 * minute, ...words });
+			}
+			await loginPage(machine, { timeoutMs: 8 * minute });
+			await updateResult(machine, await runningBuild(console), "installed");
+			await console.login(...logins.root);
+			t.deepEqual(await dataFound(console), kept);
+			await switchOff(machine);
+
+			await bootSystem();
+			await console.expect("Handing over to the kernel of set b", {
+				timeoutMs: 3 * minute,
+				...words,
+			});
+			await loginPage(machine, { timeoutMs: 8 * minute });
+			await console.login(...logins.root);
+			t.regex(await outputOf(console, "cat /proc/cmdline"), /kexec=system/);
+		},
+	);
 }
 
 /** U-Boot reads extlinux.conf on the disk and starts the entry with this label. */

@@ -14,7 +14,7 @@ export async function enterRescue(
 export async function runUntilRestart(
 	machine: Machine,
 	command: string,
-	{ timeoutMs = 300_000, afresh = true } = {},
+	{ timeoutMs = 300_000 } = {},
 ): Promise<string> {
 	machine.console.skip();
 	machine.console.send(`${command}\n`);
@@ -22,8 +22,7 @@ export async function runUntilRestart(
 		timeoutMs,
 		unless: /Kernel panic|This FAILED|usage:/,
 	});
-	if (afresh) await startAfresh(machine);
-	else await machine.waitForReboot({ timeoutMs: 60_000 });
+	await startAfresh(machine);
 	return shown.input.slice(0, shown.index);
 }
 

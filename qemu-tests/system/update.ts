@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
-import { eventually, type Machine } from "../machine/index.ts";
+import { type Console, eventually, type Machine } from "../machine/index.ts";
 import { startAfresh } from "./rescue.ts";
-import { managerCookie, managerSession, post } from "./steps.ts";
+import { managerCookie, managerSession, outputOf, post } from "./steps.ts";
 
 const chunkBytes = 1024 * 1024;
 
@@ -43,6 +43,31 @@ export async function installUpdate(
 	await startAfresh(machine);
 }
 
+/** The ramdisk puts the system of the update, or of a rollback, on the disk and restarts. */
+export async function installedByRamdisk(machine: Machine): Promise<void> {
+	await machine.console.expect(/\nfinished\b/, {
+		timeoutMs: 300_000,
+		unless: /This FAILED|Kernel panic/,
+	});
+	await startAfresh(machine);
+}
+
+/** The plug is pulled in each start of the new system, until the ramdisk gives the update up. */
+export async function failTrials(machine: Machine): Promise<void> {
+	for (const count of [1, 2, 3]) {
+		await machine.console.expect(`on trial (${count} of 3)`, {
+			timeoutMs: 120_000,
+		});
+		await machine.console.expect(/Linux version \d/, { timeoutMs: 60_000 });
+		await machine.cutPower();
+		await machine.boot();
+	}
+	await machine.console.expect("The update is given up", {
+		timeoutMs: 120_000,
+	});
+	await startAfresh(machine);
+}
+
 /** How the last update ended, once the manager knows it. */
 export async function updateResult(
 	machine: Machine,
@@ -61,4 +86,10 @@ export async function updateResult(
 		},
 		{ timeoutMs: 120_000 },
 	);
+}
+
+/** Of the system whose console it is. */
+export async function runningBuild(console: Console): Promise<number> {
+	const release = await outputOf(console, "cat /etc/app-platform-release");
+	return Number(/^BUILD=(\d+)$/m.exec(release)?.[1]);
 }

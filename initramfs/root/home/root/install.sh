@@ -12,6 +12,7 @@ set -eu
 . /usr/lib/app-platform/boot-disk.sh
 . /usr/lib/app-platform/boot-loader.sh
 . /usr/lib/app-platform/verify-set.sh
+. /usr/lib/app-platform/unpack-set.sh
 . /usr/lib/app-platform/update-result.sh
 . /usr/lib/app-platform/time-limit.sh
 . /usr/lib/app-platform/install-state.sh

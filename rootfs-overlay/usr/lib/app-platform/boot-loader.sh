@@ -31,6 +31,14 @@ update_state() {
 	echo "${words:-none}"
 }
 
+# Whether there is an update for the ramdisk to go on with.
+update_due() {
+	case "$(default_entry) $(update_state)" in
+	"rescue install "* | "rescue try "* | "rescue undo "*) return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
 sector() {
 	head -c $SECTOR_BYTES "$MENU"
 }

@@ -43,7 +43,23 @@ repair_data() {
 	e2fsck -p -b 32768 -B 4096 "$1" || [ $? -le 2 ]
 }
 
+# repair_boot PARTITION: sda1 has no journal. What a power cut leaves there is half of a new set, which
+# does not count; the set in use is not written to.
+repair_boot() {
+	case $(blkid -p -s TYPE -o value "$1") in
+	ext*)
+		e2fsck -p "$1" >/dev/null || [ $? -le 2 ] || e2fsck -f -y "$1" >/dev/null || [ $? -le 2 ]
+		;;
+	vfat) fsck.vfat -a "$1" >/dev/null || [ $? -le 1 ] ;;
+	esac
+}
+
 # The value of KEY=VALUE on the kernel's command line.
 kernel_argument() {
 	tr ' ' '\n' </proc/cmdline | sed -n "s/^$1=//p" | tail -n 1
+}
+
+# The console=… of the kernel's command line, each with a blank after it.
+console_arguments() {
+	tr ' ' '\n' </proc/cmdline | sed -n '/^console=/p' | tr '\n' ' '
 }

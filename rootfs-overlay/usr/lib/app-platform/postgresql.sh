@@ -8,34 +8,43 @@ RUN=/run/postgresql
 # Makes the cluster at the first start. It gets its name when it is complete on the disk, so
 # that one whose making was cut off is never taken for a cluster.
 make_cluster() {
-	if [ -e "$CLUSTER/PG_VERSION" ]; then
-		version=$(cat "$CLUSTER/PG_VERSION")
-		[ "$version" = "$MAJOR_VERSION" ] ||
-			fail "The databases in $CLUSTER are of PostgreSQL $version; this system has $MAJOR_VERSION"
-		return 0
-	fi
+	[ ! -e "$CLUSTER/PG_VERSION" ] || return 0
 	[ ! -e "$CLUSTER" ] || rmdir "$CLUSTER" ||
 		fail "$CLUSTER holds something that is no PostgreSQL cluster; it is left alone"
 	say "Making the database cluster in $CLUSTER"
-	rm -rf "$CLUSTER.new"
-	mkdir -m 700 "$CLUSTER.new"
-	chown postgres:postgres "$CLUSTER.new"
-	initialise "$CLUSTER.new" >/run/initdb.log 2>&1 ||
+	make_folder "$CLUSTER.making"
+	{ initialise "$CLUSTER.making" && add_root "$CLUSTER.making"; } >/run/initdb.log 2>&1 ||
 		fail "The cluster cannot be made: $(tail -n 3 /run/initdb.log)"
+	configure "$CLUSTER.making"
 	sync
-	mv "$CLUSTER.new" "$CLUSTER"
+	mv "$CLUSTER.making" "$CLUSTER"
 	sync "${CLUSTER%/*}"
+}
+
+# make_folder FOLDER: anew.
+make_folder() {
+	rm -rf "$1"
+	mkdir -m 700 "$1"
+	chown postgres:postgres "$1"
+}
+
+as_postgres() {
+	setpriv --reuid postgres --regid postgres --init-groups "$@"
 }
 
 # initialise FOLDER: the builtin locale sorts the same whichever C library the image has.
 initialise() {
-	setpriv --reuid postgres --regid postgres --init-groups \
-		initdb --pgdata "$1" --username postgres --encoding UTF8 --locale C.UTF-8 \
+	as_postgres initdb --pgdata "$1" --username postgres --encoding UTF8 --locale C.UTF-8 \
 		--locale-provider builtin --builtin-locale C.UTF-8 \
-		--auth-local peer --auth-host scram-sha-256 --no-sync --no-instructions || return 1
-	echo "CREATE ROLE root SUPERUSER LOGIN" |
-		setpriv --reuid postgres --regid postgres --init-groups \
-			postgres --single -D "$1" postgres || return 1
+		--auth-local peer --auth-host scram-sha-256 --no-sync --no-instructions
+}
+
+# add_root FOLDER: root administers the databases without a password.
+add_root() {
+	echo "CREATE ROLE root SUPERUSER LOGIN" | as_postgres postgres --single -D "$1" postgres
+}
+
+configure() {
 	cat >"$1/postgresql.conf" <<'END'
 # The image's settings come first: what is added below them wins and survives updates.
 include '/etc/postgresql/app-platform.conf'
@@ -45,8 +54,6 @@ END
 
 # Settings that are worked out at each start.
 write_run_time_settings() {
-	mkdir -p "$RUN"
-	chown postgres:postgres "$RUN"
 	{
 		memory_settings "$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)"
 		echo "listen_addresses = '$(listen_addresses <"$CLUSTER/pg_hba.conf")'"

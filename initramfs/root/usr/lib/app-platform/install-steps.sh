@@ -44,49 +44,7 @@ unpack_rootfs() {
 	mkdir -p /run/rootfs
 	mount -t ext4 -o noatime "$rootfs" /run/rootfs || fail "$rootfs cannot be mounted"
 	say "Unpacking the system to $rootfs"
-	rm -f /run/unpack.failed
-	{
-		{ pv -n "$(file_of_set "$2" rootfs.tar.xz)" 2>&3 | xz -dc || touch /run/unpack.failed; } |
-			tar -x --ignore-zeros --numeric-owner -p -C /run/rootfs || touch /run/unpack.failed
-	} 3>&1 | show_progress
-	[ ! -e /run/unpack.failed ] || fail "The system cannot be unpacked to $rootfs"
-	copy_common_files "$2" || fail "The system cannot be completed on $rootfs"
-}
-
-# copy_common_files SLOT: the archive leaves out what the ramdisk of the same set has anyway.
-copy_common_files() {
-	! copy_common_files_from / >/dev/null || return 0
-	say "The set's own ramdisk has the rest"
-	# In a file on the disk: small machines have no room for a second one in RAM.
-	xz -dc "$(file_of_set "$1" ramdisk.ext2.xz)" >/run/rootfs/ramdisk.ext2 &&
-		mkdir -p /run/ramdisk &&
-		mount -t ext4 -o ro,loop,noload /run/rootfs/ramdisk.ext2 /run/ramdisk || return 1
-	copied=
-	! copy_common_files_from /run/ramdisk || copied=yes
-	umount /run/ramdisk
-	rm /run/rootfs/ramdisk.ext2
-	[ -n "$copied" ]
-}
-
-# copy_common_files_from RAMDISK
-copy_common_files_from() {
-	common=/run/rootfs/usr/lib/app-platform/common.sha256
-	sed 's/^[0-9a-f]*  //' $common >/run/common-files || return 1
-	tar -c -C "$1" --no-recursion -T /run/common-files | tar -x -p -C /run/rootfs || return 1
-	(cd /run/rootfs && sha256sum -c $common) >/run/common-files.log 2>&1 || {
-		grep -v ': OK$' /run/common-files.log
-		return 1
-	}
-}
-
-# Reads pv's percentages, one a second, and shows every tenth.
-show_progress() {
-	next=10
-	while read -r percent; do
-		[ "$percent" -ge $next ] || continue
-		say "  $percent %"
-		next=$((percent / 10 * 10 + 10))
-	done
+	unpack_set "$2" /run/rootfs || fail "The system cannot be unpacked to $rootfs"
 }
 
 # mount_data PARTITION: at /run/data, where an attempt that failed may have left it.
@@ -117,12 +75,13 @@ finish_rootfs() {
 	umount /run/rootfs
 }
 
-# keep_log DISK LOG: puts the log on sda2, where the system has it.
+# keep_log DISK LOG: puts the log on sda2, where the system has it. A full disk does not hold the rest up.
 keep_log() {
 	data=/dev/$(partition_of "$1" 2)
-	mount_data "$data" || fail "$data cannot be mounted"
-	replace_file /run/data/apps/install_step1.log <"$2" || fail "$data cannot be written to"
-	umount /run/data
+	if mount_data "$data"; then
+		replace_file /run/data/apps/install_step1.log <"$2" || say "The log is not kept: $data is full"
+		umount /run/data
+	fi
 }
 
 enlarge_data_file_system() {

@@ -56,26 +56,24 @@ check_disk_size() {
 		fail "The disk is too small: enlarge the virtual disk to $least MiB or more and restart"
 }
 
-# Adds the partitions 2 to 4; the first is not touched. All are written in one sector.
+# Adds those of the partitions 2 to 4 that are missing; the first and what is there are not touched.
+# A lost entry gets its place again, and with it what is on the disk there.
 make_partitions() {
-	missing=0
-	for number in 2 3 4; do
-		partition_of "$1" $number >/dev/null || missing=$((missing + 1))
-	done
-	case $missing in
-	0)
-		say "/dev/$1 is partitioned already"
-		return 0
-		;;
-	3) ;;
-	*) fail "/dev/$1 has partitions that are not ours; it is left alone" ;;
-	esac
 	table=$(partition_table_of "$(disk_sectors "$1")" "$(boot_partition_end "$1")") ||
 		fail "The disk is too small"
+	missing=$(echo "$table" | while read -r number start size type; do
+		name=$(partition_of "$1" "$number") || {
+			echo "/dev/$(partition_name "$1" "$number") : start=$start, size=$size, type=$type"
+			continue
+		}
+		[ "$(cat "/sys/class/block/$name/start")" = "$start" ] || exit 1
+	done) || fail "/dev/$1 has partitions that are not ours; it is left alone"
+	if [ -z "$missing" ]; then
+		say "/dev/$1 is partitioned already"
+		return 0
+	fi
 	say "Partitioning /dev/$1"
-	rewrite_partitions "$1" "$(echo "$table" | while read -r number start size type; do
-		echo "/dev/$(partition_name "$1" "$number") : start=$start, size=$size, type=$type"
-	done)"
+	rewrite_partitions "$1" "$missing"
 }
 
 # rewrite_partitions DISK LINES: writes the table with the lines in sfdisk's form in place of

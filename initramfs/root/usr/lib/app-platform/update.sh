@@ -8,14 +8,6 @@ MOST_STARTS=3
 # What the slowest machine needs to start and be healthy, many times over.
 TRIAL_SECONDS=600
 
-# update_due DISK: whether there is one to go on with.
-update_due() {
-	case "$(default_entry) $(update_state)" in
-	"rescue install "* | "rescue try "* | "rescue undo "*) return 0 ;;
-	*) return 1 ;;
-	esac
-}
-
 # go_on_with_update DISK STEP SLOT COUNT: ends with a restart, or fails.
 go_on_with_update() {
 	if [ "$4" -ge $MOST_STARTS ]; then
@@ -41,10 +33,9 @@ go_on_with_update() {
 # has confirmed in time.
 start_on_trial() {
 	announce "Starting the new system on trial ($3 of $MOST_STARTS)"
-	consoles=$(tr ' ' '\n' </proc/cmdline | grep '^console=' | tr '\n' ' ') || consoles=
 	rootfs=$(blkid -p -s PART_ENTRY_UUID -o value "/dev/$(partition_of "$1" 3)")
-	kexec -l "$BOOT/$2/linux" --command-line="root=PARTUUID=$rootfs rw rootwait ${consoles}panic=30 \
-softdog.soft_active_on_boot=1 softdog.soft_margin=$TRIAL_SECONDS" || {
+	kexec -l "$BOOT/$2/linux" --command-line="root=PARTUUID=$rootfs rw rootwait $(console_arguments)panic=30 \
+kexec=trial softdog.soft_active_on_boot=1 softdog.soft_margin=$TRIAL_SECONDS" || {
 		abandon "$1" "$2" "the new kernel cannot be started"
 		return 0
 	}

@@ -1,0 +1,182 @@
+import { open } from "node:fs/promises";
+import test from "ava";
+import { $ } from "zx";
+import { MIB, partitionExtents, vmLayout } from "../partitioning/layout.ts";
+import {
+	builtImage,
+	copyOf,
+	type DiskFile,
+	emptyDisk,
+	type Machine,
+	machineForTest,
+	overlayOn,
+	readOnly,
+	timeLimit,
+	withBadSectors,
+} from "./machine/index.ts";
+import { installedDisk } from "./system/base.ts";
+import { dataFound, leaveData } from "./system/kept.ts";
+import { enterRescue, restart, runUntilRestart } from "./system/rescue.ts";
+import { loginPage, logins, outputOf } from "./system/steps.ts";
+
+const minute = 60_000;
+const sectorBytes = 512;
+const quiet = $({ quiet: true });
+const foreignContent = Buffer.alloc(4 * MIB, "somebody else's data\n");
+const image = { path: builtImage("img"), format: "raw" } as const;
+const freshDisk = copyOf(image);
+
+test.serial("of two disks that look the same, none is touched", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	const machine = machineForTest(t, {
+		name: "two-disks",
+		disks: [freshDisk, freshDisk],
+	});
+	await machine.boot();
+	await machine.console.expect(
+		/Both \/dev\/vd[ab] and \/dev\/vd[ab] may be the disk.*remove one of them/,
+		{ timeoutMs: 2 * minute },
+	);
+	await machine.console.login(...logins.root);
+	t.deepEqual(await partitionsOf(machine), ["vda1", "vdb1"]);
+});
+
+test.serial("an unrelated second disk is not touched", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	const machine = machineForTest(t, {
+		name: "foreign-disk",
+		disks: [overlayOn(image), foreignDisk],
+	});
+	await machine.boot();
+	await machine.console.expect(/\nfinished\b/, {
+		timeoutMs: 4 * minute,
+		unless: /This FAILED|Kernel panic/,
+	});
+	await machine.cutPower();
+	const [, disk] = await machine.disks();
+	const file = await open(disk?.path ?? "");
+	const found = await file.read(Buffer.alloc(foreignContent.length));
+	await file.close();
+	t.true(foreignContent.equals(found.buffer));
+});
+
+test.serial("a read-only disk is named, and rescue is there", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	const machine = machineForTest(t, {
+		name: "read-only-disk",
+		disks: [readOnly(freshDisk)],
+	});
+	await machine.boot();
+	await machine.console.expect(/\/dev\/vda, is read-only: make it writable/, {
+		timeoutMs: 2 * minute,
+	});
+	await machine.console.login(...logins.root);
+	t.deepEqual(await partitionsOf(machine), ["vda1"]);
+});
+
+test.serial("a bad sector in the archive stops before anything", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	const machine = machineForTest(t, {
+		name: "bad-archive-sector",
+		disks: [
+			withBadSectors(freshDisk, async (disk) => [await archiveSector(disk)]),
+		],
+	});
+	await machine.boot();
+	await machine.console.expect(/rootfs\.tar\.xz/, { timeoutMs: 2 * minute });
+	await machine.console.expect(/This FAILED/, { timeoutMs: 2 * minute });
+	await machine.console.login(...logins.root);
+	t.deepEqual(await partitionsOf(machine), ["vda1"]);
+	t.regex(await outputOf(machine.console, "dmesg"), /I\/O error/);
+});
+
+test.serial("a bad sector under the new system is found", async (t) => {
+	t.timeout(timeLimit(6 * minute));
+	const machine = machineForTest(t, {
+		name: "bad-system-sector",
+		disks: [withBadSectors(freshDisk, async () => [systemSector()])],
+	});
+	await machine.boot();
+	const { input } = await machine.console.expect(/This FAILED/, {
+		timeoutMs: 5 * minute,
+		unless: /\nfinished\b|Kernel panic/,
+	});
+	t.regex(
+		input,
+		/\/dev\/vda3 cannot be (written to|unpacked)|unpacked to \/dev\/vda3/,
+	);
+	await machine.console.login(...logins.root);
+	t.regex(
+		await outputOf(machine.console, "head -n 1 /boot/grub/grub.cfg"),
+		/^set default=0$/m,
+	);
+});
+
+test.serial(
+	"partitions that are missing come back with their data",
+	async (t) => {
+		t.timeout(timeLimit(15 * minute));
+		const machine = machineForTest(t, {
+			name: "missing-partitions",
+			disks: [overlayOn(installedDisk)],
+		});
+		await machine.boot();
+		await loginPage(machine);
+		await machine.console.login(...logins.root);
+		await leaveData(machine.console);
+		const kept = await dataFound(machine.console);
+		await restart(machine);
+		await enterRescue(machine);
+		await outputOf(
+			machine.console,
+			"sfdisk --quiet --force --no-reread --delete /dev/vda 2 3; sync",
+		);
+		await restart(machine);
+		await enterRescue(machine);
+		t.deepEqual(await partitionsOf(machine), ["vda1", "vda4"]);
+		const shown = await runUntilRestart(
+			machine,
+			"/home/root/install.sh log.txt",
+		);
+		t.regex(shown, /Keeping the data on \/dev\/vda2/);
+		await loginPage(machine);
+		await machine.console.login(...logins.root);
+		t.deepEqual(await dataFound(machine.console), kept);
+	},
+);
+
+async function partitionsOf(machine: Machine): Promise<string[]> {
+	const table = await outputOf(machine.console, "cat /proc/partitions");
+	return table.match(/\bvd[ab]\d\b/g) ?? [];
+}
+
+/** A disk with somebody else's data, of a size that would do for an installation. */
+async function foreignDisk(directory: string, name: string): Promise<DiskFile> {
+	const disk = await emptyDisk(8)(directory, name);
+	const file = await open(disk.path, "r+");
+	await file.write(foreignContent);
+	await file.close();
+	return disk;
+}
+
+/** In the middle of the archive of the image's set. */
+async function archiveSector({ path }: DiskFile): Promise<number> {
+	const { startBytes } = extentOf(1);
+	const place = `${path}?offset=${startBytes}`;
+	const { stdout } =
+		await quiet`debugfs -R ${"bmap /a/rootfs.tar.xz 2000"} ${place}`;
+	return (startBytes + Number(stdout) * 4096) / sectorBytes;
+}
+
+/** Where the new system comes to lie. */
+function systemSector(): number {
+	return (extentOf(3).startBytes + 100 * MIB) / sectorBytes;
+}
+
+function extentOf(wanted: number) {
+	const extent = partitionExtents(vmLayout, vmLayout.imageBytes).find(
+		({ number }) => number === wanted,
+	);
+	if (!extent) throw new Error(`There is no sda${wanted}`);
+	return extent;
+}

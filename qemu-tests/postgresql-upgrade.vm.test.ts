@@ -1,0 +1,131 @@
+import test from "ava";
+import { timeLimit } from "./machine/index.ts";
+import { installedMachine } from "./system/base.ts";
+import { olderServer } from "./system/older-server.ts";
+import { startAfresh } from "./system/rescue.ts";
+import { loginPage, logins, managerSession, outputOf } from "./system/steps.ts";
+
+// A system whose databases are of PostgreSQL 15 gets one with PostgreSQL 17. No such release of
+// ours exists: the old set is today's with the server of Debian 12 added to its archive.
+const minute = 60_000;
+const major = "15";
+const machine = installedMachine(test, {
+	name: "postgresql-upgrade",
+	memoryMB: 1024,
+});
+const atConsole = (command: string) =>
+	outputOf(machine.console, command, { timeoutMs: 5 * minute });
+
+test.serial("databases were made by the older version", async (t) => {
+	t.timeout(timeLimit(15 * minute));
+	await machine.boot();
+	await loginPage(machine);
+	await machine.console.login(...logins.root);
+	const libraries = await atConsole("ls /usr/lib/x86_64-linux-gnu");
+	const ssh = await machine.ssh(...logins.admin);
+	const archive = await olderServer(major, libraries.split(/\s+/));
+	await ssh.writeFile("/home/admin/server.tar.xz", archive);
+	ssh.close();
+	await atConsole(`set -e
+		/etc/init.d/S92manager stop; /etc/init.d/S50postgresql stop
+		tar -xJf /home/admin/server.tar.xz -C /
+		as="setpriv --reuid postgres --regid postgres --init-groups"
+		bin=/usr/lib/postgresql/${major}/bin
+		mv /mnt/sda2/pgsql /mnt/sda2/not-used
+		mkdir -m 700 /mnt/sda2/pgsql
+		chown postgres:postgres /mnt/sda2/pgsql
+		cd /mnt/sda2
+		$as $bin/initdb -D pgsql --locale C.UTF-8 --encoding UTF8 --auth-local peer
+		$as $bin/pg_ctl -D pgsql -o "-k /run/postgresql" -l /run/postgresql/old.log -w start
+		$as psql -h /run/postgresql -v ON_ERROR_STOP=1 -d postgres <<-END
+			CREATE ROLE root SUPERUSER LOGIN;
+			CREATE ROLE "an.owner" LOGIN PASSWORD 'secret';
+			CREATE DATABASE "a site" OWNER "an.owner";
+			\\\\connect "a site"
+			CREATE TABLE kept AS SELECT generate_series(1, 100000) AS number, 'CREATE ROLE postgres;'::text AS word;
+			ALTER SYSTEM SET work_mem = '7MB';
+		END
+		echo "local all nobody reject" >>pgsql/pg_hba.conf
+		echo "include '/etc/postgresql/app-platform.conf'" >>pgsql/postgresql.conf
+		echo "old_snapshot_threshold = 60" >>pgsql/postgresql.conf
+		$as $bin/pg_ctl -D pgsql -w -m fast stop
+		rm -rf /usr/lib/postgresql/${major}`);
+	t.is(await atConsole("cat /mnt/sda2/pgsql/PG_VERSION"), `${major}\n`);
+});
+
+test.serial("the system on trial takes them over", async (t) => {
+	t.timeout(timeLimit(15 * minute));
+	await atConsole(`set -e
+		mount -o remount,rw /mnt/sda1
+		cp -a /mnt/sda1/a /mnt/sda1/b
+		cat /home/admin/server.tar.xz >>/mnt/sda1/a/rootfs.tar.xz
+		sync
+		cd /usr/lib/app-platform
+		for part in service settings disk boot-loader; do . ./$part.sh; done
+		set_boot_state rescue a "try b 0"`);
+	machine.console.send("reboot\n");
+	await startAfresh(machine);
+	await machine.console.expect("on trial (1 of 3)", {
+		timeoutMs: 3 * minute,
+		unless: /This FAILED|Kernel panic/,
+	});
+	await loginPage(machine, { timeoutMs: 10 * minute });
+	const call = await managerSession(machine);
+	t.like(await call("session"), { loggedIn: true });
+	await machine.console.login(...logins.root);
+	const query = (database: string, sql: string) =>
+		atConsole(`psql -At -d "${database}" -c "${sql}"`);
+	t.regex(await query("postgres", "SHOW server_version"), /^17\./);
+	t.is(
+		await query("a site", "SELECT count(*), sum(number), max(word) FROM kept"),
+		"100000|5000050000|CREATE ROLE postgres;\n",
+	);
+	t.is(
+		await query(
+			"postgres",
+			"SELECT datdba::regrole FROM pg_database WHERE datname = 'a site'",
+		),
+		'"an.owner"\n',
+	);
+});
+
+test.serial("keeps what the admin has set", async (t) => {
+	const hba = await atConsole("tail -n 1 /mnt/sda2/pgsql/pg_hba.conf");
+	t.is(hba, "local all nobody reject\n");
+	const workMemory = "psql -At -d postgres -c 'SHOW work_mem'";
+	t.is(await atConsole(workMemory), "7MB\n");
+	// PostgreSQL 17 does not start with this one.
+	const old = await atConsole("tail -n 1 /mnt/sda2/pgsql/postgresql.conf.old");
+	t.is(old, "old_snapshot_threshold = 60\n");
+});
+
+test.serial("a system of the older version finds its databases", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	const state = "/usr/lib/app-platform/boot-partition show";
+	t.regex(await atConsole(state), /^UPDATE=none$/m);
+	await atConsole(`set -e
+		/etc/init.d/S92manager stop; /etc/init.d/S50postgresql stop
+		cd /usr/lib/app-platform
+		for part in service postgresql postgresql-upgrade; do . ./$part.sh; done
+		cp -a $CLUSTER $CLUSTER.kept
+		MAJOR_VERSION=${major}
+		put_back_old_cluster
+		test "$(cat $CLUSTER/PG_VERSION)" = ${major}`);
+	const { exitCode, output } = await machine.console.run(
+		"/etc/init.d/S50postgresql start",
+	);
+	t.not(exitCode, 0);
+	t.regex(output, /are of PostgreSQL 15; this system has 17/);
+});
+
+test.serial("once it is confirmed, the old ones take no room", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	await atConsole(`set -e
+		cd /mnt/sda2
+		mv pgsql pgsql.${major}
+		mv pgsql.kept pgsql
+		/etc/init.d/S50postgresql start; /etc/init.d/S92manager start`);
+	const folders = await atConsole("ls -d /mnt/sda2/pgsql*");
+	t.is(folders, "/mnt/sda2/pgsql\n");
+	await loginPage(machine);
+});

@@ -1,0 +1,26 @@
+import { builtUpdate } from "../../machine/index.ts";
+import { loginPage } from "../../system/steps.ts";
+import {
+	installedByRamdisk,
+	installUpdate,
+	updateResult,
+	uploadUpdate,
+} from "../../system/update.ts";
+import type { Story } from "../story.ts";
+import { checkKeptFile, diskWithKeptFile, keptFileIsThere } from "./kept.ts";
+
+/** From the upload to the end of the trial. */
+export const update: Story = {
+	name: "update",
+	disk: diskWithKeptFile(),
+	async run(machine) {
+		await loginPage(machine);
+		await uploadUpdate(machine, builtUpdate("next"));
+		await installUpdate(machine);
+		await installedByRamdisk(machine);
+		await machine.console.expect("on trial (1 of 3)", { timeoutMs: 180_000 });
+		await updateResult(machine, 999_999, "installed");
+	},
+	checkData: checkKeptFile,
+	holds: keptFileIsThere,
+};
