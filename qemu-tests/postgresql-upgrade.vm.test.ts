@@ -2,7 +2,7 @@ import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
 import { olderServer } from "./system/older-server.ts";
-import { startAfresh } from "./system/rescue.ts";
+import { restart } from "./system/rescue.ts";
 import { loginPage, logins, managerSession, outputOf } from "./system/steps.ts";
 
 // A system whose databases are of PostgreSQL 15 gets one with PostgreSQL 17. No such release of
@@ -63,8 +63,7 @@ test.serial("the system on trial takes them over", async (t) => {
 		cd /usr/lib/app-platform
 		for part in service settings disk boot-loader; do . ./$part.sh; done
 		set_boot_state rescue a "try b 0"`);
-	machine.console.send("reboot\n");
-	await startAfresh(machine);
+	await restart(machine);
 	await machine.console.expect("on trial (1 of 3)", {
 		timeoutMs: 3 * minute,
 		unless: /This FAILED|Kernel panic/,
@@ -99,15 +98,26 @@ test.serial("keeps what the admin has set", async (t) => {
 	t.is(old, "old_snapshot_threshold = 60\n");
 });
 
-test.serial("a system of the older version finds its databases", async (t) => {
-	t.timeout(timeLimit(5 * minute));
+test.serial("once it is confirmed, the old ones take no room", async (t) => {
+	t.timeout(timeLimit(8 * minute));
 	const state = "/usr/lib/app-platform/boot-partition show";
 	t.regex(await atConsole(state), /^UPDATE=none$/m);
+	const folders = "ls -d /mnt/sda2/pgsql*";
+	t.is(await atConsole(folders), "/mnt/sda2/pgsql\n/mnt/sda2/pgsql.15\n");
+	await atConsole("cp -a /mnt/sda2/pgsql.15 /mnt/sda2/of-15");
+	await restart(machine);
+	await loginPage(machine);
+	await machine.console.login(...logins.root);
+	t.is(await atConsole(folders), "/mnt/sda2/pgsql\n");
+});
+
+test.serial("a system of the older version finds its databases", async (t) => {
+	t.timeout(timeLimit(5 * minute));
 	await atConsole(`set -e
 		/etc/init.d/S92manager stop; /etc/init.d/S50postgresql stop
+		mv /mnt/sda2/of-15 /mnt/sda2/pgsql.15
 		cd /usr/lib/app-platform
 		for part in service postgresql postgresql-upgrade; do . ./$part.sh; done
-		cp -a $CLUSTER $CLUSTER.kept
 		MAJOR_VERSION=${major}
 		put_back_old_cluster
 		test "$(cat $CLUSTER/PG_VERSION)" = ${major}`);
@@ -116,16 +126,4 @@ test.serial("a system of the older version finds its databases", async (t) => {
 	);
 	t.not(exitCode, 0);
 	t.regex(output, /are of PostgreSQL 15; this system has 17/);
-});
-
-test.serial("once it is confirmed, the old ones take no room", async (t) => {
-	t.timeout(timeLimit(5 * minute));
-	await atConsole(`set -e
-		cd /mnt/sda2
-		mv pgsql pgsql.${major}
-		mv pgsql.kept pgsql
-		/etc/init.d/S50postgresql start; /etc/init.d/S92manager start`);
-	const folders = await atConsole("ls -d /mnt/sda2/pgsql*");
-	t.is(folders, "/mnt/sda2/pgsql\n");
-	await loginPage(machine);
 });

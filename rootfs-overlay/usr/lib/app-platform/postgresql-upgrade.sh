@@ -15,21 +15,24 @@ CONVERSION=/run/conversion
 
 # choose_cluster: puts the cluster that this system can read in its place. Every step may be cut off.
 choose_cluster() {
-	# shellcheck disable=SC2046 # words
-	set -- $(update_state)
-	[ "$1" = try ] || put_back_old_cluster
+	on_trial || put_back_old_cluster
 	rm -rf "$CLUSTER.making"
 	[ -e "$CLUSTER" ] || [ ! -e "$CLUSTER.new" ] || move_cluster "$CLUSTER.new" "$CLUSTER"
 	rm -rf "$CLUSTER.new"
 	version=$(cat "$CLUSTER/PG_VERSION" 2>/dev/null) || version=$MAJOR_VERSION
-	if [ "$version" = "$MAJOR_VERSION" ]; then
-		# The update is confirmed, or there was none.
-		[ "$1" = try ] || rm -rf "$CLUSTER".[0-9]*
-	elif [ "$1" = try ]; then
+	if [ "$version" != "$MAJOR_VERSION" ]; then
+		on_trial ||
+			fail "The databases in $CLUSTER are of PostgreSQL $version; this system has $MAJOR_VERSION"
 		convert_cluster "$version" "$(boot_slot)"
-	else
-		fail "The databases in $CLUSTER are of PostgreSQL $version; this system has $MAJOR_VERSION"
+	elif ! on_trial; then
+		# The update is confirmed, or there was none.
+		rm -rf "$CLUSTER".[0-9]*
 	fi
+}
+
+# Whether this start is that of a system which may still be rolled back.
+on_trial() {
+	[ "$(kernel_argument kexec)" = trial ]
 }
 
 # After a rollback: what the failed system wrote is of a version that this one does not read.
@@ -83,12 +86,13 @@ unpacked_kb() {
 copy_databases() {
 	feed_watchdog &
 	feeder=$!
+	new_server=
 	start_old_server "$1"
 	initialise "$CLUSTER.making/pgsql" || return 1
 	: >"$CONVERSION/empty"
 	as_postgres postgres -D "$CLUSTER.making/pgsql" -c config_file="$CONVERSION/empty" \
 		-c hba_file="$CONVERSION/pg_hba.conf" -c unix_socket_directories="$CONVERSION" \
-		-c port=5433 -c listen_addresses= -c fsync=off &
+		-c port=5433 -c listen_addresses= -c shared_buffers=16MB -c fsync=off &
 	new_server=$!
 	wait_for_server 5432 $old_server && wait_for_server 5433 $new_server || return 1
 	rm -f "$CONVERSION/failed"
@@ -113,7 +117,7 @@ start_old_server() {
 		exec chroot "$1" setpriv --reuid postgres --regid postgres --init-groups \
 			"/usr/lib/postgresql/$4/bin/postgres" -D /mnt/sda2/pgsql -c config_file="$3/empty" \
 			-c hba_file="$3/pg_hba.conf" -c ident_file="$3/empty" -c unix_socket_directories="$3" \
-			-c port=5432 -c listen_addresses=
+			-c port=5432 -c listen_addresses= -c shared_buffers=16MB
 	' sh "$old_system" "$CLUSTER" "$CONVERSION" "$1" &
 	old_server=$!
 }
