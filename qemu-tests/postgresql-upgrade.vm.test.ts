@@ -13,6 +13,14 @@ const machine = installedMachine(test, {
 	name: "postgresql-upgrade",
 	memoryMB: 1024,
 });
+const sql = `
+	CREATE ROLE root SUPERUSER LOGIN;
+	CREATE ROLE "an.owner" LOGIN PASSWORD 'secret';
+	CREATE DATABASE "a site" OWNER "an.owner";
+	\\connect "a site"
+	CREATE TABLE kept AS SELECT generate_series(1, 100000) AS number, 'CREATE ROLE postgres;'::text AS word;
+	ALTER SYSTEM SET work_mem = '7MB';
+`;
 const atConsole = (command: string) =>
 	outputOf(machine.console, command, { timeoutMs: 5 * minute });
 
@@ -25,6 +33,7 @@ test.serial("databases were made by the older version", async (t) => {
 	const ssh = await machine.ssh(...logins.admin);
 	const archive = await olderServer(major, libraries.split(/\s+/));
 	await ssh.writeFile("/home/admin/server.tar.xz", archive);
+	await ssh.writeFile("/tmp/old.sql", sql);
 	ssh.close();
 	await atConsole(`set -e
 		/etc/init.d/S92manager stop; /etc/init.d/S50postgresql stop
@@ -37,14 +46,7 @@ test.serial("databases were made by the older version", async (t) => {
 		cd /mnt/sda2
 		$as $bin/initdb -D pgsql --locale C.UTF-8 --encoding UTF8 --auth-local peer
 		$as $bin/pg_ctl -D pgsql -o "-k /run/postgresql" -l /run/postgresql/old.log -w start
-		$as psql -h /run/postgresql -v ON_ERROR_STOP=1 -d postgres <<-END
-			CREATE ROLE root SUPERUSER LOGIN;
-			CREATE ROLE "an.owner" LOGIN PASSWORD 'secret';
-			CREATE DATABASE "a site" OWNER "an.owner";
-			\\\\connect "a site"
-			CREATE TABLE kept AS SELECT generate_series(1, 100000) AS number, 'CREATE ROLE postgres;'::text AS word;
-			ALTER SYSTEM SET work_mem = '7MB';
-		END
+		$as psql -h /run/postgresql -v ON_ERROR_STOP=1 -d postgres -f /tmp/old.sql
 		echo "local all nobody reject" >>pgsql/pg_hba.conf
 		echo "include '/etc/postgresql/app-platform.conf'" >>pgsql/postgresql.conf
 		echo "old_snapshot_threshold = 60" >>pgsql/postgresql.conf

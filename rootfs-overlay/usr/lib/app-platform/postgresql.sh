@@ -2,6 +2,7 @@
 # The cluster and its settings that depend on the machine; used by S50postgresql.
 
 CLUSTER=/mnt/sda2/pgsql
+# shellcheck disable=SC2034 # for postgresql-upgrade.sh
 MAJOR_VERSION=17
 RUN=/run/postgresql
 
