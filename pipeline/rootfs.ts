@@ -24,7 +24,7 @@ export const rootfsArchiveFile = ({ folder }: StageResult) =>
 
 /**
  * The rootfs archive: the base, then the overlay, the manager and the release file. Compressed
- * streams and archives may be joined end to end; later files take the place of earlier ones.
+ * streams and archives may be joined end to end.
  */
 export async function rootfsStage(
 	target: Target,

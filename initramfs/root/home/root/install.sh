@@ -90,9 +90,8 @@ put_system() {
 	limit "$UNPACK_SECONDS" "Unpacking"
 	unpack_rootfs "$disk" "$slot"
 	limit "$WRITE_SECONDS" "Writing"
-	check_written "$disk"
 	copy_settings "$disk"
-	finish_rootfs "$disk" "$BOOT/$slot"
+	finish_rootfs "$disk" "$slot"
 }
 
 resize() {

@@ -37,6 +37,17 @@ copy_common_files_from() {
 	}
 }
 
+# compare_set SLOT FOLDER: whether the folder has what the set has; for a file system that was just
+# mounted, so that the disk is read. A failed write comes to light long after a program has handed
+# its data to the kernel, and busybox's `sync -f` does not tell of it.
+compare_set() {
+	rm -f /run/compare.failed
+	{ xz -dc "$(file_of_set "$1" rootfs.tar.xz)" || touch /run/compare.failed; } |
+		tar --compare --ignore-zeros --numeric-owner -C "$2" || touch /run/compare.failed
+	[ ! -e /run/compare.failed ] &&
+		(cd "$2" && sha256sum -c usr/lib/app-platform/common.sha256 >/dev/null)
+}
+
 # Reads pv's percentages, one a second, and shows every tenth.
 show_progress() {
 	next=10

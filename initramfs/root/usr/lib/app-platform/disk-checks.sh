@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What must hold before a disk is changed, and after it was written to.
+# What must hold before a disk is changed.
 
 # check_not_mounted DISK: an admin may have mounted sda2 or sda3 to look into it.
 check_not_mounted() {
@@ -37,12 +37,4 @@ table_end() {
 # mib_to_hold SECTORS
 mib_to_hold() {
 	echo $((($1 + SECTORS_PER_MIB - 1) / SECTORS_PER_MIB))
-}
-
-# check_written DISK: a disk says only when it is written to that a sector is bad, which is long
-# after a program has handed its data to the kernel.
-check_written() {
-	rootfs=/dev/$(partition_of "$1" 3)
-	sync -f /run/rootfs ||
-		fail "$rootfs cannot be written to: the disk has errors, see dmesg. Replace the disk"
 }

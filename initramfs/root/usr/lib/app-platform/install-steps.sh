@@ -64,14 +64,17 @@ copy_settings() {
 	umount /run/data
 }
 
-# finish_rootfs DISK SET_FOLDER: all on the disk and checked, then the mark of completeness.
+# finish_rootfs DISK SLOT: all on the disk and checked, then the mark of completeness.
 finish_rootfs() {
 	rootfs=/dev/$(partition_of "$1" 3)
 	say "Writing everything to $rootfs and checking it"
 	umount /run/rootfs || fail "$rootfs cannot be written to"
 	e2fsck -f -n "$rootfs" >/run/e2fsck.log 2>&1 || fail "$rootfs is damaged, see /run/e2fsck.log"
-	mount -t ext4 "$rootfs" /run/rootfs
-	replace_file "/run/rootfs/$INSTALLED" <"$2/SHA256SUMS" || fail "$rootfs cannot be written to"
+	mount -t ext4 "$rootfs" /run/rootfs || fail "$rootfs cannot be mounted"
+	compare_set "$2" /run/rootfs >/run/compare.log 2>&1 ||
+		fail "$rootfs does not hold what was written: the disk has errors, see dmesg and" \
+			"/run/compare.log. Replace the disk"
+	replace_file "/run/rootfs/$INSTALLED" <"$BOOT/$2/SHA256SUMS" || fail "$rootfs cannot be written to"
 	umount /run/rootfs
 }
 
