@@ -151,6 +151,7 @@ disk=$(cat /run/boot-disk 2>/dev/null) || disk=$(find_boot_disk) || fail "$disk"
 trap '' HUP INT PIPE
 mkdir /run/install.lock 2>/dev/null || fail "An installation is already running"
 trap 'no_limit; rmdir /run/install.lock' EXIT
+wait_for_decision
 
 : >"$log"
 run "$work"

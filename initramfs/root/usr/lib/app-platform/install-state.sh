@@ -5,6 +5,8 @@
 INSTALLED=.app-platform-installed
 # On sda3, written by the system itself when it starts.
 STARTED=.app-platform-started
+# Is there once the start of the ramdisk has looked at sda3 and knows what is due.
+DECIDED=/run/install.decided
 
 # installed_state DISK SET_FOLDER: `absent`, `complete`, or `started` when it has also run.
 installed_state() {
@@ -25,6 +27,15 @@ installed_state() {
 		echo complete
 	fi
 	umount /run/rootfs
+}
+
+# Somebody at the prompt may be faster than the start, whose mount keeps the disk busy.
+wait_for_decision() {
+	tenths=0
+	until [ -e "$DECIDED" ] || [ $tenths -ge 600 ]; do
+		tenths=$((tenths + 1))
+		sleep 0.1
+	done
 }
 
 # due_work DEFAULT_ENTRY STATE: `install`, `finish` or `none`.
