@@ -44,12 +44,13 @@ const ways = [
 ] as const;
 const table = new Table({ head: ["", "bytes", "unpacking"] });
 for (const [name, compress, program] of ways) {
-	await shell`${[...compress]} base.tar > compressed`;
+	console.error(`${name} …`);
+	await shell`${[...compress]} < base.tar > compressed`;
 	const { size } = await stat(join(folder, "compressed"));
 	const extra = program.endsWith("zstd") ? ["--long=27"] : [];
 	// The processor's time: what else runs on this machine does not count.
 	const { stderr } =
-		await shell`TIMEFORMAT=%U; time ${[...inTarget(program)]} ${extra} -dc compressed > /dev/null`;
+		await shell`TIMEFORMAT=%U; time ${[...inTarget(program)]} ${extra} -dc < compressed > /dev/null`;
 	const seconds = Number(stderr);
 	table.push([name, size.toLocaleString("en"), `${seconds.toFixed(1)} s`]);
 }

@@ -90,7 +90,7 @@ export const targets: readonly Target[] = [
 		packages: [],
 		commands: [],
 		layout: gatewayLayout,
-		xzFilter: "--armthumb",
+		xzFilter: "--arm",
 		formats: ["img", "update"],
 	},
 ];
