@@ -67,7 +67,7 @@ convert_cluster() {
 	make_folder "$CLUSTER.making/pgsql"
 	copy_databases "$1" >"$CONVERSION/log" 2>&1 || {
 		stop_servers
-		fail "The databases cannot be upgraded: $(grep -v '^LOG' "$CONVERSION/log" | tail -n 3)"
+		fail "The databases cannot be upgraded: $(grep -v ' LOG:  ' "$CONVERSION/log" | tail -n 3)"
 	}
 	copy_configuration "$CLUSTER.making/pgsql"
 	sync
@@ -90,10 +90,7 @@ copy_databases() {
 	start_old_server "$1"
 	initialise "$CLUSTER.making/pgsql" || return 1
 	: >"$CONVERSION/empty"
-	as_postgres postgres -D "$CLUSTER.making/pgsql" -c config_file="$CONVERSION/empty" \
-		-c hba_file="$CONVERSION/pg_hba.conf" -c unix_socket_directories="$CONVERSION" \
-		-c port=5433 -c listen_addresses= -c shared_buffers=16MB -c fsync=off &
-	new_server=$!
+	start_new_server
 	wait_for_server 5432 $old_server && wait_for_server 5433 $new_server || return 1
 	rm -f "$CONVERSION/failed"
 	{ as_postgres pg_dumpall -h "$CONVERSION" -p 5432 || touch "$CONVERSION/failed"; } |
@@ -122,15 +119,25 @@ start_old_server() {
 	old_server=$!
 }
 
+# Not by as_postgres: in the background, a function is a shell of its own, which gets the signals.
+start_new_server() {
+	setpriv --reuid postgres --regid postgres --init-groups \
+		postgres -D "$CLUSTER.making/pgsql" -c config_file="$CONVERSION/empty" \
+		-c hba_file="$CONVERSION/pg_hba.conf" -c unix_socket_directories="$CONVERSION" \
+		-c port=5433 -c listen_addresses= -c shared_buffers=16MB -c fsync=off &
+	new_server=$!
+}
+
 # wait_for_server PORT PID: a server that was cut off reads its log of writes first.
 wait_for_server() {
-	until pg_isready -q -h "$CONVERSION" -p "$1"; do
+	until pg_isready -q -U postgres -d postgres -h "$CONVERSION" -p "$1"; do
 		kill -0 "$2" 2>/dev/null || return 1
 		sleep 0.2
 	done
 }
 
 stop_servers() {
+	# SIGINT is PostgreSQL's fast shutdown.
 	for process in ${old_server:-} ${new_server:-}; do
 		kill -INT "$process" 2>/dev/null || continue
 		wait "$process" || true
@@ -143,10 +150,12 @@ stop_servers() {
 
 # The watchdog of the trial does not know how large the databases are.
 feed_watchdog() {
-	while [ -c /dev/watchdog ]; do
-		echo . >/dev/watchdog
-		sleep 60
-	done
+	[ -c /dev/watchdog ] || return 0
+	# The sleep must not have it open: it outlives this, and who confirms the update wants to open it.
+	while :; do
+		echo .
+		sleep 60 >/dev/null
+	done >/dev/watchdog
 }
 
 # copy_configuration FOLDER: what the admin set, but for what this version does not know any more.
