@@ -104,7 +104,7 @@ test.serial("once it is confirmed, the old ones take no room", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	const state = "/usr/lib/app-platform/boot-partition show";
 	t.regex(await atConsole(state), /^UPDATE=none$/m);
-	const folders = "ls -d /mnt/sda2/pgsql*";
+	const folders = "ls -1d /mnt/sda2/pgsql*";
 	t.is(await atConsole(folders), "/mnt/sda2/pgsql\n/mnt/sda2/pgsql.15\n");
 	await atConsole("cp -a /mnt/sda2/pgsql.15 /mnt/sda2/of-15");
 	await restart(machine);
