@@ -2,7 +2,7 @@ import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
 import { olderServer } from "./system/older-server.ts";
-import { restart } from "./system/rescue.ts";
+import { restart, startAfresh } from "./system/rescue.ts";
 import { loginPage, logins, managerSession, outputOf } from "./system/steps.ts";
 
 // A system whose databases are of PostgreSQL 15 gets one with PostgreSQL 17. No such release of
@@ -21,6 +21,10 @@ const sql = `
 	CREATE TABLE kept AS SELECT generate_series(1, 100000) AS number, 'CREATE ROLE postgres;'::text AS word;
 	ALTER SYSTEM SET work_mem = '7MB';
 `;
+const startTrial = `sync
+	cd /usr/lib/app-platform
+	for part in service settings disk boot-loader; do . ./$part.sh; done
+	set_boot_state rescue a "try b 0"`;
 const atConsole = (command: string) =>
 	outputOf(machine.console, command, { timeoutMs: 5 * minute });
 
@@ -55,16 +59,32 @@ test.serial("databases were made by the older version", async (t) => {
 	t.is(await atConsole("cat /mnt/sda2/pgsql/PG_VERSION"), `${major}\n`);
 });
 
-test.serial("the system on trial takes them over", async (t) => {
+test.serial("a trial that cannot take them over tells why", async (t) => {
 	t.timeout(timeLimit(15 * minute));
 	await atConsole(`set -e
 		mount -o remount,rw /mnt/sda1
 		cp -a /mnt/sda1/a /mnt/sda1/b
+		${startTrial}`);
+	await restart(machine);
+	await machine.console.expect("The update is given up", {
+		timeoutMs: 8 * minute,
+		unless: /This FAILED|Kernel panic/,
+	});
+	await startAfresh(machine);
+	await machine.console.expect("login:", { timeoutMs: 2 * minute });
+	await machine.console.login(...logins.root);
+	const result = await atConsole("cat /mnt/sda2/system/update/result");
+	t.regex(result, /^STATE=failed$/m);
+	t.regex(result, /^REASON=.* in 3 starts: .* has no PostgreSQL 15 *$/m);
+	t.is(await atConsole("cat /mnt/sda2/pgsql/PG_VERSION"), `${major}\n`);
+});
+
+test.serial("the system on trial takes them over", async (t) => {
+	t.timeout(timeLimit(15 * minute));
+	await atConsole(`set -e
+		mount -o remount,rw /mnt/sda1
 		cat /home/admin/server.tar.xz >>/mnt/sda1/a/rootfs.tar.xz
-		sync
-		cd /usr/lib/app-platform
-		for part in service settings disk boot-loader; do . ./$part.sh; done
-		set_boot_state rescue a "try b 0"`);
+		${startTrial}`);
 	await restart(machine);
 	await machine.console.expect("on trial (1 of 3)", {
 		timeoutMs: 3 * minute,

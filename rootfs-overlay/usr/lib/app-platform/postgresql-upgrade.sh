@@ -30,11 +30,6 @@ choose_cluster() {
 	fi
 }
 
-# Whether this start is that of a system which may still be rolled back.
-on_trial() {
-	[ "$(kernel_argument kexec)" = trial ]
-}
-
 # After a rollback: what the failed system wrote is of a version that this one does not read.
 put_back_old_cluster() {
 	old=$CLUSTER.$MAJOR_VERSION
@@ -150,12 +145,12 @@ stop_servers() {
 
 # The watchdog of the trial does not know how large the databases are.
 feed_watchdog() {
-	[ -c /dev/watchdog ] || return 0
+	watchdog=$(trial_watchdog) || return 0
 	# The sleep must not have it open: it outlives this, and who confirms the update wants to open it.
 	while :; do
 		echo .
 		sleep 60 >/dev/null
-	done >/dev/watchdog
+	done >"$watchdog"
 }
 
 # copy_configuration FOLDER: what the admin set, but for what this version does not know any more.

@@ -3,6 +3,7 @@
 # this ramdisk, until the new system has proved itself: whatever the new kernel does, the next
 # start is here again.
 . /usr/lib/app-platform/update-result.sh
+. /usr/lib/app-platform/trial.sh
 
 MOST_STARTS=3
 # What the slowest machine needs to start and be healthy, many times over.
@@ -13,7 +14,7 @@ go_on_with_update() {
 	if [ "$4" -ge $MOST_STARTS ]; then
 		case $2 in
 		install) abandon "$1" "$3" "the installation did not end in $MOST_STARTS attempts" ;;
-		try) abandon "$1" "$3" "the new system was not healthy in $MOST_STARTS starts" ;;
+		try) abandon "$1" "$3" "the new system was not healthy in $MOST_STARTS starts$(why_trial_ended "$1")" ;;
 		undo) fail "The system before the update could not be put back in $MOST_STARTS attempts: see /apps/install_step1.log, then type /home/root/install.sh log.txt" ;;
 		esac
 		return 0
@@ -64,6 +65,14 @@ tell_result() {
 	mount_data "/dev/$(partition_of "$1" 2)" || return 0
 	write_result "$2" "$3" "$(boot_slot)" "$4" /run/data/system || true
 	umount /run/data
+}
+
+# why_trial_ended DISK: what the new system has left on sda2 about it, if it could.
+why_trial_ended() {
+	mount_data "/dev/$(partition_of "$1" 2)" >&2 || return 0
+	reason=$(take_trial_ended /run/data/system)
+	umount /run/data
+	echo "${reason:+: $reason}"
 }
 
 # The last line before the message that it failed.
