@@ -178,12 +178,14 @@ export function gatewayTests(
 		"takes an update, which its fields know nothing of",
 		async (t) => {
 			t.timeout(timeLimit(20 * minute));
-			const { console } = machine;
+			// Each power-on has a console of its own.
+			const console = () => machine.console;
 			const words = { unless: /FAILED|Kernel panic/ };
 			const bootSystem = () =>
 				bootByFields(machine, { root: "root=/dev/sda3" });
-			await leaveData(console);
-			const kept = await dataFound(console);
+			await leaveData(console());
+			const kept = await dataFound(console());
+			const build = await runningBuild(console());
 			await uploadUpdate(machine, builtUpdate("out", target));
 			const call = await managerSession(machine);
 			await call("updateInstall", { allowOlder: true });
@@ -195,26 +197,26 @@ export function gatewayTests(
 				// Emulation is slow after a restart that the guest made.
 				await machine.cutPower();
 				await bootSystem();
-				await console.expect("Handing over to the ramdisk", {
+				await console().expect("Handing over to the ramdisk", {
 					timeoutMs: 3 * minute,
 					...words,
 				});
-				await console.expect(handedOver, { timeoutMs: 5 * minute, ...words });
+				await console().expect(handedOver, { timeoutMs: 5 * minute, ...words });
 			}
 			await loginPage(machine, { timeoutMs: 8 * minute });
-			await updateResult(machine, await runningBuild(console), "installed");
-			await console.login(...logins.root);
-			t.deepEqual(await dataFound(console), kept);
+			await updateResult(machine, build, "installed");
+			await console().login(...logins.root);
+			t.deepEqual(await dataFound(console()), kept);
 			await switchOff(machine);
 
 			await bootSystem();
-			await console.expect("Handing over to the kernel of set b", {
+			await console().expect("Handing over to the kernel of set b", {
 				timeoutMs: 3 * minute,
 				...words,
 			});
 			await loginPage(machine, { timeoutMs: 8 * minute });
-			await console.login(...logins.root);
-			t.regex(await outputOf(console, "cat /proc/cmdline"), /kexec=system/);
+			await console().login(...logins.root);
+			t.regex(await outputOf(console(), "cat /proc/cmdline"), /kexec=system/);
 		},
 	);
 }
