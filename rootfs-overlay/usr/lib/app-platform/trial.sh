@@ -13,12 +13,11 @@ on_trial() {
 # trial_watchdog: the device of the kernel's own watchdog, which runs from a trial's first moment. A
 # gateway may have others, made of hardware, and some of those cannot be stopped once opened.
 trial_watchdog() {
-	for watchdog in /sys/class/watchdog/watchdog*; do
-		[ "$(cat "$watchdog/identity" 2>/dev/null)" = "Software Watchdog" ] || continue
+	for watchdog in /sys/devices/virtual/watchdog/watchdog*; do
+		[ -d "$watchdog" ] || return 1
 		echo "/dev/${watchdog##*/}"
 		return 0
 	done
-	return 1
 }
 
 # stop_trial_watchdog: V is the letter that says that its end is meant.
