@@ -1,5 +1,5 @@
 // Tests say in their name what they need: x.test.ts nothing, x.integration.test.ts a
-// PostgreSQL on this machine, x.vm.test.ts the built images and QEMU.
+// PostgreSQL on this machine, x.vm.test.ts the built images and QEMU, x.long.test.ts the same and more time.
 
 /** Emulated gateways take longest: started first, they leave no machine to run alone at the end. */
 const isGateway = (file) => /gateway-\w+\.vm\.test\.ts$/.test(file);

@@ -32,6 +32,7 @@ const steps: Step[] = [
 			ava(
 				"**/*.test.ts",
 				"!**/*.vm.test.ts",
+				"!**/*.long.test.ts",
 				"!**/*.integration.test.ts",
 				"!**/*.build.test.ts",
 			),
@@ -54,13 +55,11 @@ const steps: Step[] = [
 	},
 	{
 		name: "vm",
-		commands: [
-			ava("--concurrency=2", "**/*.vm.test.ts", "!qemu-tests/powercut/**"),
-		],
+		commands: [ava("--concurrency=2", "**/*.vm.test.ts")],
 	},
 	{
-		name: "powercut",
-		commands: [ava("--serial", "qemu-tests/powercut/*.vm.test.ts")],
+		name: "long",
+		commands: [ava("--concurrency=2", "**/*.long.test.ts")],
 		onRequest: true,
 	},
 ];

@@ -1,17 +1,19 @@
 import { readFile } from "node:fs/promises";
 import type { TestFn } from "ava";
 import {
-	bootFile,
 	builtImage,
-	builtUpdate,
-	type Machine,
 	machineForTests,
 	overlayOn,
 	type TargetName,
 	timeLimit,
 } from "../machine/index.ts";
+import {
+	bootByFields,
+	runsWithoutRamdisk,
+	startedByUBoot,
+	switchOff,
+} from "./gateway-starts.ts";
 import { installedDiskTests } from "./installed-disk.ts";
-import { dataFound, leaveData } from "./kept.ts";
 import { memoryFigures } from "./memory.ts";
 import { report } from "./report.ts";
 import {
@@ -22,7 +24,6 @@ import {
 	outputOf,
 	watchInstallation,
 } from "./steps.ts";
-import { runningBuild, updateResult, uploadUpdate } from "./update.ts";
 
 const minute = 60_000;
 const menu = "/mnt/sda1/extlinux/extlinux.conf";
@@ -173,90 +174,4 @@ export function gatewayTests(
 		t.regex(mounts, / \/ ext4 rw/);
 		t.regex(mounts, / \/mnt\/sda2 ext4 rw/);
 	});
-
-	test.serial(
-		"takes an update, which its fields know nothing of",
-		async (t) => {
-			t.timeout(timeLimit(20 * minute));
-			// Each power-on has a console of its own.
-			const console = () => machine.console;
-			const words = { unless: /FAILED|Kernel panic/ };
-			const bootSystem = () =>
-				bootByFields(machine, { root: "root=/dev/sda3" });
-			await leaveData(console());
-			const kept = await dataFound(console());
-			const build = await runningBuild(console());
-			await uploadUpdate(machine, builtUpdate("out", target));
-			const call = await managerSession(machine);
-			await call("updateInstall", { allowOlder: true });
-			for (const handedOver of [
-				/Installing App Platform/,
-				/on trial \(1 of 3\)/,
-			]) {
-				await machine.waitForReboot({ timeoutMs: 3 * minute });
-				// Emulation is slow after a restart that the guest made.
-				await machine.cutPower();
-				await bootSystem();
-				await console().expect("Handing over to the ramdisk", {
-					timeoutMs: 3 * minute,
-					...words,
-				});
-				await console().expect(handedOver, { timeoutMs: 5 * minute, ...words });
-			}
-			await loginPage(machine, { timeoutMs: 8 * minute });
-			await updateResult(machine, build, "installed");
-			await console().login(...logins.root);
-			t.deepEqual(await dataFound(console()), kept);
-			await switchOff(machine);
-
-			await bootSystem();
-			await console().expect("Handing over to the kernel of set b", {
-				timeoutMs: 3 * minute,
-				...words,
-			});
-			await loginPage(machine, { timeoutMs: 8 * minute });
-			await console().login(...logins.root);
-			t.regex(await outputOf(console(), "cat /proc/cmdline"), /kexec=system/);
-		},
-	);
-}
-
-/** U-Boot reads extlinux.conf on the disk and starts the entry with this label. */
-async function startedByUBoot(
-	{ console }: Machine,
-	label: "rescue" | "system",
-): Promise<void> {
-	await console.expect(/U-Boot 20\d\d/, { timeoutMs: minute });
-	await console.expect("/extlinux/extlinux.conf", { timeoutMs: minute });
-	await console.expect(new RegExp(`\\d:\\s+${label}\\n`));
-	await console.expect("Starting kernel", { timeoutMs: 3 * minute });
-}
-
-async function runsWithoutRamdisk({ console }: Machine): Promise<void> {
-	await console.expect("Run /sbin/init", {
-		timeoutMs: 2 * minute,
-		unless: /RAMDISK:|Kernel panic/,
-	});
-}
-
-/**
- * Starts as a gateway does whose fields name a root and files at the top of the first
- * partition. It has no boot loader, and the kernel is told nothing else.
- */
-async function bootByFields(
-	machine: Machine,
-	{ root, initrd }: { root: string; initrd?: string },
-): Promise<void> {
-	const [disk] = await machine.disks();
-	if (!disk) throw new Error(`${machine.name} has no disk`);
-	const copy = (name: string) => bootFile(machine.hardware.target, disk, name);
-	const kernel = await copy("linux");
-	const ramdisk = initrd ? { initrd: await copy(initrd) } : {};
-	await machine.boot({ directBoot: { kernel, ...ramdisk, append: root } });
-}
-
-/** Root is at the console. */
-async function switchOff(machine: Machine): Promise<void> {
-	machine.console.send("poweroff\n");
-	await machine.waitForPowerOff();
 }

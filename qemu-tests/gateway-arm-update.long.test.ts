@@ -1,0 +1,4 @@
+import test from "ava";
+import { gatewayUpdateTests } from "./system/gateway-update.ts";
+
+gatewayUpdateTests(test, "arm");

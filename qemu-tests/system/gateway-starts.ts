@@ -1,0 +1,45 @@
+import { bootFile, type Machine } from "../machine/index.ts";
+
+// The ways in which a gateway starts.
+const minute = 60_000;
+
+/** U-Boot reads extlinux.conf on the disk and starts the entry with this label. */
+export async function startedByUBoot(
+	{ console }: Machine,
+	label: "rescue" | "system",
+): Promise<void> {
+	await console.expect(/U-Boot 20\d\d/, { timeoutMs: minute });
+	await console.expect("/extlinux/extlinux.conf", { timeoutMs: minute });
+	await console.expect(new RegExp(`\\d:\\s+${label}\\n`));
+	await console.expect("Starting kernel", { timeoutMs: 3 * minute });
+}
+
+/** The kernel goes straight to the system on sda3. */
+export async function runsWithoutRamdisk({ console }: Machine): Promise<void> {
+	await console.expect("Run /sbin/init", {
+		timeoutMs: 2 * minute,
+		unless: /RAMDISK:|Kernel panic/,
+	});
+}
+
+/**
+ * Starts as a gateway does whose fields name a root and files at the top of the first
+ * partition. It has no boot loader, and the kernel is told nothing else.
+ */
+export async function bootByFields(
+	machine: Machine,
+	{ root, initrd }: { root: string; initrd?: string },
+): Promise<void> {
+	const [disk] = await machine.disks();
+	if (!disk) throw new Error(`${machine.name} has no disk`);
+	const copy = (name: string) => bootFile(machine.hardware.target, disk, name);
+	const kernel = await copy("linux");
+	const ramdisk = initrd ? { initrd: await copy(initrd) } : {};
+	await machine.boot({ directBoot: { kernel, ...ramdisk, append: root } });
+}
+
+/** Root is at the console. */
+export async function switchOff(machine: Machine): Promise<void> {
+	machine.console.send("poweroff\n");
+	await machine.waitForPowerOff();
+}
