@@ -36,6 +36,32 @@ test.serial("an owner uploads an update", async (t) => {
 	t.like(await call("updateCheck"), { build: newBuild, target: "x86_64" });
 });
 
+test.serial("nothing changes while a partition is full", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	const call = await managerSession(machine);
+	const before = await bootState();
+	const fill = (path: string) =>
+		outputOf(machine.console, `! dd if=/dev/zero of=${path} bs=1M 2>/dev/null`);
+	await outputOf(machine.console, "mount -o remount,rw /mnt/sda1");
+	await fill("/mnt/sda1/fill");
+	await outputOf(machine.console, "mount -o remount,ro /mnt/sda1");
+	await t.throwsAsync(call("updateInstall"), {
+		message: /the boot partition has \d+ bytes left/,
+	});
+	t.is(await bootState(), before);
+	await outputOf(
+		machine.console,
+		`mount -o remount,rw /mnt/sda1 && rm /mnt/sda1/fill && mount -o remount,ro /mnt/sda1
+		fallocate -l "$(df -kP /mnt/sda2 | awk 'END { print $4 }')K" /mnt/sda2/fill`,
+	);
+	await fill("/mnt/sda2/rest");
+	await t.throwsAsync(uploadUpdate(machine, builtUpdate("next")), {
+		message: /make room on \/mnt\/sda2/,
+	});
+	await outputOf(machine.console, "rm /mnt/sda2/fill /mnt/sda2/rest");
+	await uploadUpdate(machine, builtUpdate("next"));
+});
+
 test.serial("the ramdisk shows how far the installation is", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await installUpdate(machine);

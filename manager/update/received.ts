@@ -39,10 +39,8 @@ export class ReceivedFile {
 				`An update has at most ${mostUpdateBytes} bytes: this file is none`,
 			);
 		}
-		await mkdir(this.#folder, { recursive: true });
-		const file = await open(this.path, offset === 0 ? "w" : "a", 0o600);
 		try {
-			await file.writeFile(chunk);
+			await this.#write(offset, chunk);
 		} catch (error) {
 			if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
 			await this.remove();
@@ -50,10 +48,18 @@ export class ReceivedFile {
 				"tooLarge",
 				"The data partition is full: make room on /mnt/sda2 first",
 			);
+		}
+		return offset + chunk.length;
+	}
+
+	async #write(offset: number, chunk: Buffer): Promise<void> {
+		await mkdir(this.#folder, { recursive: true });
+		const file = await open(this.path, offset === 0 ? "w" : "a", 0o600);
+		try {
+			await file.writeFile(chunk);
 		} finally {
 			await file.close();
 		}
-		return offset + chunk.length;
 	}
 
 	async remove(): Promise<void> {
