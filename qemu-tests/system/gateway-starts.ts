@@ -1,7 +1,32 @@
-import { bootFile, type Machine } from "../machine/index.ts";
+import type { TestFn } from "ava";
+import {
+	bootFile,
+	builtImage,
+	type Machine,
+	machineForTests,
+	overlayOn,
+	type TargetName,
+} from "../machine/index.ts";
 
-// The ways in which a gateway starts.
+// A gateway, and the ways in which it starts.
 const minute = 60_000;
+
+export type GatewayTarget = Exclude<TargetName, "x86_64">;
+
+/** Its SSD has the image at its start and nothing else. */
+export function newGateway(
+	test: TestFn,
+	target: GatewayTarget,
+	name: string,
+): Machine {
+	const image = async () =>
+		({ path: builtImage("img", target), format: "raw" }) as const;
+	return machineForTests(test, {
+		name,
+		target,
+		disks: [overlayOn(image, { sizeGB: 8 })],
+	});
+}
 
 /** U-Boot reads extlinux.conf on the disk and starts the entry with this label. */
 export async function startedByUBoot(

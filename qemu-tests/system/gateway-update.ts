@@ -1,13 +1,12 @@
 import type { TestFn } from "ava";
+import { builtUpdate, timeLimit } from "../machine/index.ts";
 import {
-	builtImage,
-	builtUpdate,
-	machineForTests,
-	overlayOn,
-	type TargetName,
-	timeLimit,
-} from "../machine/index.ts";
-import { bootByFields, startedByUBoot, switchOff } from "./gateway-starts.ts";
+	bootByFields,
+	type GatewayTarget,
+	newGateway,
+	startedByUBoot,
+	switchOff,
+} from "./gateway-starts.ts";
 import { dataFound, leaveData } from "./kept.ts";
 import {
 	loginPage,
@@ -24,17 +23,8 @@ const minute = 60_000;
  * An update of a gateway whose fields name the kernel at the top of the disk and sda3, and know
  * nothing of a boot menu.
  */
-export function gatewayUpdateTests(
-	test: TestFn,
-	target: Exclude<TargetName, "x86_64">,
-): void {
-	const image = async () =>
-		({ path: builtImage("img", target), format: "raw" }) as const;
-	const machine = machineForTests(test, {
-		name: `gateway-update-${target}`,
-		target,
-		disks: [overlayOn(image, { sizeGB: 8 })],
-	});
+export function gatewayUpdateTests(test: TestFn, target: GatewayTarget): void {
+	const machine = newGateway(test, target, `gateway-update-${target}`);
 
 	test.serial("installs and starts", async (t) => {
 		t.timeout(timeLimit(20 * minute));

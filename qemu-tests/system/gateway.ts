@@ -1,14 +1,10 @@
 import { readFile } from "node:fs/promises";
 import type { TestFn } from "ava";
-import {
-	builtImage,
-	machineForTests,
-	overlayOn,
-	type TargetName,
-	timeLimit,
-} from "../machine/index.ts";
+import { timeLimit } from "../machine/index.ts";
 import {
 	bootByFields,
+	type GatewayTarget,
+	newGateway,
 	runsWithoutRamdisk,
 	startedByUBoot,
 	switchOff,
@@ -32,17 +28,8 @@ const menu = "/mnt/sda1/extlinux/extlinux.conf";
  * The life of a gateway, told on one machine since an emulated one is slow: its image is at the
  * start of an SSD, which is installed, started again, repaired in rescue and started once more.
  */
-export function gatewayTests(
-	test: TestFn,
-	target: Exclude<TargetName, "x86_64">,
-): void {
-	const image = async () =>
-		({ path: builtImage("img", target), format: "raw" }) as const;
-	const machine = machineForTests(test, {
-		name: `gateway-${target}`,
-		target,
-		disks: [overlayOn(image, { sizeGB: 8 })],
-	});
+export function gatewayTests(test: TestFn, target: GatewayTarget): void {
+	const machine = newGateway(test, target, `gateway-${target}`);
 	const figures = (values: Record<string, unknown>) =>
 		report(`gateway ${target}`, values);
 	let powerOnMs = 0;
