@@ -35,6 +35,7 @@ export const rollback: Story = {
 	async run(machine) {
 		await failTrials(machine);
 		await installedByRamdisk(machine);
+		await loginPage(machine, { timeoutMs: 10 * 60_000 });
 		await updateResult(machine, 999_999, "rolled-back");
 	},
 	checkData: checkKeptFile,

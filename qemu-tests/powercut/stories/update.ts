@@ -19,6 +19,7 @@ export const update: Story = {
 		await installUpdate(machine);
 		await installedByRamdisk(machine);
 		await machine.console.expect("on trial (1 of 3)", { timeoutMs: 180_000 });
+		await loginPage(machine, { timeoutMs: 10 * 60_000 });
 		await updateResult(machine, 999_999, "installed");
 	},
 	checkData: checkKeptFile,
