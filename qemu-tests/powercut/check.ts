@@ -199,11 +199,7 @@ export class DiskCheck {
 	): Promise<void> {
 		const wanted = sets.get(menu.trialSlot ?? slot);
 		const mark = hasSystem
-			? await this.#once("sda3", () =>
-					ext(this.#state.path, this.#extent("sda3"))
-						.read(installedMark)
-						.catch(() => Buffer.alloc(0)),
-				)
+			? await this.#once("sda3", () => this.#installedMark())
 			: Buffer.alloc(0);
 		const isMarked = wanted !== undefined && mark.toString() === wanted.sums;
 		const starts =
@@ -228,6 +224,16 @@ export class DiskCheck {
 			also: sha256(Buffer.from(wanted.sums)),
 		});
 		if (fault) throw new Fault(`${starts}, but ${fault}`);
+	}
+
+	/** As the ramdisk sees it: where the superblock is torn, nothing is installed. */
+	async #installedMark(): Promise<Buffer> {
+		const extent = this.#extent("sda3");
+		const { path } = this.#state;
+		if ((await firstLabel(path, extent)) === undefined) return Buffer.alloc(0);
+		return ext(path, extent)
+			.read(installedMark)
+			.catch(() => Buffer.alloc(0));
 	}
 
 	async #rootfsFault({ sums }: SetOfFiles): Promise<string | undefined> {
