@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { UpdateRefused } from "./refused.ts";
 
 const run = promisify(execFile);
 
@@ -28,7 +29,7 @@ export class BootPartition {
 		};
 	}
 
-	/** @throws Error with the command's own words, as all of these do. */
+	/** @throws UpdateRefused with the command's own words, as all of these do. */
 	async close(): Promise<void> {
 		await this.#run("close");
 	}
@@ -63,9 +64,11 @@ export class BootPartition {
 			return (await run(this.#command, args)).stdout;
 		} catch (error) {
 			const { stderr } = error as { stderr?: string };
-			throw new Error(stderr?.trim() || `${this.#command} ${args[0]} failed`, {
-				cause: error,
-			});
+			throw new UpdateRefused(
+				"bootPartition",
+				stderr?.trim() || `${this.#command} ${args[0]} failed`,
+				{ cause: error },
+			);
 		}
 	}
 }

@@ -12,10 +12,14 @@ export class UpdateRefused extends OperationError {
 			| "olderVersion"
 			| "busy"
 			| "nothingReceived"
-			| "notReachable",
+			| "notReachable"
+			| "bootPartition",
 		message: string,
 		options?: ErrorOptions,
 	) {
-		super(code === "busy" ? 409 : 400, code, message, options);
+		super(isOurState.has(code) ? 409 : 400, code, message, options);
 	}
 }
+
+/** Nothing is wrong about the request: the device is not ready for it. */
+const isOurState: ReadonlySet<string> = new Set(["busy", "bootPartition"]);

@@ -208,5 +208,10 @@ function explained(error: unknown): unknown {
 	if (/unexpected end|stream was destroyed/i.test(error.message))
 		return new UpdateRefused("damaged", "The file ends early: bring it whole");
 	if (/tar header/i.test(error.message)) return notOurs;
+	if ((error as NodeJS.ErrnoException).code === "ENOSPC")
+		return new UpdateRefused(
+			"tooLarge",
+			"The boot partition is full: there is no room for the update",
+		);
 	return error;
 }

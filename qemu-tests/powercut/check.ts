@@ -220,18 +220,24 @@ export class DiskCheck {
 		}
 		if (!hasSystem) throw new Fault(`${starts}, but there is no sda3`);
 		if (!wanted) throw new Fault(`${starts}, but its set is gone`);
+		if (!(await this.#isMountable("sda3")))
+			throw new Fault(`${starts}, but sda3's superblock is not valid`);
 		const fault = await this.#once("sda3", () => this.#rootfsFault(wanted), {
 			also: sha256(Buffer.from(wanted.sums)),
 		});
 		if (fault) throw new Fault(`${starts}, but ${fault}`);
 	}
 
-	/** As the ramdisk sees it: where the superblock is torn, nothing is installed. */
+	/** Whether the kernel takes it, which does not look for another superblock. */
+	async #isMountable(part: Part): Promise<boolean> {
+		const label = await firstLabel(this.#state.path, this.#extent(part));
+		return label !== undefined;
+	}
+
+	/** As the ramdisk sees it, which cannot mount all that the host reads. */
 	async #installedMark(): Promise<Buffer> {
-		const extent = this.#extent("sda3");
-		const { path } = this.#state;
-		if ((await firstLabel(path, extent)) === undefined) return Buffer.alloc(0);
-		return ext(path, extent)
+		if (!(await this.#isMountable("sda3"))) return Buffer.alloc(0);
+		return ext(this.#state.path, this.#extent("sda3"))
 			.read(installedMark)
 			.catch(() => Buffer.alloc(0));
 	}

@@ -39,7 +39,9 @@ unpack_rootfs() {
 	rootfs=/dev/$(partition_of "$1" 3)
 	say "Making the root file system on $rootfs"
 	! mountpoint -q /run/rootfs || umount /run/rootfs
-	mkfs.ext4 -q -F -L rootfs -m 1 -E nodiscard "$rootfs" ||
+	# Without checksums: the kernel itself mounts this one, without help, and would refuse it for ever
+	# after a power cut in the middle of writing the superblock.
+	mkfs.ext4 -q -F -O ^metadata_csum -L rootfs -m 1 -E nodiscard "$rootfs" ||
 		fail "No file system can be made on $rootfs"
 	mkdir -p /run/rootfs
 	mount -t ext4 -o noatime "$rootfs" /run/rootfs || fail "$rootfs cannot be mounted"
