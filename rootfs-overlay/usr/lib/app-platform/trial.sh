@@ -34,9 +34,14 @@ end_trial() {
 	reboot
 }
 
-# take_trial_ended SETTINGS_FOLDER: the reason in one line, once.
-take_trial_ended() {
+# trial_ended SETTINGS_FOLDER: the reason in one line.
+trial_ended() {
 	[ -f "$1/$TRIAL_ENDED" ] || return 0
 	tr -s '[:cntrl:]' ' ' <"$1/$TRIAL_ENDED" | cut -c 1-300
+}
+
+# forget_trial_ended SETTINGS_FOLDER: when another update begins. Not once it is told: the power may
+# fail before the next start knows that.
+forget_trial_ended() {
 	rm -f "$1/$TRIAL_ENDED"
 }

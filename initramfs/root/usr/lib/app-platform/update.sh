@@ -70,7 +70,7 @@ tell_result() {
 # why_trial_ended DISK: what the new system has left on sda2 about it, if it could.
 why_trial_ended() {
 	mount_data "/dev/$(partition_of "$1" 2)" >&2 || return 0
-	reason=$(take_trial_ended /run/data/system)
+	reason=$(trial_ended /run/data/system)
 	umount /run/data
 	echo "${reason:+: $reason}"
 }
