@@ -1,5 +1,5 @@
-import { chmod, cp, mkdir, readdir, stat, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { chmod, cp, lstat, mkdir, readdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { permissions } from "../board/permissions.ts";
 import type { Target } from "../board/target.ts";
 import { bootMenuFile } from "../partitioning/boot-menu.ts";
@@ -12,14 +12,19 @@ import { type Release, releaseFile } from "./release.ts";
 export async function copyOverlay(from: string, to: string): Promise<void> {
 	await cp(from, to, { recursive: true, verbatimSymlinks: true });
 	await chmod(to, 0o755);
-	for (const entry of await readdir(from, {
-		recursive: true,
-		withFileTypes: true,
-	})) {
-		const path = relative(from, join(entry.parentPath, entry.name));
-		if (entry.isSymbolicLink()) continue;
-		const { mode } = await stat(join(from, path));
-		const isOpen = entry.isDirectory() || (mode & 0o100) !== 0;
+	await setModes(from, to, await readdir(from, { recursive: true }));
+}
+
+/** The same for some files of an overlay, at `to` already. */
+export async function setModes(
+	from: string,
+	to: string,
+	paths: readonly string[],
+): Promise<void> {
+	for (const path of paths) {
+		const status = await lstat(join(from, path));
+		if (status.isSymbolicLink()) continue;
+		const isOpen = status.isDirectory() || (status.mode & 0o100) !== 0;
 		await chmod(join(to, path), permissions[path] ?? (isOpen ? 0o755 : 0o644));
 	}
 }

@@ -6,7 +6,12 @@ import { overlayPaths } from "../initramfs/contents.ts";
 import { reproducible } from "./archive.ts";
 import { hashOfPaths } from "./hash.ts";
 import { hostToolVersions } from "./host.ts";
-import { copyOverlay, generatedFiles, writeGeneratedFiles } from "./overlay.ts";
+import {
+	copyOverlay,
+	generatedFiles,
+	setModes,
+	writeGeneratedFiles,
+} from "./overlay.ts";
 import { choose, filesFromTree } from "./ramdisk-files.ts";
 import type { Release } from "./release.ts";
 import type { Stage, StageResult } from "./stage.ts";
@@ -62,6 +67,7 @@ export async function ramdiskStage(
 			const shared = await choose(overlayFolder, overlayPaths);
 			await writeFile(join(folder, "files"), shared.join("\n"));
 			await $`tar -c -C ${overlayFolder} --no-recursion --files-from files | tar -x -C root`;
+			await setModes(overlayFolder, root, shared);
 			await copyOverlay(join(initramfsFolder, "root"), root);
 			await writeGeneratedFiles(root, target, release);
 			report("making the file system");

@@ -24,6 +24,11 @@ export function installedDiskTests(
 		t.is((await outputOf(machine.console, "whoami")).trim(), "root");
 	});
 
+	test.serial("shows password hashes to root alone", async (t) => {
+		const mode = "stat -L -c '%a %U' /etc/shadow";
+		t.is((await outputOf(machine.console, mode)).trim(), "600 root");
+	});
+
 	test.serial("keeps a log that ends with finished", async (t) => {
 		const log = await outputOf(machine.console, "cat /apps/install_step1.log");
 		t.is(log.trim().split("\n").at(-1), "finished");
