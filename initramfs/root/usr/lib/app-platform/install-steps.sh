@@ -39,6 +39,10 @@ unpack_rootfs() {
 	rootfs=/dev/$(partition_of "$1" 3)
 	say "Making the root file system on $rootfs"
 	! mountpoint -q /run/rootfs || umount /run/rootfs
+	# mkfs.ext4 writes elsewhere first: cut off there, it would leave what passes for the system before.
+	if ! wipefs -q -a "$rootfs" || ! sync "$rootfs"; then
+		fail "$rootfs cannot be written to"
+	fi
 	# Without checksums: the kernel itself mounts this one, without help, and would refuse it for ever
 	# after a power cut in the middle of writing the superblock.
 	mkfs.ext4 -q -F -O ^metadata_csum -L rootfs -m 1 -E nodiscard "$rootfs" ||
