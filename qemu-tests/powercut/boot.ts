@@ -49,12 +49,12 @@ export async function cutInARow(
 				path: join(directory, `after-${cuts.length}.raw`),
 				format: "raw",
 			};
-			await diskAt(current, cut, base.path);
+			await diskAt(current, story.target, cut, base.path);
 			const writeLog = join(directory, `writes-${cuts.length}`);
 			await recordRun(
 				base,
 				writeLog,
-				`powercut-${story.name}-again`,
+				{ name: `powercut-${story.name}-again`, target: story.target },
 				(machine) => comesBack(machine, story),
 			);
 			current = { base, writeLog };

@@ -1,23 +1,27 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { MIB, partitionExtents, vmLayout } from "../../partitioning/layout.ts";
-import { menuState, startedSlot } from "./boot-menu.ts";
+import {
+	type DiskLayout,
+	MIB,
+	partitionExtents,
+} from "../../partitioning/layout.ts";
+import {
+	type BootFilesBefore,
+	type BootPartition,
+	BootPartitionCheck,
+	type SetOfFiles,
+} from "./boot-partition.ts";
 import { type DiskState, SECTOR_BYTES } from "./disk-state.ts";
+import { Fault } from "./fault.ts";
 import {
 	ext,
 	firstLabel,
 	repaired,
-	repairedBoot,
 	secondLabel,
 	withFolder,
 } from "./file-systems.ts";
-import { learnRootfs, rootfsFault } from "./rootfs.ts";
+import { rootfsFault } from "./rootfs.ts";
 import type { Range } from "./write-log.ts";
-
-/** The reason why a disk would not start, or would start something incomplete. */
-export class Fault extends Error {
-	override name = "Fault";
-}
 
 /** Parts of a disk whose changes are told apart. */
 export const parts = [
@@ -30,18 +34,17 @@ export const parts = [
 ] as const;
 export type Part = (typeof parts)[number];
 
-export function extents(diskBytes: number): Range[] {
+export function extents(layout: DiskLayout, diskBytes: number): Range[] {
 	return [
 		{ startBytes: 0, sizeBytes: SECTOR_BYTES },
 		{ startBytes: SECTOR_BYTES, sizeBytes: MIB - SECTOR_BYTES },
-		...partitionExtents(vmLayout, diskBytes),
+		...partitionExtents(layout, diskBytes),
 	];
 }
 
 /** Of a partition and its repeated small changes. */
 const mostKnown = 60;
 const bootCodeBytes = 440;
-const menuPath = "/boot/grub/grub.cfg";
 const installedMark = "/.app-platform-installed";
 
 /** What the disk held before the story and what must stay so. */
@@ -49,13 +52,15 @@ interface Before {
 	bootCode: Buffer;
 	bootLoader: Buffer;
 	table: Buffer;
-	menu: string;
+	boot: BootFilesBefore;
 	hasData: boolean;
 }
 
 /** Looks at a disk from the host as its next start would: reads it, and never writes to it. */
 export class DiskCheck {
 	readonly #state: DiskState;
+	readonly #layout: DiskLayout;
+	readonly #boot: BootPartitionCheck;
 	readonly #extents: readonly Range[];
 	readonly #checkData: ((dataPartition: string) => Promise<void>) | undefined;
 	readonly #known = new Map<string, Promise<unknown>>();
@@ -64,10 +69,17 @@ export class DiskCheck {
 	/** `checkData` looks at a copy of sda2 after its journal was replayed. */
 	constructor(
 		state: DiskState,
+		layout: DiskLayout,
 		checkData?: (dataPartition: string) => Promise<void>,
 	) {
 		this.#state = state;
-		this.#extents = extents(state.sizeBytes);
+		this.#layout = layout;
+		this.#extents = extents(layout, state.sizeBytes);
+		this.#boot = new BootPartitionCheck(
+			layout,
+			state.path,
+			this.#extent("sda1").startBytes,
+		);
 		this.#checkData = checkData;
 	}
 
@@ -75,9 +87,12 @@ export class DiskCheck {
 	async fault(): Promise<string | undefined> {
 		try {
 			this.#before ??= await this.#look();
-			this.#checkBootSector(this.#before);
-			const hasSystem = this.#checkTable(this.#before);
-			const sets = await this.#once("sda1", () => this.#checkBootPartition());
+			const before = this.#before;
+			this.#checkBootSector(before);
+			const hasSystem = this.#checkTable(before);
+			const sets = await this.#once("sda1", () =>
+				this.#checkBootPartition(before.boot),
+			);
 			await this.#checkSystem(sets, hasSystem);
 			if (hasSystem)
 				await this.#once("sda2", () => this.#checkDataPartition(), {
@@ -96,7 +111,7 @@ export class DiskCheck {
 			bootCode: sector.subarray(0, bootCodeBytes),
 			table: sector.subarray(bootCodeBytes),
 			bootLoader: this.#state.read(this.#extent("boot loader")),
-			menu: await this.#bootFile(menuPath),
+			boot: await this.#boot.before(),
 			hasData:
 				(await firstLabel(this.#state.path, this.#dataExtent())) === "data",
 		};
@@ -107,7 +122,7 @@ export class DiskCheck {
 		if (!sector.subarray(0, bootCodeBytes).equals(bootCode))
 			throw new Fault("the boot code in the first sector has changed");
 		if (!this.#state.read(this.#extent("boot loader")).equals(bootLoader))
-			throw new Fault("GRUB's core image has changed");
+			throw new Fault("what lies before sda1 has changed");
 	}
 
 	/** Whether the table has the partitions that an installation makes. */
@@ -126,7 +141,7 @@ export class DiskCheck {
 		if (others.every((row) => row.every((byte) => byte === 0))) return false;
 		if (table.equals(tableBefore)) return true;
 		for (const { number, startBytes, sizeBytes } of partitionExtents(
-			vmLayout,
+			this.#layout,
 			this.#state.sizeBytes,
 		)) {
 			const row = rows[number - 1];
@@ -139,57 +154,14 @@ export class DiskCheck {
 		return true;
 	}
 
-	/** The menu and the sets, as GRUB reads them: without a repair. */
-	async #checkBootPartition(): Promise<BootPartition> {
-		const menu = menuState(await this.#bootFile(menuPath));
-		const fault = menu.differs(this.#before?.menu ?? "");
-		if (fault) throw new Fault(`the menu ${fault}`);
-		const sets = new Map<string, SetOfFiles>();
-		for (const slot of ["a", "b"]) {
-			const content = await this.#set(slot);
-			if (content) sets.set(slot, content);
-		}
-		const slot = startedSlot(menu.slot, sets);
-		const started = sets.get(slot);
-		if (!started) throw new Fault("there is no set of files to start");
-		if (started.fault) throw new Fault(`set ${slot}: ${started.fault}`);
-		await this.#checkSetAfterRepair(sets, slot);
-		return { menu, slot, sets };
-	}
-
-	/** Before anything is written there, a start repairs sda1 as `repair_boot` does. */
-	async #checkSetAfterRepair(
-		sets: ReadonlyMap<string, SetOfFiles>,
-		slot: string,
-	): Promise<void> {
-		const fault = await this.#withCopy("sda1", async (copy) => {
-			if (!(await repairedBoot(copy))) return "e2fsck -f -y does not repair it";
-			const whole = { startBytes: 0, sizeBytes: 0 };
-			for (const line of sets.get(slot)?.sums.trimEnd().split("\n") ?? []) {
-				const [sum, name] = line.split("  ");
-				const content = await ext(copy, whole)
-					.read(`/${slot}/${name}`)
-					.catch(() => Buffer.alloc(0));
-				if (sha256(content) !== sum) return `${name} is lost by the repair`;
-			}
-			return undefined;
-		});
-		if (fault) throw new Fault(`sda1: ${fault}`);
-	}
-
-	async #set(slot: string): Promise<SetOfFiles | undefined> {
-		const sums = await this.#bootFile(`/${slot}/SHA256SUMS`).catch(() => "");
-		if (!sums) return undefined;
-		let fault: string | undefined;
-		for (const line of sums.trimEnd().split("\n")) {
-			const [sum, name] = line.split("  ");
-			const content = await this.#bootFileBytes(`/${slot}/${name}`).catch(() =>
-				Buffer.alloc(0),
-			);
-			if (sha256(content) !== sum) fault ??= `${name} is damaged`;
-			else if (name === "rootfs.tar.xz") await learnRootfs(sum, content);
-		}
-		return { sums, fault };
+	/** Also after the repair that comes before anything is written there. */
+	async #checkBootPartition(before: BootFilesBefore): Promise<BootPartition> {
+		const found = await this.#boot.look(before);
+		const started = found.sets.get(found.slot) as SetOfFiles;
+		await this.#withCopy("sda1", (copy) =>
+			this.#boot.checkRepair(copy, started),
+		);
+		return found;
 	}
 
 	/** The system on sda3: complete, where it starts by itself or the ramdisk says it is. */
@@ -289,14 +261,6 @@ export class DiskCheck {
 		});
 	}
 
-	async #bootFile(path: string): Promise<string> {
-		return (await this.#bootFileBytes(path)).toString("utf8");
-	}
-
-	#bootFileBytes(path: string): Promise<Buffer> {
-		return ext(this.#state.path, this.#extent("sda1")).read(path);
-	}
-
 	#extent(part: Part): Range {
 		return this.#extents[parts.indexOf(part)] as Range;
 	}
@@ -323,21 +287,6 @@ export class DiskCheck {
 		if (this.#known.size > mostKnown && oldest) this.#known.delete(oldest);
 		return known as Promise<Result>;
 	}
-}
-
-/** One version of the system on sda1. */
-interface SetOfFiles {
-	/** The text of its SHA256SUMS. */
-	sums: string;
-	/** What is wrong with its files. */
-	fault: string | undefined;
-}
-
-interface BootPartition {
-	menu: ReturnType<typeof menuState>;
-	/** Of the set that GRUB starts. */
-	slot: string;
-	sets: ReadonlyMap<string, SetOfFiles>;
 }
 
 /** Flag, type, start and size of each; the fields of cylinders and heads mean nothing. */

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { type FileSystem, MIB } from "../../partitioning/layout.ts";
 import type { Range } from "./write-log.ts";
 
 const execute = promisify(execFile);
@@ -27,10 +28,18 @@ export async function tool(
 	}
 }
 
+export interface Files {
+	/** @throws Error where there is no such file. */
+	read(path: string): Promise<Buffer>;
+}
+
 /** Files of an ext2 or ext4 within a disk, as they are without the journal. */
-export function ext(disk: string, { startBytes }: Range) {
+export function ext(
+	disk: string,
+	{ startBytes }: Pick<Range, "startBytes">,
+): Files {
 	return {
-		async read(path: string): Promise<Buffer> {
+		async read(path) {
 			return withFolder(async (folder) => {
 				const copy = join(folder, "copy");
 				const { complaint } = await tool(
@@ -45,6 +54,31 @@ export function ext(disk: string, { startBytes }: Range) {
 			});
 		},
 	};
+}
+
+/** Files of a FAT within a disk, found by its first table. */
+function fat(disk: string, { startBytes }: Pick<Range, "startBytes">): Files {
+	return {
+		async read(path) {
+			const { stdout } = await execute(
+				"mcopy",
+				["-n", "-i", `${disk}@@${startBytes}`, `::${path}`, "-"],
+				{ encoding: "buffer", maxBuffer: 256 * MIB },
+			);
+			return stdout;
+		},
+	};
+}
+
+/** As the boot loader reads them. */
+export function filesOf(
+	fileSystem: FileSystem,
+	disk: string,
+	startBytes: number,
+): Files {
+	return fileSystem === "fat32"
+		? fat(disk, { startBytes })
+		: ext(disk, { startBytes });
 }
 
 /** What a partition's first superblock tells; of anything but ext4, nothing. */
@@ -101,7 +135,12 @@ export async function repaired<Result>(
 }
 
 /** Repairs a boot partition as a start does (`repair_boot`): whether it could. */
-export async function repairedBoot(partition: string): Promise<boolean> {
+export async function repairedBoot(
+	partition: string,
+	fileSystem: FileSystem,
+): Promise<boolean> {
+	if (fileSystem === "fat32")
+		return (await tool("fsck.vfat", "-a", partition)).exitCode <= 1;
 	const careful = await tool("e2fsck", "-p", partition);
 	if (careful.exitCode <= 2) return true;
 	return (await tool("e2fsck", "-f", "-y", partition)).exitCode <= 2;

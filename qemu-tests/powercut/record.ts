@@ -7,6 +7,7 @@ import {
 	Machine,
 	overlayOn,
 	recorded,
+	type TargetName,
 } from "../machine/index.ts";
 import type { Story } from "./story.ts";
 
@@ -30,7 +31,8 @@ export async function record(
 	await rm(directory, { recursive: true, force: true });
 	mkdirSync(directory, { recursive: true });
 	await story.disk(directory, "base");
-	await recordRun(base, writeLog, `powercut-${story.name}`, story.run);
+	const name = `powercut-${story.name}`;
+	await recordRun(base, writeLog, { name, target: story.target }, story.run);
 	return { base, writeLog };
 }
 
@@ -38,11 +40,11 @@ export async function record(
 export async function recordRun(
 	base: DiskFile,
 	writeLog: string,
-	name: string,
+	options: { name: string; target: TargetName },
 	run: (machine: Machine) => Promise<void>,
 ): Promise<void> {
 	const machine = new Machine({
-		name,
+		...options,
 		disks: [recorded(overlayOn(base))],
 	});
 	try {

@@ -1,6 +1,9 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "zx";
+import { targets } from "../../board/target.ts";
+import type { DiskLayout } from "../../partitioning/layout.ts";
+import type { TargetName } from "../machine/index.ts";
 import { DiskCheck, extents, parts } from "./check.ts";
 import { prefixes, reorderedWrites, tornWrites } from "./cuts.ts";
 import { type Cut, DiskState, overlap } from "./disk-state.ts";
@@ -35,7 +38,7 @@ export function cutsOf(
 /** Rebuilds the disk at each cut and checks it from the host, up to so many failures. */
 export async function checkCuts(
 	{ base, writeLog }: Recording,
-	story: Pick<Story, "checkData">,
+	{ target, checkData }: Pick<Story, "target" | "checkData">,
 	cuts: readonly Cut[],
 	{
 		mostFailures = Number.POSITIVE_INFINITY,
@@ -46,15 +49,20 @@ export async function checkCuts(
 	const log = new WriteLog(writeLog);
 	const failures: Failure[] = [];
 	await withCopyOf(base.path, async (path) => {
-		const state = new DiskState(path, log, extents);
-		const check = new DiskCheck(state, story.checkData);
+		const layout = layoutOf(target);
+		const state = stateOf(path, log, layout);
+		const check = new DiskCheck(state, layout, checkData);
 		const start: Cut = { kind: "prefix", complete: 0, also: [] };
 		const before = await state.at(start, () => check.fault());
 		if (before) throw new Error(`The disk is bad before the story: ${before}`);
 		for (const [index, cut] of cuts.entries()) {
 			const reason = await state.at(cut, () => check.fault());
 			if (reason) {
-				const failure = { cut, reason, around: around(log.entries, cut) };
+				const failure = {
+					cut,
+					reason,
+					around: around(log.entries, cut, layout),
+				};
 				failures.push(failure);
 				onFailure(failure);
 			}
@@ -70,15 +78,26 @@ export async function checkCuts(
 /** Makes the disk as a cut leaves it, as a raw file of its own. */
 export async function diskAt(
 	{ base, writeLog }: Recording,
+	target: TargetName,
 	cut: Cut,
 	path: string,
 ): Promise<void> {
 	await $`cp --sparse=always ${base.path} ${path}`.quiet();
 	const log = new WriteLog(writeLog);
-	const state = new DiskState(path, log, extents);
+	const state = stateOf(path, log, layoutOf(target));
 	state.keep(cut);
 	state.close();
 	log.close();
+}
+
+function layoutOf(target: TargetName): DiskLayout {
+	const found = targets.find(({ name }) => name === target);
+	if (!found) throw new Error(`There is no target ${target}`);
+	return found.layout;
+}
+
+function stateOf(path: string, log: WriteLog, layout: DiskLayout): DiskState {
+	return new DiskState(path, log, (diskBytes) => extents(layout, diskBytes));
 }
 
 async function withCopyOf(
@@ -96,7 +115,11 @@ async function withCopyOf(
 
 const shownAround = 3;
 
-function around(entries: readonly Entry[], { complete, also }: Cut): string[] {
+function around(
+	entries: readonly Entry[],
+	{ complete, also }: Cut,
+	layout: DiskLayout,
+): string[] {
 	const last = also.at(-1)?.entry ?? complete;
 	const lines: string[] = [];
 	const first = Math.max(0, complete - shownAround);
@@ -112,14 +135,14 @@ function around(entries: readonly Entry[], { complete, also }: Cut): string[] {
 					: part.sectors
 						? `torn: ${part.sectors.length} sectors`
 						: "written";
-		lines.push(`${index} ${description(entry)}: ${fate}`);
+		lines.push(`${index} ${description(entry, layout)}: ${fate}`);
 	}
 	return lines;
 }
 
-function description(entry: Entry): string {
+function description(entry: Entry, layout: DiskLayout): string {
 	if (entry.kind === "flush") return "flush";
-	const places = extents(Number.MAX_SAFE_INTEGER - 2 ** 40);
+	const places = extents(layout, Number.MAX_SAFE_INTEGER - 2 ** 40);
 	const place = places.findIndex((extent) => overlap(extent, entry));
 	const offset = entry.startBytes - (places[place]?.startBytes ?? 0);
 	return `${entry.kind} ${parts[place]} +${offset / 512}, ${entry.sizeBytes / 512} sectors`;

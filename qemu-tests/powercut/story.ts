@@ -1,8 +1,9 @@
-import type { Disk, Machine } from "../machine/index.ts";
+import type { Disk, Machine, TargetName } from "../machine/index.ts";
 
 /** What happens to a disk while the power may fail. A new story is a file in stories/. */
 export interface Story {
 	name: string;
+	target: TargetName;
 	/** The disk before it, as a raw file. */
 	disk: Disk;
 	/** The machine is switched on with that disk; ends where nothing more is to be recorded. */

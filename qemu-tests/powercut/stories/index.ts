@@ -1,8 +1,17 @@
 import type { Story } from "../story.ts";
-import { install } from "./install.ts";
+import { install, installOn } from "./install.ts";
 import { resize } from "./resize.ts";
 import { rollback } from "./rollback.ts";
-import { update } from "./update.ts";
+import { update, updateOf } from "./update.ts";
 
 /** In the order of a machine's life. */
-export const stories: readonly Story[] = [install, resize, update, rollback];
+export const stories: readonly Story[] = [
+	install,
+	resize,
+	update,
+	rollback,
+	installOn("arm64"),
+	updateOf("arm64"),
+	installOn("arm"),
+	updateOf("arm"),
+];

@@ -1,15 +1,23 @@
-import { builtImage, copyOf } from "../../machine/index.ts";
+import { builtImage, copyOf, type TargetName } from "../../machine/index.ts";
 import { loginPage, watchInstallation } from "../../system/steps.ts";
 import type { Story } from "../story.ts";
 
-const image = { path: builtImage("img"), format: "raw" } as const;
+/** As small as may be. */
+const sizeMB = 2_500;
 
-/** The first start of a new image, on a disk that is as small as may be. */
-export const install: Story = {
-	name: "install",
-	disk: copyOf(image, { sizeMB: 2_500 }),
-	run: watchInstallation,
-	async holds(machine) {
-		await loginPage(machine);
-	},
-};
+/** The first start of a new image. */
+export function installOn(target: TargetName): Story {
+	const image = async () =>
+		({ path: builtImage("img", target), format: "raw" }) as const;
+	return {
+		name: `install-${target}`,
+		target,
+		disk: copyOf(image, { sizeMB }),
+		run: (machine) => watchInstallation(machine, { timeoutMs: 15 * 60_000 }),
+		async holds(machine) {
+			await loginPage(machine, { timeoutMs: 25 * 60_000 });
+		},
+	};
+}
+
+export const install = installOn("x86_64");

@@ -2,16 +2,25 @@ import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "zx";
-import { partitionExtents, vmLayout } from "../../../partitioning/layout.ts";
-import { type Disk, eventually, type Machine } from "../../machine/index.ts";
+import { SECTOR_BYTES } from "../../../partitioning/layout.ts";
+import {
+	builtImage,
+	copyOf,
+	type Disk,
+	eventually,
+	Machine,
+	type TargetName,
+	theFile,
+} from "../../machine/index.ts";
 import { installedDisk } from "../../system/base.ts";
 import {
 	loginPage,
 	logins,
 	managerSession,
 	outputOf,
+	watchInstallation,
 } from "../../system/steps.ts";
-import { Fault } from "../check.ts";
+import { Fault } from "../fault.ts";
 import { ext } from "../file-systems.ts";
 
 const quiet = $({ quiet: true });
@@ -20,11 +29,20 @@ const content = Buffer.from("kept by its owner\n".repeat(500_000));
 const sum = createHash("sha256").update(content).digest("hex");
 
 /** An installed disk, raw, with a file of its owner's. */
-export function diskWithKeptFile({ sizeGB }: { sizeGB?: number } = {}): Disk {
+export function diskWithKeptFile({
+	sizeGB,
+	target = "x86_64",
+}: {
+	sizeGB?: number;
+	target?: TargetName;
+} = {}): Disk {
 	return async (directory, name) => {
 		const disk = join(directory, `${name}.raw`);
-		const { path: installed } = await installedDisk();
-		await quiet`qemu-img convert -O raw ${installed} ${disk}`;
+		if (target !== "x86_64") await installGateway(target, directory, name);
+		else {
+			const { path: installed } = await installedDisk();
+			await quiet`qemu-img convert -O raw ${installed} ${disk}`;
+		}
 		await writeKept(directory, disk);
 		if (sizeGB !== undefined) await quiet`truncate --size ${sizeGB}G ${disk}`;
 		return { path: disk, format: "raw" };
@@ -54,14 +72,41 @@ export async function keptFileIsThere(machine: Machine): Promise<void> {
 	if (!found.startsWith(sum)) throw new Error(`${path} has changed`);
 }
 
+/** Into a raw file, as small as may be. */
+async function installGateway(
+	target: TargetName,
+	directory: string,
+	name: string,
+): Promise<void> {
+	const image = { path: builtImage("img", target), format: "raw" } as const;
+	const disk = await copyOf(image, { sizeMB: 2_500 })(directory, name);
+	const machine = new Machine({
+		name: `powercut-${target}-before`,
+		target,
+		disks: [theFile(disk)],
+	});
+	try {
+		await machine.boot();
+		await watchInstallation(machine, { timeoutMs: 15 * 60_000 });
+		await loginPage(machine, { timeoutMs: 12 * 60_000 });
+		await machine.console.login(...logins.root);
+		machine.console.send("poweroff\n");
+		await machine.waitForPowerOff();
+	} finally {
+		await machine.discard();
+	}
+}
+
 /** From the host: the system was shut down, its file system is clean. */
 async function writeKept(directory: string, disk: string): Promise<void> {
 	const file = join(directory, "kept");
 	await writeFile(file, content);
-	const installedBytes = vmLayout.imageBytes;
-	const data = partitionExtents(vmLayout, installedBytes).find(
-		({ number }) => number === 2,
-	);
-	const place = `${disk}?offset=${data?.startBytes}`;
+	const table = await quiet`sfdisk --json ${disk}`;
+	const { partitions } = (
+		JSON.parse(table.stdout) as {
+			partitiontable: { partitions: { start: number }[] };
+		}
+	).partitiontable;
+	const place = `${disk}?offset=${(partitions[1]?.start ?? 0) * SECTOR_BYTES}`;
 	await quiet`debugfs -w -R ${`write ${file} ${path}`} ${place}`;
 }

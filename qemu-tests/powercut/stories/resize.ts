@@ -5,6 +5,7 @@ import { checkKeptFile, diskWithKeptFile, keptFileIsThere } from "./kept.ts";
 /** The data partition grows with its disk, in rescue, as the documents say it. */
 export const resize: Story = {
 	name: "resize",
+	target: "x86_64",
 	disk: diskWithKeptFile({ sizeGB: 20 }),
 	async run(machine) {
 		await enterRescue(machine);

@@ -15,6 +15,7 @@ const withKeptFile = diskWithKeptFile();
 /** A new system that is never healthy, until the one before is back. */
 export const rollback: Story = {
 	name: "rollback",
+	target: "x86_64",
 	async disk(directory, name) {
 		const disk = await withKeptFile(directory, name);
 		const machine = new Machine({

@@ -1,4 +1,4 @@
-import { builtUpdate } from "../../machine/index.ts";
+import { builtUpdate, type TargetName } from "../../machine/index.ts";
 import { loginPage } from "../../system/steps.ts";
 import {
 	installedByRamdisk,
@@ -10,18 +10,23 @@ import type { Story } from "../story.ts";
 import { checkKeptFile, diskWithKeptFile, keptFileIsThere } from "./kept.ts";
 
 /** From the upload to the end of the trial. */
-export const update: Story = {
-	name: "update",
-	disk: diskWithKeptFile(),
-	async run(machine) {
-		await loginPage(machine);
-		await uploadUpdate(machine, builtUpdate("next"));
-		await installUpdate(machine);
-		await installedByRamdisk(machine);
-		await machine.console.expect("on trial (1 of 3)", { timeoutMs: 180_000 });
-		await loginPage(machine, { timeoutMs: 10 * 60_000 });
-		await updateResult(machine, 999_999, "installed");
-	},
-	checkData: checkKeptFile,
-	holds: keptFileIsThere,
-};
+export function updateOf(target: TargetName): Story {
+	return {
+		name: `update-${target}`,
+		target,
+		disk: diskWithKeptFile({ target }),
+		async run(machine) {
+			await loginPage(machine, { timeoutMs: 10 * 60_000 });
+			await uploadUpdate(machine, builtUpdate("next", target));
+			await installUpdate(machine);
+			await installedByRamdisk(machine);
+			await machine.console.expect("on trial (1 of 3)", { timeoutMs: 180_000 });
+			await loginPage(machine, { timeoutMs: 10 * 60_000 });
+			await updateResult(machine, 999_999, "installed");
+		},
+		checkData: checkKeptFile,
+		holds: keptFileIsThere,
+	};
+}
+
+export const update = updateOf("x86_64");

@@ -1,0 +1,4 @@
+/** The reason why a disk would not start, or would start something incomplete. */
+export class Fault extends Error {
+	override name = "Fault";
+}
