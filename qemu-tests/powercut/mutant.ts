@@ -5,10 +5,10 @@ import { findSigner, sign } from "../../pipeline/signing.ts";
 import { builtImage, copyOf, type Disk } from "../machine/index.ts";
 import { withFolder } from "./file-systems.ts";
 
-/** A change to a script of the ramdisk, by which a power cut would do harm. */
+/** A change to a script of the ramdisk or the system, by which a power cut would do harm. */
 export interface Mutant {
 	name: string;
-	/** On the ramdisk. */
+	/** Its path there. */
 	script: string;
 	/** Must be there, or the mutant has outlived the script. */
 	original: string;
@@ -19,6 +19,19 @@ export interface Mutant {
 
 const quiet = $({ quiet: true });
 const set = "/a";
+
+/** The script with the change. @throws Error where it has no such place, or several. */
+export function mutated(
+	text: string,
+	{ name, script, original, mutated }: Omit<Mutant, "until">,
+): string {
+	const [before, after, ...more] = text.split(original);
+	if (before === undefined || after === undefined || more.length > 0)
+		throw new Error(
+			`${script} no longer has what the mutant "${name}" changes`,
+		);
+	return before + mutated + after;
+}
 
 /** The built image with the change in its ramdisk. */
 export function imageOfMutant(
@@ -56,23 +69,13 @@ export async function mutate(disk: string, mutant: Mutant): Promise<void> {
 	});
 }
 
-async function changeRamdisk(
-	archive: string,
-	{ name, script, original, mutated }: Mutant,
-): Promise<void> {
+async function changeRamdisk(archive: string, mutant: Mutant): Promise<void> {
+	const { script } = mutant;
 	await quiet`xz -d ${archive}`;
 	const fileSystem = archive.replace(/\.xz$/, "");
 	const copy = join(fileSystem, "..", "script");
 	await quiet`debugfs -R ${`dump -p ${script} ${copy}`} ${fileSystem}`;
-	const text = await readFile(copy, "utf8");
-	if (!text.includes(original))
-		throw new Error(
-			`${script} no longer has what the mutant "${name}" changes`,
-		);
-	await writeFile(
-		copy,
-		text.replace(original, () => mutated),
-	);
+	await writeFile(copy, mutated(await readFile(copy, "utf8"), mutant));
 	await replaceFile(fileSystem, script, copy);
 	const { publicKey } = await findSigner(undefined);
 	const key = join(fileSystem, "..", "mutant.pub");

@@ -32,21 +32,21 @@ factory()`,
 ];
 
 /** Mistakes of an update, in what the manager does on the boot partition. */
-export const mutantsOfUpdate: readonly Omit<Mutant, "script">[] = [
+export const mutantsOfUpdate: readonly Omit<Mutant, "until">[] = [
 	{
 		name: "an update whose entry is switched before its set is there",
-		original: `	mkdir "$BOOT/$1"
+		script: "/usr/lib/app-platform/boot-partition",
+		original: `	echo "FOLDER=$BOOT/$1"
 `,
-		mutated: `	mkdir "$BOOT/$1"
-	set_boot_state rescue a "install $1 0"
+		mutated: `	set_boot_state rescue a "install $1 0"
+	echo "FOLDER=$BOOT/$1"
 `,
 	},
 	{
 		name: "an update that writes its set in place of the one in use",
-		original: `	rm -rf "\${BOOT:?}/$1"
-`,
+		script: "/usr/lib/app-platform/boot-partition",
+		original: `	{ rm -rf "\${BOOT:?}/$1"`,
 		mutated: `	set -- a
-	rm -rf "\${BOOT:?}/$1"
-`,
+	{ rm -rf "\${BOOT:?}/$1"`,
 	},
 ];
