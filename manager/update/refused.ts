@@ -7,6 +7,7 @@ export class UpdateRefused extends OperationError {
 			| "notAnUpdate"
 			| "notSigned"
 			| "damaged"
+			| "incomplete"
 			| "tooLarge"
 			| "wrongTarget"
 			| "olderVersion"

@@ -87,7 +87,7 @@ export async function readUpdate(
 		throw seen.size === 0
 			? notOurs
 			: new UpdateRefused(
-					"damaged",
+					"incomplete",
 					`The file ends early: ${missing} is missing`,
 				);
 	return release;
@@ -182,7 +182,8 @@ async function writeEntry(entry: Entry, path: string): Promise<string> {
 	try {
 		for await (const chunk of entry) {
 			hash.update(chunk);
-			await file.write(chunk);
+			// Whole, which write does not promise when the partition is nearly full.
+			await file.writeFile(chunk);
 		}
 		await file.sync();
 	} finally {
@@ -206,8 +207,13 @@ function explained(error: unknown): unknown {
 	if (!(error instanceof Error)) return error;
 	// In the middle of a file its reader is told nothing but that there is no more.
 	if (/unexpected end|stream was destroyed/i.test(error.message))
-		return new UpdateRefused("damaged", "The file ends early: bring it whole");
-	if (/tar header/i.test(error.message)) return notOurs;
+		return new UpdateRefused(
+			"incomplete",
+			"The file ends early: bring it whole",
+		);
+	// Ours have names that need no extended headers; the reader refuses large ones unread.
+	if (/tar header|header exceeds|invalid header/i.test(error.message))
+		return notOurs;
 	if ((error as NodeJS.ErrnoException).code === "ENOSPC")
 		return new UpdateRefused(
 			"tooLarge",
