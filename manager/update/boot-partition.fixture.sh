@@ -10,7 +10,12 @@ open)
 	printf 'FOLDER=%s\nFREE=1000000\n' "$PWD/$2"
 	;;
 close) ;;
+discard) rm -rf "$2" state ;;
 stage)
+	[ ! -e broken ] || {
+		echo "The boot partition is broken" >&2
+		exit 1
+	}
 	(cd "$2" && sha256sum --quiet -c SHA256SUMS)
 	echo install >state
 	;;

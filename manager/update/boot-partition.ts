@@ -29,6 +29,11 @@ export class BootPartition {
 		};
 	}
 
+	/** Takes away what was written there, and what points at it. */
+	async discard(slot: string): Promise<void> {
+		await this.#run("discard", slot);
+	}
+
 	/** @throws UpdateRefused with the command's own words, as all of these do. */
 	async close(): Promise<void> {
 		await this.#run("close");

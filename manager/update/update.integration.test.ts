@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { copyFile, readFile, stat, writeFile } from "node:fs/promises";
+import { copyFile, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -104,8 +104,22 @@ test.serial("a damaged one leaves nothing behind", async (t) => {
 	const { status, body } = await call("updateInstall");
 	t.is(status, 400);
 	t.regex(body.error.message, /rootfs.tar.xz is damaged/);
-	t.false(await isThere("b/linux"));
+	t.false(await isThere("b"));
 	t.false(await isThere("state"));
+	t.like((await call("updateStatus")).body, { receivedBytes: 0 });
+});
+
+test.serial("one that cannot be staged leaves nothing behind", async (t) => {
+	await upload(await archiveOf(await updateMembers(key)));
+	await writeFile(join(manager.directory, "broken"), "");
+	const { status, body } = await call("updateInstall");
+	await rm(join(manager.directory, "broken"));
+	t.is(status, 409);
+	t.is(body.error.message, "The boot partition is broken");
+	t.false(await isThere("b"));
+	t.false(await isThere("restarted"));
+	// There is nothing wrong with the file.
+	t.not((await call("updateStatus")).body.receivedBytes, 0);
 });
 
 test.serial("a download goes on where its line broke", async (t) => {
@@ -161,6 +175,7 @@ test.serial("what is not there is told", async (t) => {
 });
 
 test.serial("a good one is staged, and the device restarts", async (t) => {
+	await upload(await archiveOf(await updateMembers(key)));
 	t.like(await call("updateInstall"), { status: 200 });
 	t.is(
 		(await readFile(join(manager.directory, "state"), "utf8")).trim(),

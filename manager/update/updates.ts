@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Database } from "../database/database.ts";
@@ -56,6 +55,8 @@ export class Updates implements Part {
 	#totalBytes: number | undefined;
 	#problem: string | undefined;
 	#cancelling = new AbortController();
+	/** Settled when no download is under way. */
+	#downloading: Promise<void> = Promise.resolve();
 
 	constructor(settings: UpdateSettings, database: Database, log: Log) {
 		this.#settings = settings;
@@ -96,14 +97,25 @@ export class Updates implements Part {
 		this.#refuseWhileBusy();
 		this.#problem = undefined;
 		this.#totalBytes = undefined;
+		if (offset === 0) await this.#received.remove();
 		return this.#received.add(offset, chunk);
 	}
 
-	/** Returns at once; `status` tells the rest. An interrupted one goes on where it was. */
+	/**
+	 * Returns at once; `status` tells the rest. An interrupted one goes on where it was, if it was
+	 * from the same address.
+	 */
 	async download(url: string): Promise<void> {
 		this.#refuseWhileBusy();
 		this.#step = "downloading";
 		this.#problem = undefined;
+		this.#totalBytes = undefined;
+		try {
+			await this.#received.goOnFrom(url);
+		} catch (error) {
+			this.#step = "idle";
+			throw error;
+		}
 		this.#cancelling = new AbortController();
 		const { signal } = this.#cancelling;
 		const attempt = () =>
@@ -122,7 +134,7 @@ export class Updates implements Part {
 			this.#problem = `${url} cannot be reached: trying again (${reason(error)})`;
 			this.#log.info({ err: error, url }, "the download stopped");
 		};
-		void retryUntilDone(attempt, failed, signal)
+		this.#downloading = retryUntilDone(attempt, failed, signal)
 			.then(() => {
 				if (this.#problem?.includes("trying again")) this.#problem = undefined;
 			})
@@ -135,17 +147,22 @@ export class Updates implements Part {
 	/** What was received, once its signature is checked. @throws UpdateRefused */
 	async check(): Promise<Release> {
 		await this.#refuseWithoutFile();
-		const release = await readUpdate(
-			this.#received.path,
-			this.#settings.keysFolder,
-		);
-		const running = await readRelease(this.#settings.releaseFile);
-		if (running && release.target !== running.target)
-			throw new UpdateRefused(
-				"wrongTarget",
-				`The update is for ${release.target}, this device is ${running.target}`,
+		try {
+			const release = await readUpdate(
+				this.#received.path,
+				this.#settings.keysFolder,
 			);
-		return release;
+			const running = await readRelease(this.#settings.releaseFile);
+			if (running && release.target !== running.target)
+				throw new UpdateRefused(
+					"wrongTarget",
+					`The update is for ${release.target}, this device is ${running.target}`,
+				);
+			return release;
+		} catch (error) {
+			await this.#removeIfBad(error);
+			throw error;
+		}
 	}
 
 	/**
@@ -188,6 +205,7 @@ export class Updates implements Part {
 		if (this.#step === "installing" || this.#step === "restarting")
 			throw new UpdateRefused("busy", "The installation has begun");
 		this.#cancelling.abort();
+		await this.#downloading;
 		await this.#received.remove();
 		this.#problem = undefined;
 		this.#totalBytes = undefined;
@@ -204,11 +222,18 @@ export class Updates implements Part {
 			await this.#boot.close();
 			await this.#boot.stage(other);
 		} catch (error) {
-			// What was written does not count; it would only take room.
-			await rm(into.folder, { recursive: true, force: true }).catch(() => {});
-			await this.#boot.close().catch(() => {});
+			await this.#boot.discard(other).catch((problem) => {
+				this.#log.error({ err: problem }, "a refused update takes room");
+			});
+			await this.#removeIfBad(error);
 			throw error;
 		}
+	}
+
+	/** No attempt makes such a file good; kept, a download would only go on from its end. */
+	async #removeIfBad(error: unknown): Promise<void> {
+		if (error instanceof UpdateRefused && badFile.has(error.code))
+			await this.#received.remove();
 	}
 
 	/** That the database answers and this process serves its pages makes a system healthy. */
@@ -235,6 +260,14 @@ export class Updates implements Part {
 			);
 	}
 }
+
+/** Refusals for what the received file is, and not for the state of the device. */
+const badFile: ReadonlySet<string> = new Set([
+	"notAnUpdate",
+	"notSigned",
+	"damaged",
+	"wrongTarget",
+]);
 
 function reason(error: unknown): string {
 	return error instanceof Error ? error.message : String(error);
