@@ -1,4 +1,4 @@
-import { Failure } from "./api.ts";
+import { Failure, post } from "./api.ts";
 
 const chunkBytes = 1024 * 1024;
 const pauseMs = 2_000;
@@ -15,10 +15,11 @@ export async function uploadUpdate(
 ): Promise<void> {
 	let failures = 0;
 	for (let offset = 0; offset < file.size; ) {
+		const end = Math.min(offset + chunkBytes, file.size);
 		const response = await fetch(`/manager/api/update-file?offset=${offset}`, {
 			method: "POST",
 			headers: { "content-type": "application/octet-stream" },
-			body: file.slice(offset, offset + chunkBytes),
+			body: file.slice(offset, end),
 		}).catch(() => undefined);
 		const answer = await response?.json().catch(() => undefined);
 		if (response?.ok && answer) {
@@ -32,6 +33,14 @@ export async function uploadUpdate(
 			if (failures > mostFailures)
 				throw new Failure("unreachable", "The manager does not answer.");
 			await new Promise((resolve) => setTimeout(resolve, pauseMs));
+			// Perhaps it did arrive, and only the answer was lost.
+			const there = await post<{ receivedBytes: number }>("updateStatus").catch(
+				() => undefined,
+			);
+			if (there?.receivedBytes === end) {
+				offset = end;
+				progress(offset);
+			}
 		}
 	}
 }
