@@ -42,7 +42,10 @@ export async function ramdiskStage(
 		name: `ramdisk ${target.name}`,
 		inputs: {
 			base: base.key,
-			initramfs: await hashOfPaths(initramfsFolder),
+			initramfs: await hashOfPaths(
+				join(initramfsFolder, "root"),
+				join(initramfsFolder, "contents.ts"),
+			),
 			overlay: await hashOfPaths(overlayFolder),
 			generated: generatedFiles(target, release),
 			epochSeconds: release.epochSeconds,

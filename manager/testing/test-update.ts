@@ -14,6 +14,7 @@ export type Member = [header: Partial<Header>, content?: Buffer];
 /** A minisign key pair in a folder of its own. */
 export class TestKey {
 	readonly folder: string;
+	#signed = 0;
 
 	private constructor(folder: string) {
 		this.folder = folder;
@@ -33,7 +34,7 @@ export class TestKey {
 	}
 
 	async sign(content: string): Promise<Buffer> {
-		const file = join(this.folder, "signed");
+		const file = join(this.folder, `signed-${this.#signed++}`);
 		await writeFile(file, content);
 		await quiet`minisign -S -s ${join(this.folder, "secret.key")} -m ${file} -t test`;
 		return readFile(`${file}.minisig`);

@@ -67,19 +67,16 @@ check_before() {
 	check_not_shrunk "$disk"
 	check_disk_size "$disk"
 	make_partitions "$disk"
+	check_room "$slot" "$(partition_bytes "$(partition_of "$disk" 3)")"
 }
 
 # From here on a cut must end in this ramdisk, which then begins again. First the installed
 # system is no complete one any more, or a cut in between would leave the machine in rescue.
 hold_rescue() {
 	default=$(default_entry) || fail "The first line of $MENU does not name our default entry"
+	[ "$(installed_state "$disk" "$BOOT/$slot")" = absent ] || forget_installed "$disk"
 	[ "$default" != rescue ] || return 0
 	say "Making rescue the default entry of the boot menu until the system is installed"
-	mkdir -p /run/rootfs
-	if mount -t ext4 "/dev/$(partition_of "$disk" 3)" /run/rootfs; then
-		rm -f "/run/rootfs/$INSTALLED"
-		umount /run/rootfs
-	fi
 	set_default_entry rescue || fail "$MENU cannot be changed"
 }
 
@@ -156,7 +153,7 @@ wait_for_decision
 : >"$log"
 run "$work"
 echo finished | show
-no_limit
 run conclude
+no_limit
 echo "Restarting" | to_consoles
 reboot

@@ -12,6 +12,11 @@ partition_of() {
 	return 1
 }
 
+# partition_bytes NAME
+partition_bytes() {
+	echo $(($(cat "/sys/class/block/$1/size") * 512))
+}
+
 # The disk that holds the root file system.
 disk_of_root() {
 	device=$(mountpoint -d /)

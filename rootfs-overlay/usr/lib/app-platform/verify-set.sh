@@ -3,6 +3,7 @@
 # Wants service.sh and boot-loader.sh.
 
 KEYS=/etc/app-platform-keys
+OWN_RELEASE=/etc/app-platform-release
 
 # verify_set SLOT: ends the program where something is wrong.
 verify_set() {
@@ -19,7 +20,7 @@ verify_set() {
 		fail "The files in $BOOT/$1 are damaged"
 	}
 	target=$(sed -n 's/^TARGET=//p' "$BOOT/$1/release")
-	own_target=$(sed -n 's/^TARGET=//p' /etc/app-platform-release)
+	own_target=$(sed -n 's/^TARGET=//p' "$OWN_RELEASE")
 	[ "$target" = "$own_target" ] ||
 		fail "The files in $BOOT/$1 are for $target, this machine is $own_target"
 }
@@ -30,4 +31,19 @@ is_signed() {
 		! minisign -V -q -p "$key" -m "$1" >/dev/null 2>&1 || return 0
 	done
 	return 1
+}
+
+# check_room SLOT BYTES: whether sda3, with so many bytes, can hold the system. Asked before the one
+# that is there gives way.
+check_room() {
+	archive=$(file_of_set "$1" rootfs.tar.xz)
+	needed=$(unpacked_bytes "$archive")
+	[ "${needed:-0}" -gt 0 ] || fail "$archive does not tell how large it is"
+	[ "$needed" -le "$2" ] ||
+		fail "The system in $BOOT/$1 needs $((needed / 1048576)) MiB, sda3 has $(($2 / 1048576)) MiB"
+}
+
+# unpacked_bytes ARCHIVE: what xz has noted at its end.
+unpacked_bytes() {
+	xz --robot --list "$1" | awk '$1 == "totals" { print $5 }'
 }

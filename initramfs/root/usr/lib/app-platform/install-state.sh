@@ -29,6 +29,15 @@ installed_state() {
 	umount /run/rootfs
 }
 
+# forget_installed DISK: a system that is damaged may not even let itself be unmarked; it is made
+# anew all the same.
+forget_installed() {
+	if mount -t ext4 "/dev/$(partition_of "$1" 3)" /run/rootfs; then
+		rm -f "/run/rootfs/$INSTALLED" || say "The system on sda3 is damaged"
+		umount /run/rootfs || fail "sda3 cannot be written to"
+	fi
+}
+
 # Somebody at the prompt may be faster than the start, whose mount keeps the disk busy.
 wait_for_decision() {
 	tenths=0

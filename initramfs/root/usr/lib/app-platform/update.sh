@@ -11,11 +11,15 @@ TRIAL_SECONDS=600
 
 # go_on_with_update DISK STEP SLOT COUNT: ends with a restart, or fails.
 go_on_with_update() {
+	# There is nothing else to go back to: like an installation, it is begun as often as it is cut off.
+	if [ "$2" = undo ]; then
+		/home/root/install.sh /apps/install_step1.log
+		return 0
+	fi
 	if [ "$4" -ge $MOST_STARTS ]; then
 		case $2 in
 		install) abandon "$1" "$3" "the installation did not end in $MOST_STARTS attempts" ;;
 		try) abandon "$1" "$3" "the new system was not healthy in $MOST_STARTS starts$(why_trial_ended "$1")" ;;
-		undo) fail "The system before the update could not be put back in $MOST_STARTS attempts: see /apps/install_step1.log, then type /home/root/install.sh log.txt" ;;
 		esac
 		return 0
 	fi
@@ -25,7 +29,6 @@ go_on_with_update() {
 	install)
 		/home/root/install.sh /apps/install_step1.log || abandon "$1" "$3" "$(last_words)"
 		;;
-	undo) /home/root/install.sh /apps/install_step1.log ;;
 	esac
 }
 
@@ -42,7 +45,10 @@ kexec=trial softdog.soft_active_on_boot=1 softdog.soft_margin=$TRIAL_SECONDS" ||
 	}
 	sync
 	umount "$BOOT" || true
-	kexec -e || fail "The new kernel cannot be started"
+	# Where that comes back, the next start is counted and tries again, or gives the update up.
+	kexec -e || true
+	announce "The new kernel cannot be started"
+	reboot
 }
 
 # abandon DISK SLOT REASON: back to the system before. It is still there when the update ended

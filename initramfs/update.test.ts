@@ -1,0 +1,66 @@
+import test from "ava";
+import { ScriptsOnHost } from "./scripts-on-host.ts";
+
+/** What the ramdisk does about an update, with the doing itself left out. */
+function whatHappens(words: string, { installs = true } = {}): string[] {
+	const host = new ScriptsOnHost("grub");
+	try {
+		host.write(
+			"home/root/install.sh",
+			`#!/bin/sh\necho install\nexit ${installs ? 0 : 1}\n`,
+		);
+		const { output } = host.run(
+			"service settings disk boot-loader install-state install-steps update",
+			`MENU=menu
+			boot_slot() { echo a; }
+			set_boot_state() { echo "state: $*"; }
+			start_on_trial() { echo "trial $3"; }
+			reboot() { echo reboot; }
+			installed_state() { echo ${installs ? "complete" : "absent"}; }
+			tell_result() { echo "result: $2 $4"; }
+			why_trial_ended() { echo ": no memory"; }
+			last_words() { echo "the disk is broken"; }
+			to_consoles() { cat >/dev/null; }
+			go_on_with_update vda ${words}`,
+		);
+		return output.split("\n");
+	} finally {
+		host.remove();
+	}
+}
+
+test("each attempt is counted before it begins", (t) => {
+	t.deepEqual(whatHappens("install b 0"), [
+		"state: rescue a install b 1",
+		"install",
+	]);
+	t.deepEqual(whatHappens("try b 2"), ["state: rescue a try b 3", "trial 3"]);
+});
+
+test("an installation that fails leads back to the system that is still there", (t) => {
+	const happened = whatHappens("install b 0", { installs: false });
+	t.true(happened.includes("install"));
+	t.true(happened.includes("result: rolled-back the disk is broken"));
+	t.true(happened.includes("state: rescue a undo b 0"));
+	t.is(happened.at(-1), "reboot");
+});
+
+test("after three attempts the update is given up, with the reason", (t) => {
+	t.true(
+		whatHappens("install b 3").includes(
+			"result: failed the installation did not end in 3 attempts",
+		),
+	);
+	const happened = whatHappens("try b 3");
+	t.true(
+		happened.includes(
+			"result: failed the new system was not healthy in 3 starts: no memory",
+		),
+	);
+	t.true(happened.includes("state: system a none"));
+});
+
+test("putting the old system back is never given up: there is no other", (t) => {
+	for (const count of [0, 3, 12])
+		t.deepEqual(whatHappens(`undo b ${count}`), ["install"]);
+});
