@@ -60,7 +60,7 @@ convert_cluster() {
 		fail "The old system in $BOOT/$2 has no PostgreSQL $1"
 	make_folder "$CONVERSION"
 	make_folder "$CLUSTER.making/pgsql"
-	copy_databases "$1" >"$CONVERSION/log" 2>&1 || {
+	copy_databases "$1" "$(most_minutes "$needed")" >"$CONVERSION/log" 2>&1 || {
 		stop_servers
 		fail "The databases cannot be upgraded: $(grep -v ' LOG:  ' "$CONVERSION/log" | tail -n 3)"
 	}
@@ -77,9 +77,15 @@ unpacked_kb() {
 	echo $(($(stat -c %s "$(file_of_set "$1" rootfs.tar.xz)") * 6 / 1024))
 }
 
-# copy_databases OLD_VERSION: from one server to the other, both reached by this function alone.
+# most_minutes KB: what the slowest machine needs several times over, for databases of that size.
+most_minutes() {
+	echo $((60 + $1 / 10240))
+}
+
+# copy_databases OLD_VERSION MINUTES: from one server to the other, both reached by this function
+# alone.
 copy_databases() {
-	feed_watchdog &
+	feed_watchdog "$2" &
 	feeder=$!
 	new_server=
 	start_old_server "$1"
@@ -143,13 +149,16 @@ stop_servers() {
 	feeder=
 }
 
-# The watchdog of the trial does not know how large the databases are.
+# feed_watchdog MINUTES: the watchdog of the trial does not know how large the databases are. What
+# takes longer hangs, and the watchdog ends it.
 feed_watchdog() {
 	watchdog=$(trial_watchdog) || return 0
+	left=$1
 	# The sleep must not have it open: it outlives this, and who confirms the update wants to open it.
-	while :; do
+	while [ "$left" -gt 0 ]; do
 		echo .
 		sleep 60 >/dev/null
+		left=$((left - 1))
 	done >"$watchdog"
 }
 

@@ -4,7 +4,7 @@
 
 # Prints the name of the disk with the MBR signature that the boot loader names (disk=…), or,
 # without one, of the disk whose first partition is labelled `boot`. When there are none or
-# several, prints why and fails: no disk is chosen by chance.
+# several, prints why and fails (2: there are none): no disk is chosen by chance.
 find_boot_disk() {
 	signature=$(kernel_argument disk)
 	found=
@@ -26,7 +26,7 @@ find_boot_disk() {
 	done
 	if [ -z "$found$read_only" ]; then
 		echo "There is no disk with ${signature:+the signature $signature and }boot files"
-		return 1
+		return 2
 	fi
 	if [ -z "$found" ]; then
 		echo "The disk that was started from, /dev/$read_only, is read-only: make it writable and restart"
