@@ -141,6 +141,12 @@ test("PostgreSQL's memory follows the machine's", (t) => {
 	);
 });
 
+test("the time for new databases of another version grows with their size", (t) => {
+	const library = join(rootfsLibraries, "postgresql-upgrade.sh");
+	t.is(call(library, ["most_minutes", 600_000]), "118");
+	t.is(call(library, ["most_minutes", 50_000_000]), "4942");
+});
+
 test("PostgreSQL's port is open only when pg_hba.conf lets somebody in", (t) => {
 	const shipped = [
 		"local all all peer",
