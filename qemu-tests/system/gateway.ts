@@ -1,10 +1,14 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { TestFn } from "ava";
-import { timeLimit } from "../machine/index.ts";
+import { machineForTests, timeLimit } from "../machine/index.ts";
+import { diskAt } from "../powercut/replay.ts";
+import { cutInTheMiddle, cutTests } from "../powercut/sample.ts";
+import { installOn } from "../powercut/stories/install.ts";
+import type { Story } from "../powercut/story.ts";
 import {
 	bootByFields,
 	type GatewayTarget,
-	newGateway,
 	runsWithoutRamdisk,
 	startedByUBoot,
 	switchOff,
@@ -26,23 +30,44 @@ const menu = "/mnt/sda1/extlinux/extlinux.conf";
 
 /**
  * The life of a gateway, told on one machine since an emulated one is slow: its image is at the
- * start of an SSD, which is installed, started again, repaired in rescue and started once more.
+ * start of an SSD, which is installed, loses its power half-way and is installed again, is
+ * started again, repaired in rescue and started once more.
  */
 export function gatewayTests(test: TestFn, target: GatewayTarget): void {
-	const machine = newGateway(test, target, `gateway-${target}`);
 	const figures = (values: Record<string, unknown>) =>
 		report(`gateway ${target}`, values);
 	let powerOnMs = 0;
 	const secondsSincePowerOn = () =>
 		Math.round((performance.now() - powerOnMs) / 1000);
 
-	test.serial("installs from U-Boot without a question", async (t) => {
+	const installation: Story = {
+		...installOn(target, { sizeMB: 8_000 }),
+		async run(installing) {
+			powerOnMs = performance.now();
+			await startedByUBoot(installing, "rescue");
+			await watchInstallation(installing, { timeoutMs: 15 * minute });
+			await figures({ secondsFromPowerOnToRestart: secondsSincePowerOn() });
+		},
+	};
+	const recording = cutTests(test, installation, { points: 60 });
+	const machine = machineForTests(test, {
+		name: `gateway-${target}`,
+		target,
+		disks: [
+			async (directory, name) => {
+				const path = join(directory, `${name}.raw`);
+				await diskAt(recording(), target, cutInTheMiddle(recording()), path);
+				return { path, format: "raw" };
+			},
+		],
+	});
+
+	test.serial("installs after a power cut without a question", async (t) => {
 		t.timeout(timeLimit(20 * minute));
 		powerOnMs = performance.now();
 		await machine.boot();
 		await startedByUBoot(machine, "rescue");
 		await watchInstallation(machine, { timeoutMs: 15 * minute });
-		await figures({ secondsFromPowerOnToRestart: secondsSincePowerOn() });
 		t.pass();
 	});
 

@@ -2,11 +2,8 @@ import { builtImage, copyOf, type TargetName } from "../../machine/index.ts";
 import { loginPage, watchInstallation } from "../../system/steps.ts";
 import type { Story } from "../story.ts";
 
-/** As small as may be. */
-const sizeMB = 2_500;
-
-/** The first start of a new image. */
-export function installOn(target: TargetName): Story {
+/** The first start of a new image, by default on a disk that is as small as may be. */
+export function installOn(target: TargetName, { sizeMB = 2_500 } = {}): Story {
 	const image = async () =>
 		({ path: builtImage("img", target), format: "raw" }) as const;
 	return {

@@ -1,0 +1,6 @@
+import test from "ava";
+import { cutTests, recoveryTest } from "./sample.ts";
+import { install } from "./stories/install.ts";
+
+const recording = cutTests(test, install, { points: 100 });
+recoveryTest(test, install, recording, { times: 2 });

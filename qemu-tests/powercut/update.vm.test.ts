@@ -1,0 +1,6 @@
+import test from "ava";
+import { cutTests, recoveryTest } from "./sample.ts";
+import { update } from "./stories/update.ts";
+
+const recording = cutTests(test, update, { points: 100 });
+recoveryTest(test, update, recording, { times: 1 });
