@@ -16,8 +16,21 @@ export async function bundleManager(options: {
 	version: string;
 	build: number;
 }): Promise<void> {
+	await bundleProgram(join(sources, "main.ts"), options.outputFile, {
+		MANAGER_VERSION: JSON.stringify(options.version),
+		MANAGER_BUILD: JSON.stringify(options.build),
+		WEB_FILES: JSON.stringify(await buildWeb()),
+	});
+}
+
+/** The same for any program, an app's too. @param define what its constants stand for. */
+export async function bundleProgram(
+	entryPoint: string,
+	outputFile: string,
+	define: Record<string, string> = {},
+): Promise<void> {
 	const result = await build({
-		entryPoints: [join(sources, "main.ts")],
+		entryPoints: [entryPoint],
 		absWorkingDir: dirname(sources),
 		bundle: true,
 		write: false,
@@ -32,14 +45,13 @@ export async function bundleManager(options: {
 		legalComments: "none",
 		banner: { js: "#!/usr/bin/node" },
 		define: {
-			MANAGER_VERSION: JSON.stringify(options.version),
-			MANAGER_BUILD: JSON.stringify(options.build),
-			WEB_FILES: JSON.stringify(await buildWeb()),
+			...define,
 			// Optional parts of `ws` that are compiled for one machine.
 			"process.env.WS_NO_BUFFER_UTIL": '"1"',
 			"process.env.WS_NO_UTF_8_VALIDATE": '"1"',
 		},
 		external: ["pg-native"],
+		loader: { ".html": "text" },
 		alias: {
 			"@rushstack/ts-command-line": join(
 				sources,
@@ -50,6 +62,6 @@ export async function bundleManager(options: {
 	});
 	const [bundle] = result.outputFiles;
 	if (bundle === undefined) throw new Error("esbuild made no file");
-	await writeFile(options.outputFile, bundle.contents);
-	await chmod(options.outputFile, 0o755);
+	await writeFile(outputFile, bundle.contents);
+	await chmod(outputFile, 0o755);
 }

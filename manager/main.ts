@@ -1,6 +1,8 @@
 import { Config } from "./config/config.ts";
 import { Database } from "./database/database.ts";
 import { databaseOperations } from "./database/operations.ts";
+import { Instances } from "./instances/instances.ts";
+import { instanceOperations } from "./instances/operations.ts";
 import { runParts } from "./lifecycle/lifecycle.ts";
 import { createLog } from "./log/log.ts";
 import { Login } from "./login/login.ts";
@@ -8,10 +10,15 @@ import { loginOperations } from "./login/operations.ts";
 import { operationTable } from "./operations/operation.ts";
 import { Reserve } from "./reserve/reserve.ts";
 import { WebServer } from "./server/server.ts";
+import { serviceOperations } from "./services/operations.ts";
+import { Services } from "./services/services.ts";
 import { readSettings } from "./settings/settings.ts";
+import { storeOperations } from "./store/operations.ts";
+import { Store } from "./store/store.ts";
 import { systemOperations } from "./system/operations.ts";
 import { updateOperations } from "./update/operations.ts";
 import { Updates } from "./update/updates.ts";
+import { Routes } from "./web-routes/routes.ts";
 
 // What the manager consists of …
 const settings = readSettings(process.env);
@@ -25,11 +32,24 @@ const reserve = new Reserve(
 	log,
 );
 const updates = new Updates(settings.updates, database, log);
+const routes = new Routes(settings.routes, log);
+const services = new Services(settings.services, database, log);
+const instances = new Instances(
+	database,
+	settings.postgres.host,
+	services,
+	routes,
+	log,
+);
+const store = new Store(config, services, settings.storeFolder);
 const operations = operationTable([
 	...loginOperations(login),
 	...systemOperations(settings.releaseFile),
 	...databaseOperations(database),
 	...updateOperations(updates),
+	...storeOperations(store),
+	...serviceOperations(services, instances, store),
+	...instanceOperations(instances, database),
 ]);
 const webServer = new WebServer(
 	settings.listen,
@@ -44,4 +64,7 @@ log.info(
 	{ version: MANAGER_VERSION, build: MANAGER_BUILD, node: process.version },
 	"App Platform manager starts",
 );
-void runParts(log, [webServer, database, reserve, updates]);
+void runParts(log, [
+	...[webServer, database, reserve, updates],
+	...[routes, services, instances],
+]);

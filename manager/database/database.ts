@@ -12,6 +12,12 @@ const mostConnections = 4;
 const connectLimitMs = 5_000;
 const queryLimitMs = 30_000;
 
+/** A statement and its rows. */
+export type Query = <Row extends QueryResultRow>(
+	statement: string,
+	values?: unknown[],
+) => Promise<Row[]>;
+
 /**
  * The manager's own database. It is made when missing and brought up to date as soon as
  * PostgreSQL answers; a connection that is lost later is replaced at the next query.
@@ -61,6 +67,12 @@ export class Database implements Part {
 		await this.#pool.end();
 	}
 
+	/** Does something once its tables are there; what it throws ends the manager. */
+	async whenReady(work: () => Promise<void>): Promise<void> {
+		await this.#preparing;
+		if (this.#ready) await work();
+	}
+
 	/**
 	 * @throws DatabaseUnavailable while PostgreSQL is away or the tables are not ready;
 	 * DatabaseError when PostgreSQL refuses the statement.
@@ -79,6 +91,39 @@ export class Database implements Part {
 			throw new DatabaseUnavailable("PostgreSQL does not answer", {
 				cause: error,
 			});
+		}
+	}
+
+	/**
+	 * Several statements that count together or not at all.
+	 * @throws what `work` throws, and as `query` does; nothing has changed then.
+	 */
+	async transaction<Result>(
+		work: (query: Query) => Promise<Result>,
+	): Promise<Result> {
+		if (!this.#ready)
+			throw new DatabaseUnavailable("PostgreSQL has not answered yet");
+		const client = await this.#pool.connect().catch((error) => {
+			throw new DatabaseUnavailable("PostgreSQL does not answer", {
+				cause: error,
+			});
+		});
+		let broken: Error | undefined;
+		try {
+			await client.query("BEGIN");
+			const result = await work(
+				async (statement, values = []) =>
+					(await client.query(statement, values)).rows,
+			);
+			await client.query("COMMIT");
+			return result;
+		} catch (error) {
+			await client.query("ROLLBACK").catch((problem) => {
+				broken = problem;
+			});
+			throw error;
+		} finally {
+			client.release(broken);
 		}
 	}
 

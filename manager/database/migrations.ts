@@ -1,12 +1,16 @@
 import type { ClientBase } from "pg";
 import { type MigrationMeta, Umzug } from "umzug";
 import { createConfigTable } from "../config/migration.ts";
+import { createInstanceTable } from "../instances/schema.ts";
+import { createServiceTables } from "../services/schema.ts";
 import { createUpdateTable } from "../update/history.ts";
 
 /** Every change of the manager's tables, oldest first. Names are stored: never rename or reorder. */
 const migrations = [
 	{ name: "0001-config", up: createConfigTable },
 	{ name: "0002-update-history", up: createUpdateTable },
+	{ name: "0003-services", up: createServiceTables },
+	{ name: "0004-instances", up: createInstanceTable },
 ];
 
 /**

@@ -12,6 +12,8 @@ const appliance = {
 	socketGroup: "webserver",
 	reserveSizeBytes: 500 * 1024 * 1024,
 	postgresHost: "/run/postgresql",
+	runFolder: "/run",
+	runAppCommand: "/usr/lib/app-platform/run-app",
 };
 
 const environmentSchema = z
@@ -35,6 +37,8 @@ const environmentSchema = z
 			.int()
 			.positive()
 			.default(appliance.reserveSizeBytes),
+		MANAGER_RUN_FOLDER: z.string().min(1).default(appliance.runFolder),
+		MANAGER_RUN_APP_COMMAND: z.string().min(1).default(appliance.runAppCommand),
 		MANAGER_LOG_LEVEL: z
 			.enum(["trace", "debug", "info", "warn", "error", "fatal"])
 			.default("info"),
@@ -51,6 +55,20 @@ const environmentSchema = z
 			bootPartitionCommand: environment.MANAGER_BOOT_PARTITION_COMMAND,
 			restartCommand: environment.MANAGER_RESTART_COMMAND,
 			folder: join(environment.MANAGER_DATA_DIRECTORY, "system/update"),
+		},
+		services: {
+			apps: join(environment.MANAGER_DATA_DIRECTORY, "apps"),
+			sockets: join(environment.MANAGER_RUN_FOLDER, "apps"),
+			control: join(environment.MANAGER_RUN_FOLDER, "manager/services"),
+			logs: join(environment.MANAGER_DATA_DIRECTORY, "log/apps"),
+			runCommand: environment.MANAGER_RUN_APP_COMMAND,
+			webServerGroup: environment.MANAGER_SOCKET_GROUP,
+		},
+		storeFolder: join(environment.MANAGER_DATA_DIRECTORY, "system/store"),
+		routes: {
+			adminSocket: join(environment.MANAGER_RUN_FOLDER, "haproxy/admin.sock"),
+			map: join(environment.MANAGER_RUN_FOLDER, "haproxy/routes.map"),
+			backend: "apps",
 		},
 		logLevel: environment.MANAGER_LOG_LEVEL,
 		listen: listenOn(environment),

@@ -1,8 +1,8 @@
+import { AddressRefused, follow } from "../download/follow.ts";
 import type { ReceivedFile } from "./received.ts";
 import { UpdateRefused } from "./refused.ts";
 import { mostUpdateBytes } from "./update-file.ts";
 
-const mostRedirects = 5;
 const stallMs = 60_000;
 
 /**
@@ -54,41 +54,22 @@ export async function download(
 	}
 }
 
-/** Follows redirects by hand: none leads from https to http. */
 async function get(
-	start: string,
+	url: string,
 	have: number,
 	signal: AbortSignal,
 ): Promise<Response> {
-	let url = new URL(start);
-	for (let redirects = 0; redirects <= mostRedirects; redirects += 1) {
-		const response = await fetch(url, {
-			signal,
-			redirect: "manual",
-			headers: {
-				"accept-encoding": "identity",
-				...(have > 0 && { range: `bytes=${have}-` }),
-			},
-		});
-		const { status } = response;
-		if ([200, 206, 416].includes(status)) return response;
-		await response.body?.cancel();
-		const location = response.headers.get("location");
-		if (status < 300 || status >= 400 || location === null) {
-			const message = `${url} answers ${status}`;
-			if (status >= 500) throw new Error(message);
-			throw new UpdateRefused("notReachable", message);
-		}
-		const next = new URL(location, url);
-		if (next.protocol !== "https:" && next.protocol !== url.protocol)
-			throw new UpdateRefused(
-				"notReachable",
-				`${url} leads to ${next.protocol}//, which is not followed`,
-			);
-		url = next;
-	}
-	throw new UpdateRefused(
-		"notReachable",
-		`${start} leads on more than ${mostRedirects} times`,
-	);
+	const range: Record<string, string> =
+		have > 0 ? { range: `bytes=${have}-` } : {};
+	const response = await follow(url, range, signal).catch((error) => {
+		throw error instanceof AddressRefused
+			? new UpdateRefused("notReachable", error.message)
+			: error;
+	});
+	const { status } = response;
+	if ([200, 206, 416].includes(status)) return response;
+	await response.body?.cancel();
+	const message = `${url} answers ${status}`;
+	if (status >= 500) throw new Error(message);
+	throw new UpdateRefused("notReachable", message);
 }

@@ -53,6 +53,18 @@ include '/run/postgresql/app-platform.conf'
 END
 }
 
+# Instances of apps log in with a password, by the socket; everybody else there is who the kernel
+# says. The rule comes first, also in a file that an admin has edited.
+let_instances_in() {
+	rule='local all +app_instances scram-sha-256'
+	! grep -q '^local[[:blank:]].*+app_instances' "$CLUSTER/pg_hba.conf" || return 0
+	{ echo "$rule" && cat "$CLUSTER/pg_hba.conf"; } >"$CLUSTER/pg_hba.conf.new"
+	chown postgres:postgres "$CLUSTER/pg_hba.conf.new"
+	chmod 600 "$CLUSTER/pg_hba.conf.new"
+	sync "$CLUSTER/pg_hba.conf.new"
+	mv "$CLUSTER/pg_hba.conf.new" "$CLUSTER/pg_hba.conf"
+}
+
 # Settings that are worked out at each start.
 write_run_time_settings() {
 	{

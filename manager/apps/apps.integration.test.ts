@@ -1,0 +1,282 @@
+import { once } from "node:events";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import test from "ava";
+import { Client } from "pg";
+import { Agent, request } from "undici";
+import { WebSocket } from "ws";
+import { appFoldersIn, makeStore } from "../store/make-store.ts";
+import { TestManager } from "../testing/test-manager.ts";
+import { TestWebServer } from "../testing/test-web-server.ts";
+
+// A VM admin's way from a store to instances that people use.
+const patienceMs = 20_000;
+const manager = await TestManager.create();
+const webServer = new TestWebServer(manager.directory, manager.socket);
+const store = join(manager.directory, "store");
+const settings = {
+	MANAGER_RUN_FOLDER: webServer.runFolder,
+	MANAGER_RUN_APP_COMMAND: join(
+		import.meta.dirname,
+		"../services/run-app.fixture.sh",
+	),
+};
+const notes = "app-platform_notes";
+const insecure = new Agent({ connect: { rejectUnauthorized: false } });
+let cookie = "";
+
+test.before(async () => {
+	await makeStore(await appFoldersIn(import.meta.dirname), store);
+	await webServer.start();
+	await manager.start("the database is ready", settings);
+	cookie = await manager.logIn();
+});
+test.after.always(async () => {
+	await webServer.kill();
+	await manager.remove();
+});
+
+async function call(operation: string, input: object = {}) {
+	return manager.call(operation, input, { cookie });
+}
+
+/** @throws Error with the refusal's words. */
+async function done(operation: string, input: object = {}) {
+	const { status, body } = await call(operation, input);
+	if (status !== 200) throw new Error(body.error.message);
+	return body;
+}
+
+async function get(path: string) {
+	const { statusCode, headers, body } = await request(
+		`https://127.0.0.1:${webServer.port}${path}`,
+		{ dispatcher: insecure },
+	);
+	return { status: statusCode, headers, text: await body.text() };
+}
+
+/** Nothing tells us when another process is ready: looked at again and again. */
+async function until(what: string, isSo: () => Promise<boolean>) {
+	const end = performance.now() + patienceMs;
+	while (!(await isSo())) {
+		if (performance.now() > end) throw new Error(`It never came: ${what}`);
+		await delay(50);
+	}
+}
+
+const answers = (path: string, status = 200) =>
+	until(
+		`${status} at ${path}`,
+		async () => (await get(path)).status === status,
+	);
+
+async function open(path: string) {
+	const url = `wss://127.0.0.1:${webServer.port}${path}`;
+	const socket = new WebSocket(url, { rejectUnauthorized: false });
+	const [data] = await once(socket, "message");
+	return { socket, text: String(data) };
+}
+
+async function instancesByName() {
+	const { instances } = await done("instances");
+	return new Map<string, { id: number; state: string }>(
+		instances.map((one: { name: string; domain: string; id: number }) => [
+			`${one.name}@${one.domain}`,
+			one,
+		]),
+	);
+}
+
+test.serial("without a store there is a word on what to do", async (t) => {
+	const { status, body } = await call("storeApps");
+	t.is(status, 409);
+	t.regex(body.error.message, /give its address/);
+});
+
+test.serial("a service is installed from a store and runs", async (t) => {
+	await done("storeUrlChange", { url: store });
+	const { apps } = await done("storeApps");
+	t.true(apps.some(({ id }: { id: string }) => id === notes));
+	await done("serviceInstall", { id: notes });
+	await until("the service runs", async () =>
+		(await done("services")).services.some(
+			({ id, state }: { id: string; state: string }) =>
+				id === notes && state === "running",
+		),
+	);
+	t.pass();
+});
+
+test.serial("two instances of two domains answer by themselves", async (t) => {
+	for (const domain of ["example.com", "example.org"]) {
+		const { path } = await done("instanceCreate", {
+			serviceId: notes,
+			name: "notes",
+			domain,
+		});
+		t.is(path, `/${domain}/notes/`);
+		await answers(path);
+		t.regex((await get(path)).text, /<title>Notes<\/title>/);
+	}
+	const slashless = await get("/example.com/notes");
+	t.is(slashless.status, 308);
+	t.is(slashless.headers.location, "/example.com/notes/");
+	t.is((await get("/Example.com/notes/")).status, 404);
+	t.is((await get("/manager/")).status, 200);
+});
+
+test.serial(
+	"two browsers see each other's edits, other instances not",
+	async (t) => {
+		const one = await open("/example.com/notes/");
+		const two = await open("/example.com/notes/");
+		t.is(one.text, "");
+		one.socket.send("bread and milk");
+		const [seen] = await once(two.socket, "message");
+		t.is(String(seen), "bread and milk");
+		const other = await open("/example.org/notes/");
+		t.is(other.text, "");
+		for (const { socket } of [one, two, other]) socket.terminate();
+	},
+);
+
+test.serial(
+	"names that are in use or not allowed are refused in words",
+	async (t) => {
+		const create = (input: object) =>
+			call("instanceCreate", {
+				serviceId: notes,
+				name: "notes",
+				domain: "example.net",
+				...input,
+			});
+		for (const [input, words] of [
+			[{ domain: "example.com" }, /path .* in use/],
+			[{ databaseName: "example.com_notes" }, /database .* in use/],
+			[{ databaseUser: "example.com_notes" }, /user .* in use/],
+			[{ domain: "manager" }, /manager's/],
+			[{ name: "../x" }, /letters/],
+			[{ domain: "x".repeat(60) }, /63 bytes/],
+			[{ databaseName: "postgres" }, /of the system/],
+			[{ serviceId: "nobody" }, /not installed/],
+		] as const) {
+			const { status, body } = await create(input);
+			t.true(status >= 400 && status < 500, JSON.stringify(input));
+			t.regex(body.error.message, words);
+		}
+		t.is((await instancesByName()).size, 2);
+	},
+);
+
+test.serial("a database may have any legal name", async (t) => {
+	const databaseName = `it's "our" $db; DROP TABLE`;
+	const { id } = await done("instanceCreate", {
+		serviceId: notes,
+		name: "odd",
+		domain: "example.com",
+		databaseName,
+		databaseUser: "o\"d'd",
+	});
+	await answers("/example.com/odd/");
+	const { socket, text } = await open("/example.com/odd/");
+	t.is(text, "");
+	socket.terminate();
+	t.is((await call("instanceDelete", { id, name: "other" })).status, 400);
+	await done("instanceDelete", { id, name: "odd" });
+	await answers("/example.com/odd/", 404);
+	const client = new Client({
+		host: manager.cluster.host,
+		user: manager.cluster.user,
+		database: "postgres",
+	});
+	await client.connect();
+	const { rows } = await client.query(
+		"SELECT datname FROM pg_database WHERE datname LIKE '%our%' UNION SELECT rolname FROM pg_roles WHERE rolname LIKE 'o\"d%'",
+	);
+	await client.end();
+	t.deepEqual(rows, []);
+});
+
+test.serial(
+	"a stopped instance is nobody else's, and starts again",
+	async (t) => {
+		const id = (await instancesByName()).get("notes@example.org")?.id;
+		await done("instanceStop", { id });
+		await answers("/example.org/notes/", 404);
+		t.is((await get("/example.com/notes/")).status, 200);
+		await done("instanceStart", { id });
+		await answers("/example.org/notes/");
+		t.is((await open("/example.com/notes/")).text, "bread and milk");
+	},
+);
+
+test.serial("a service that is killed is back with its data", async (t) => {
+	const before = await done("services");
+	const { stdout } = await import("zx").then(
+		({ $ }) => $`pkill -KILL -f ${join("apps/notes/notes")}`,
+	);
+	t.is(stdout, "");
+	await until("it was counted", async () => {
+		const { services } = await done("services");
+		return services[0].crashes > before.services[0].crashes;
+	});
+	await answers("/example.com/notes/");
+	t.is((await open("/example.com/notes/")).text, "bread and milk");
+});
+
+test.serial("HAProxy that is killed knows all paths again", async (t) => {
+	await webServer.kill();
+	await webServer.start();
+	await answers("/example.com/notes/");
+	await answers("/example.org/notes/");
+	t.is((await open("/example.com/notes/")).text, "bread and milk");
+});
+
+test.serial("a manager that is killed starts all again", async (t) => {
+	await manager.stop("SIGKILL");
+	await manager.start("the service runs", settings);
+	cookie = await manager.logIn();
+	await answers("/example.com/notes/");
+	t.is((await open("/example.com/notes/")).text, "bread and milk");
+});
+
+test.serial(
+	"a program that is lost comes back from the database",
+	async (t) => {
+		await manager.stop();
+		const program = join(manager.directory, "data/apps/notes/notes");
+		const content = await readFile(program);
+		await rm(program);
+		await manager.start("the service runs", settings);
+		cookie = await manager.logIn();
+		t.deepEqual(await readFile(program), content);
+		await answers("/example.com/notes/");
+	},
+);
+
+test.serial(
+	"a damaged file of the store is refused, the service runs on",
+	async (t) => {
+		const file = join(store, "10001", "x86_64", "notes", "notes");
+		const content = await readFile(file);
+		await writeFile(file, `${content}//`);
+		const { status, body } = await call("serviceInstall", { id: notes });
+		t.is(status, 502);
+		t.regex(body.error.message, /checksum/);
+		t.is((await get("/example.com/notes/")).status, 200);
+	},
+);
+
+test.serial(
+	"a service with instances is not removed by accident",
+	async (t) => {
+		const refused = await call("serviceRemove", { id: notes });
+		t.is(refused.status, 409);
+		t.regex(refused.body.error.message, /2 instances/);
+		for (const [key, { id }] of await instancesByName())
+			await done("instanceDelete", { id, name: key.split("@")[0] });
+		await done("serviceRemove", { id: notes });
+		t.deepEqual((await done("services")).services, []);
+	},
+);

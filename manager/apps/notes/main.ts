@@ -1,0 +1,35 @@
+import { type AppInstance, runService } from "../../sdk/index.ts";
+import page from "./page.html";
+
+// Notes that everybody who has the page open sees at once: one text, kept in the database.
+const longestNote = 10_000;
+
+runService(async (instance) => {
+	const { database, webSockets } = instance;
+	await database.query(
+		"CREATE TABLE IF NOT EXISTS note (id int PRIMARY KEY CHECK (id = 1), text text NOT NULL)",
+	);
+	instance.onRequest((request, response) => {
+		if (request.method !== "GET" || request.url !== "/")
+			return response.writeHead(404).end();
+		response.writeHead(200, { "content-type": "text/html" }).end(page);
+	});
+	webSockets.on("connection", async (socket) => {
+		socket.on("message", (data) => void keep(instance, String(data)));
+		socket.send(await read(instance));
+	});
+});
+
+async function read({ database }: AppInstance): Promise<string> {
+	const { rows } = await database.query("SELECT text FROM note");
+	return rows[0]?.text ?? "";
+}
+
+async function keep(instance: AppInstance, text: string): Promise<void> {
+	if (text.length > longestNote) return;
+	await instance.database.query(
+		"INSERT INTO note VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET text = excluded.text",
+		[text],
+	);
+	for (const client of instance.webSockets.clients) client.send(text);
+}

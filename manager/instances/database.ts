@@ -1,0 +1,64 @@
+import { escapeIdentifier, escapeLiteral } from "pg";
+import type { Database } from "../database/database.ts";
+import { scramVerifier } from "../database/scram.ts";
+import { instancesRole } from "./schema.ts";
+
+/** What an instance's database is called, and who may use it. */
+export interface InstanceDatabase {
+	databaseName: string;
+	databaseUser: string;
+	databasePassword: string;
+}
+
+/**
+ * Makes what is missing of an instance's user and database. Each step may be cut off and done
+ * again. CREATE DATABASE cannot be part of a transaction.
+ */
+export async function makeDatabase(
+	database: Database,
+	{ databaseName, databaseUser, databasePassword }: InstanceDatabase,
+): Promise<void> {
+	const user = escapeIdentifier(databaseUser);
+	const name = escapeIdentifier(databaseName);
+	const role = escapeIdentifier(instancesRole);
+	if (!(await hasUser(database, databaseUser)))
+		await database.query(`CREATE ROLE ${user}`);
+	const verifier = escapeLiteral(scramVerifier(databasePassword));
+	await database.query(`ALTER ROLE ${user} LOGIN PASSWORD ${verifier}`);
+	await database.query(`GRANT ${role} TO ${user}`);
+	if (!(await hasDatabase(database, databaseName)))
+		await database.query(`CREATE DATABASE ${name} OWNER ${user}`);
+	await database.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
+}
+
+/** Removes what is there of them, and ends who is connected. */
+export async function dropDatabase(
+	database: Database,
+	{ databaseName, databaseUser }: InstanceDatabase,
+): Promise<void> {
+	await database.query(
+		`DROP DATABASE IF EXISTS ${escapeIdentifier(databaseName)} WITH (FORCE)`,
+	);
+	await database.query(`DROP ROLE IF EXISTS ${escapeIdentifier(databaseUser)}`);
+}
+
+export async function hasDatabase(
+	database: Database,
+	name: string,
+): Promise<boolean> {
+	const rows = await database.query(
+		"SELECT FROM pg_database WHERE datname = $1",
+		[name],
+	);
+	return rows.length > 0;
+}
+
+export async function hasUser(
+	database: Database,
+	name: string,
+): Promise<boolean> {
+	const rows = await database.query("SELECT FROM pg_roles WHERE rolname = $1", [
+		name,
+	]);
+	return rows.length > 0;
+}

@@ -1,0 +1,2 @@
+export { AppInstance } from "./instance.ts";
+export { runService, type StartInstance } from "./service.ts";

@@ -1,0 +1,75 @@
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { Pool } from "pg";
+import { WebSocketServer } from "ws";
+import type { InstanceArguments } from "./protocol.ts";
+
+const longestMessageBytes = 1024 * 1024;
+
+/** One instance of a service, from the service's side. */
+export class AppInstance {
+	readonly arguments: Readonly<InstanceArguments>;
+	/** To its own database. */
+	readonly database: Pool;
+	/** Gives WebSockets below its path: `connection`. */
+	readonly webSockets = new WebSocketServer({
+		noServer: true,
+		maxPayload: longestMessageBytes,
+	});
+	readonly #server: Server;
+	#answer: RequestListener = (_request, response) =>
+		response.writeHead(404).end();
+
+	constructor(given: InstanceArguments) {
+		this.arguments = given;
+		const { host, name, user, password } = given.database;
+		this.database = new Pool({ host, database: name, user, password, max: 2 });
+		this.database.on("error", (error) =>
+			this.log(`lost a connection to the database: ${error.message}`),
+		);
+		this.#server = createServer((request, response) => {
+			request.url = this.#below(request.url);
+			this.#answer(request, response);
+		});
+		this.#server.on("upgrade", (request, socket, head) => {
+			request.url = this.#below(request.url);
+			socket.on("error", () => {}); // Its end is told by `close`.
+			this.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+				webSocket.on("error", () => {});
+				this.webSockets.emit("connection", webSocket, request);
+			});
+		});
+	}
+
+	/** Who answers requests; their `url` is relative to the instance's path. */
+	onRequest(answer: RequestListener): void {
+		this.#answer = answer;
+	}
+
+	/** A line of the service's log that carries the instance's name. */
+	log(text: string): void {
+		const { name, domain } = this.arguments;
+		console.log(`${name}@${domain}: ${text}`);
+	}
+
+	/** From here on it answers. */
+	async listen(): Promise<void> {
+		const { socket } = this.arguments.webServer;
+		await rm(socket, { force: true }); // Left by a process that was killed.
+		this.#server.listen(socket);
+		await once(this.#server, "listening");
+	}
+
+	async close(): Promise<void> {
+		for (const client of this.webSockets.clients) client.terminate();
+		this.#server.closeAllConnections();
+		this.#server.close();
+		await this.database.end();
+	}
+
+	#below(url = "/"): string {
+		const { path } = this.arguments.webServer;
+		return url.startsWith(path) ? `/${url.slice(path.length)}` : url;
+	}
+}

@@ -1,0 +1,65 @@
+import * as z from "zod";
+
+// What the manager and a service say to each other, one JSON object a line, on the UNIX socket
+// that `--manager` names. docs/apps.md describes it for other languages.
+
+/** Raised when an older side could not understand the newer one. */
+export const protocolVersion = 1;
+export const longestLineBytes = 64 * 1024;
+
+const instanceKey = { name: z.string(), domain: z.string() };
+
+/** All that an instance needs to know. */
+export const instanceArguments = z.object({
+	...instanceKey,
+	/** Of the instance: for who logs in to it. */
+	password: z.string(),
+	webServer: z.object({
+		/** UNIX socket on which the instance answers HTTP and WebSocket. */
+		socket: z.string(),
+		/** Begins and ends with a slash; requests carry it. */
+		path: z.string(),
+	}),
+	database: z.object({
+		/** Folder of the UNIX socket, or a host. */
+		host: z.string(),
+		name: z.string(),
+		user: z.string(),
+		password: z.string(),
+	}),
+	/** A folder of its own for files; empty at first. */
+	workingPath: z.string(),
+	logFlags: z.int().min(0),
+});
+export type InstanceArguments = z.output<typeof instanceArguments>;
+
+export const toService = z.discriminatedUnion("mt", [
+	z.object({
+		mt: z.literal("StartInstance"),
+		instance: instanceArguments,
+	}),
+	z.object({ mt: z.literal("StopInstance"), ...instanceKey }),
+	z.object({
+		mt: z.literal("SetLogFlags"),
+		...instanceKey,
+		logFlags: z.int().min(0),
+	}),
+	z.object({ mt: z.literal("Shutdown") }),
+]);
+export type ToService = z.output<typeof toService>;
+
+const shortText = z.string().max(1_000);
+
+export const toManager = z.discriminatedUnion("mt", [
+	/** The first message. */
+	z.object({ mt: z.literal("Hello"), protocol: z.int(), service: shortText }),
+	z.object({
+		mt: z.literal("InstanceState"),
+		name: shortText,
+		domain: shortText,
+		state: z.enum(["running", "stopped", "failed"]),
+		/** Why it failed. */
+		text: shortText.optional(),
+	}),
+]);
+export type ToManager = z.output<typeof toManager>;

@@ -1,0 +1,73 @@
+import * as z from "zod";
+import type { Instances } from "../instances/instances.ts";
+import {
+	defineOperation,
+	type Operation,
+	OperationError,
+} from "../operations/operation.ts";
+import type { Store } from "../store/store.ts";
+import type { Services } from "./services.ts";
+
+const nothing = z.strictObject({});
+
+const serviceStatus = z.object({
+	id: z.string(),
+	title: z.string(),
+	build: z.string(),
+	label: z.string(),
+	state: z.enum(["stopped", "starting", "running", "waiting"]),
+	/** Since the manager has started. */
+	crashes: z.int(),
+	isInCrashLoop: z.boolean(),
+});
+export type ServiceStatus = z.output<typeof serviceStatus>;
+
+export function serviceOperations(
+	services: Services,
+	instances: Instances,
+	store: Store,
+): Operation[] {
+	return [
+		defineOperation({
+			name: "services",
+			summary:
+				"The installed services, how they are, and what is being installed",
+			permission: "administrator",
+			input: nothing,
+			output: z.object({
+				services: z.array(serviceStatus),
+				fetching: z
+					.object({
+						id: z.string(),
+						file: z.string(),
+						receivedBytes: z.int(),
+					})
+					.optional(),
+			}),
+			handle: async () => ({
+				services: await services.status(),
+				fetching: store.fetching,
+			}),
+		}),
+		defineOperation({
+			name: "serviceRemove",
+			summary: "Removes a service that has no instances",
+			permission: "administrator",
+			input: z.strictObject({ id: z.string() }),
+			output: nothing,
+			async handle({ id }) {
+				const left = (await instances.all()).filter(
+					({ serviceId }) => serviceId === id,
+				);
+				if (left.length > 0)
+					throw new OperationError(
+						409,
+						"hasInstances",
+						`${id} still has ${left.length} instances: delete them first, their data go with them`,
+					);
+				await services.remove(id);
+				return {};
+			},
+		}),
+	];
+}

@@ -1,0 +1,207 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdir, rm } from "node:fs/promises";
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import type { Log } from "../log/log.ts";
+import { readMessages, writeMessage } from "../sdk/lines.ts";
+import {
+	protocolVersion,
+	type ToManager,
+	type ToService,
+	toManager,
+} from "../sdk/protocol.ts";
+import { RestartDelay } from "./delay.ts";
+import { give } from "./ownership.ts";
+import type { Service, ServicePlaces } from "./service.ts";
+
+export type ProcessState =
+	| "stopped"
+	/** Its process is there and has not said Hello yet. */
+	| "starting"
+	| "running"
+	/** It has crashed and is started again in a moment. */
+	| "waiting";
+
+/** What a process has to tell. */
+export interface ProcessEvents {
+	/** It has said Hello and knows no instance yet. */
+	ready(): void;
+	message(message: ToManager): void;
+	/** It is gone; nothing it said counts any more. */
+	gone(): void;
+}
+
+const helloLimitMs = 30_000;
+const stopLimitMs = 8_000;
+
+/** One service's process: started, listened to, watched, and started again after a crash. */
+export class ServiceProcess {
+	readonly #service: Service;
+	readonly #places: ServicePlaces;
+	readonly #events: ProcessEvents;
+	readonly #log: Log;
+	readonly #delay = new RestartDelay();
+	readonly #controlSocket: string;
+	#state: ProcessState = "stopped";
+	#wanted = false;
+	#crashes = 0;
+	#child: ChildProcess | undefined;
+	#server: Server | undefined;
+	#socket: Socket | undefined;
+	#timer: NodeJS.Timeout | undefined;
+
+	constructor(
+		service: Service,
+		places: ServicePlaces,
+		events: ProcessEvents,
+		log: Log,
+	) {
+		this.#service = service;
+		this.#places = places;
+		this.#events = events;
+		this.#log = log.child({ service: service.id });
+		this.#controlSocket = join(places.control, `${service.folder}.sock`);
+	}
+
+	get state(): ProcessState {
+		return this.#state;
+	}
+
+	/** Since it was first started. */
+	get crashes(): number {
+		return this.#crashes;
+	}
+
+	get isInCrashLoop(): boolean {
+		return this.#delay.isLoop;
+	}
+
+	async start(): Promise<void> {
+		if (this.#wanted) return;
+		this.#wanted = true;
+		await this.#listen();
+		this.#spawn();
+	}
+
+	/** Asks it to end, and kills it when it does not. */
+	async stop(): Promise<void> {
+		this.#wanted = false;
+		clearTimeout(this.#timer);
+		const child = this.#child;
+		if (child) {
+			const exited = once(child, "exit");
+			this.send({ mt: "Shutdown" });
+			const timer = setTimeout(() => child.kill("SIGKILL"), stopLimitMs);
+			await exited;
+			clearTimeout(timer);
+		}
+		this.#state = "stopped";
+		this.#server?.close();
+		this.#server = undefined;
+	}
+
+	/** Nothing is sent while it does not run: it learns all at its next Hello. */
+	send(message: ToService): void {
+		if (this.#socket) writeMessage(this.#socket, message);
+	}
+
+	async #listen(): Promise<void> {
+		await mkdir(this.#places.control, { recursive: true, mode: 0o711 });
+		await rm(this.#controlSocket, { force: true });
+		const server = createServer((socket) => this.#connected(socket));
+		server.listen(this.#controlSocket);
+		await once(server, "listening");
+		await give(this.#controlSocket, this.#service.uid);
+		await chmod(this.#controlSocket, 0o600);
+		this.#server = server;
+	}
+
+	#spawn(): void {
+		const { apps, logs, runCommand } = this.#places;
+		const { folder, binary, uid, id } = this.#service;
+		const program = join(apps, folder, binary);
+		const startedMs = performance.now();
+		this.#state = "starting";
+		const child = spawn(
+			runCommand,
+			[
+				...[folder, String(uid), join(logs, folder), program],
+				...[`--manager=${this.#controlSocket}`, `--service=${id}`],
+			],
+			{
+				cwd: join(apps, folder),
+				stdio: "ignore",
+				env: {
+					PATH: process.env.PATH,
+					LANG: "C.UTF-8",
+					NODE_ENV: "production",
+				},
+			},
+		);
+		this.#child = child;
+		child.once("error", (error) => {
+			this.#log.error({ err: error }, "the service cannot be started");
+			if (child.pid === undefined) child.emit("exit", null, null);
+		});
+		const hello = setTimeout(() => {
+			this.#log.error("the service says nothing, it is killed");
+			child.kill("SIGKILL");
+		}, helloLimitMs);
+		child.once("exit", (code, signal) => {
+			clearTimeout(hello);
+			this.#ended(performance.now() - startedMs, code, signal);
+		});
+		child.once("hello", () => clearTimeout(hello));
+	}
+
+	#connected(socket: Socket): void {
+		if (this.#socket || !this.#child) return void socket.destroy();
+		this.#socket = socket;
+		socket.on("error", () => {}); // `close` follows.
+		socket.on("close", () => {
+			if (this.#socket === socket) this.#socket = undefined;
+		});
+		readMessages(
+			socket,
+			toManager,
+			(message) => this.#said(message),
+			(reason) => {
+				this.#log.error({ reason }, "the service breaks the protocol");
+				this.#child?.kill("SIGKILL");
+			},
+		);
+	}
+
+	#said(message: ToManager): void {
+		if (message.mt !== "Hello") {
+			if (this.#state === "running") this.#events.message(message);
+			return;
+		}
+		if (message.protocol !== protocolVersion || this.#state !== "starting") {
+			this.#log.error({ message }, "the service speaks another protocol");
+			return void this.#child?.kill("SIGKILL");
+		}
+		this.#child?.emit("hello");
+		this.#state = "running";
+		this.#log.info("the service runs");
+		this.#events.ready();
+	}
+
+	#ended(
+		ranMs: number,
+		code: number | null,
+		signal: NodeJS.Signals | null,
+	): void {
+		this.#child = undefined;
+		this.#socket?.destroy();
+		this.#socket = undefined;
+		this.#events.gone();
+		if (!this.#wanted) return;
+		this.#crashes += 1;
+		const delayMs = this.#delay.after(ranMs);
+		this.#state = "waiting";
+		this.#log.warn({ code, signal, delayMs }, "the service has ended");
+		this.#timer = setTimeout(() => this.#spawn(), delayMs);
+	}
+}

@@ -1,0 +1,53 @@
+import * as z from "zod";
+
+/** Of folders, files and services: no path, no hidden file, nothing to quote. */
+export const plainName = z
+	.string()
+	.regex(
+		/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+		"1 to 63 letters, digits and . _ - of which the first is a letter or digit",
+	);
+
+/** Taken by the manager itself. */
+const reserved = new Set(["manager", "webserver"]);
+
+export const freeName = plainName.refine((name) => !reserved.has(name), {
+	error: "is a name of the system",
+});
+
+/** An app service that is installed. */
+export interface Service {
+	id: string;
+	/** Its UNIX user. */
+	uid: number;
+	/** Below /apps. */
+	folder: string;
+	/** The program in the folder. */
+	binary: string;
+	title: string;
+	build: string;
+	label: string;
+}
+
+/** A file of it. */
+export interface ServiceFile {
+	name: string;
+	/** Lower-case hex. */
+	sha256: string;
+}
+
+/** Where services live on this machine; all but `runCommand` are folders. */
+export interface ServicePlaces {
+	/** Programs and working files, a folder a service. */
+	apps: string;
+	/** Sockets on which instances answer, a folder a service. */
+	sockets: string;
+	/** Sockets on which the manager listens for services. */
+	control: string;
+	/** A folder a service. */
+	logs: string;
+	/** Starts a program with no more rights than a service needs: see run-app. */
+	runCommand: string;
+	/** Whose members may connect to the sockets of instances. */
+	webServerGroup: string;
+}

@@ -1,0 +1,74 @@
+import * as z from "zod";
+import { defineOperation, type Operation } from "../operations/operation.ts";
+import type { Store } from "./store.ts";
+
+const nothing = z.strictObject({});
+
+/** Of the folder with apps.json: https, http, or a directory of the device. */
+const storeUrl = z
+	.string()
+	.max(2_000)
+	.regex(/^(https?:\/\/[^/\s]+(\/\S*)?|\/\S+)$/, {
+		error: "begins with https://, http:// or, for a directory, with /",
+	});
+
+export function storeOperations(store: Store): Operation[] {
+	return [
+		defineOperation({
+			name: "storeUrl",
+			summary: "Where apps come from",
+			permission: "administrator",
+			input: nothing,
+			output: z.object({ url: z.string() }),
+			handle: async () => ({ url: await store.url() }),
+		}),
+		defineOperation({
+			name: "storeUrlChange",
+			summary: "Has apps come from another store",
+			permission: "administrator",
+			input: z.strictObject({ url: storeUrl }),
+			output: nothing,
+			async handle({ url }) {
+				await store.setUrl(url);
+				return {};
+			},
+		}),
+		defineOperation({
+			name: "storeApps",
+			summary: "The apps that the store has, the newest build of each",
+			permission: "administrator",
+			input: nothing,
+			output: z.object({
+				apps: z.array(
+					z.object({
+						id: z.string(),
+						title: z.string(),
+						description: z.string(),
+						manufacturer: z.string(),
+						build: z.string(),
+						label: z.string(),
+					}),
+				),
+			}),
+			handle: async () => ({
+				apps: (await store.apps()).map((app) => ({
+					...app,
+					build: app.versions[0]?.build ?? "",
+					label: app.versions[0]?.label ?? "",
+				})),
+			}),
+		}),
+		defineOperation({
+			name: "serviceInstall",
+			summary:
+				"Installs the newest build of an app from the store, or updates to it",
+			permission: "administrator",
+			input: z.strictObject({ id: z.string() }),
+			output: nothing,
+			async handle({ id }) {
+				await store.install(id);
+				return {};
+			},
+		}),
+	];
+}

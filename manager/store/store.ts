@@ -1,0 +1,198 @@
+import { createHash } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import * as z from "zod";
+import type { Config } from "../config/config.ts";
+import { OperationError } from "../operations/operation.ts";
+import type { ServiceFile } from "../services/service.ts";
+import type { Services } from "../services/services.ts";
+import {
+	catalogue,
+	parseFileList,
+	parseSums,
+	type StoreApp,
+} from "./catalogue.ts";
+import { StoreSource } from "./source.ts";
+
+const settingName = "appStoreUrl";
+const mostCatalogueBytes = 8 * 1024 * 1024;
+const mostListBytes = 64 * 1024;
+const mostFileBytes = 256 * 1024 * 1024;
+
+/** What a store calls machines, by what Node calls their processors. */
+const targetOf: Partial<Record<string, string>> = {
+	x64: "x86_64",
+	arm64: "arm64",
+	arm: "arm",
+};
+
+/** What is being fetched now. */
+export interface Fetching {
+	id: string;
+	file: string;
+	receivedBytes: number;
+}
+
+/** Apps that can be had, and their way from the store onto this machine. */
+export class Store {
+	readonly #config: Config;
+	readonly #services: Services;
+	readonly #folder: string;
+	#fetching: Fetching | undefined;
+
+	/** @param folder for files on their way; what is in it is removed. */
+	constructor(config: Config, services: Services, folder: string) {
+		this.#config = config;
+		this.#services = services;
+		this.#folder = folder;
+	}
+
+	get fetching(): Fetching | undefined {
+		return this.#fetching;
+	}
+
+	/** @returns "" where none is set. */
+	async url(): Promise<string> {
+		return (await this.#config.read(settingName, z.string())) ?? "";
+	}
+
+	setUrl(url: string): Promise<void> {
+		return this.#config.write(settingName, url);
+	}
+
+	/** @throws OperationError where the store cannot be read, or is none. */
+	async apps(): Promise<StoreApp[]> {
+		const text = await (await this.#source()).text(
+			"apps.json",
+			mostCatalogueBytes,
+		);
+		return understood("apps.json", () => catalogue.parse(JSON.parse(text)))
+			.apps;
+	}
+
+	/**
+	 * Installs the newest build of an app as a service, or updates the service to it.
+	 * @throws OperationError; what ran before runs on then.
+	 */
+	async install(id: string): Promise<void> {
+		if (this.#fetching)
+			throw new OperationError(
+				409,
+				"busy",
+				`${this.#fetching.id} is being installed: wait until it is done`,
+			);
+		this.#fetching = { id, file: "apps.json", receivedBytes: 0 };
+		try {
+			const app = (await this.apps()).find((one) => one.id === id);
+			if (!app)
+				throw new OperationError(404, "noSuchApp", `The store has no ${id}`);
+			const [{ build, label }] = app.versions as [StoreApp["versions"][0]];
+			await rm(this.#folder, { recursive: true, force: true });
+			await mkdir(this.#folder, { recursive: true });
+			const files = await this.#fetch(app, build, this.#fetching);
+			if (!files.some(({ name }) => name === app.binary))
+				throw new OperationError(
+					502,
+					"storeFailed",
+					`The store's ${id} has no ${app.binary}`,
+				);
+			const { folder, binary, title } = app;
+			await this.#services.install({
+				service: { id, folder, binary, title, build, label },
+				folder: this.#folder,
+				files,
+			});
+		} finally {
+			this.#fetching = undefined;
+			await rm(this.#folder, { recursive: true, force: true });
+		}
+	}
+
+	async #fetch(
+		{ id, folder }: StoreApp,
+		build: string,
+		progress: Fetching,
+	): Promise<ServiceFile[]> {
+		const source = await this.#source();
+		const target = targetOf[process.arch] ?? process.arch;
+		const listFile = `${build}/${id}_files`;
+		const list = await source.text(listFile, mostListBytes);
+		const names = understood(listFile, () => parseFileList(list));
+		const sumsFile = `${build}/${id}_sha256`;
+		// The published layout has none; where there are some they count.
+		const sums = await source.text(sumsFile, mostListBytes).then(
+			(text) => understood(sumsFile, () => parseSums(text)),
+			() => undefined,
+		);
+		const files: ServiceFile[] = [];
+		for (const name of names) {
+			const path = `${target}/${folder}/${name}`;
+			progress.file = name;
+			const sha256 = await this.#fetchFile(
+				source,
+				`${build}/${path}`,
+				join(this.#folder, name),
+				progress,
+			);
+			if (sums && sums.get(path) !== sha256)
+				throw new OperationError(
+					502,
+					"storeFailed",
+					`The store's ${build}/${path} is damaged: its checksum is not that in ${sumsFile}`,
+				);
+			files.push({ name, sha256 });
+		}
+		return files;
+	}
+
+	async #fetchFile(
+		source: StoreSource,
+		path: string,
+		to: string,
+		progress: Fetching,
+	): Promise<string> {
+		const hash = createHash("sha256");
+		await pipeline(
+			source.read(path, mostFileBytes),
+			async function* (chunks) {
+				for await (const chunk of chunks) {
+					hash.update(chunk);
+					progress.receivedBytes += chunk.length;
+					yield chunk;
+				}
+			},
+			createWriteStream(to, { mode: 0o755 }),
+		);
+		return hash.digest("hex");
+	}
+
+	async #source(): Promise<StoreSource> {
+		const url = await this.url();
+		if (url === "")
+			throw new OperationError(
+				409,
+				"noStore",
+				"No app store is set: give its address first",
+			);
+		return new StoreSource(url);
+	}
+}
+
+/** @throws OperationError that names the file whose content is not what it should be. */
+function understood<Result>(file: string, read: () => Result): Result {
+	try {
+		return read();
+	} catch (error) {
+		const reason =
+			error instanceof z.ZodError
+				? z.prettifyError(error)
+				: (error as Error).message;
+		throw new OperationError(
+			502,
+			"storeFailed",
+			`The store's ${file} cannot be used: ${reason}`,
+		);
+	}
+}
