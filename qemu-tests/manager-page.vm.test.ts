@@ -1,75 +1,45 @@
-import { join } from "node:path";
 import test from "ava";
-import { type Browser, chromium, type Page } from "playwright-core";
-import { logDirectory, timeLimit } from "./machine/index.ts";
+import { timeLimit } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
+import { browserPage } from "./system/browser.ts";
 import { managerPassword } from "./system/steps.ts";
 
 const machine = runningMachine(test, "manager-page");
 
-// Debian's Chromium, which shall talk to the guest and to nobody else.
-const chromiumFlags = [
-	"--no-sandbox",
-	"--disable-gpu",
-	"--disable-quic",
-	"--no-first-run",
-	"--disable-background-networking",
-	"--disable-component-update",
-	"--disable-sync",
-];
-
-let browser: Browser;
-let page: Page;
-const complaints: string[] = [];
-
-test.before("a browser is open", async () => {
-	browser = await chromium.launch({
-		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-		args: chromiumFlags,
-	});
-	page = await browser.newPage({ ignoreHTTPSErrors: true });
-	page.setDefaultTimeout(timeLimit(30_000));
-	page.on("pageerror", (error) => complaints.push(error.message));
-});
-test.after.always(() => browser?.close());
-test.afterEach.always(async (t) => {
-	if (t.passed || !page) return;
-	const path = join(logDirectory, "manager-page.png");
-	await page.screenshot({ path });
-	t.log(`The page is shown in ${path}`);
-});
+const browser = browserPage(test, "manager-page");
+const { complaints } = browser;
 
 test.serial("shows a login page at /manager/", async (t) => {
-	await page.goto(`${machine.url("https")}/manager/`);
-	await page.getByLabel("Password").waitFor();
-	t.regex(await page.title(), /App Platform/);
+	await browser.page.goto(`${machine.url("https")}/manager/`);
+	await browser.page.getByLabel("Password").waitFor();
+	t.regex(await browser.page.title(), /App Platform/);
 });
 
 test.serial("refuses a wrong password and says so", async (t) => {
-	await page.getByLabel("Password").fill("wrong");
-	await page.getByRole("button", { name: "Log in" }).click();
-	const problem = page.getByRole("alert");
+	await browser.page.getByLabel("Password").fill("wrong");
+	await browser.page.getByRole("button", { name: "Log in" }).click();
+	const problem = browser.page.getByRole("alert");
 	await problem.waitFor();
 	t.regex((await problem.textContent()) ?? "", /password/i);
 });
 
 test.serial("lets the right password in", async (t) => {
-	await page.getByLabel("Password").fill(managerPassword);
-	await page.getByRole("button", { name: "Log in" }).click();
-	await page.getByRole("button", { name: "Log out" }).waitFor();
-	t.is(await page.getByLabel("Password").count(), 0);
+	await browser.page.getByLabel("Password").fill(managerPassword);
+	await browser.page.getByRole("button", { name: "Log in" }).click();
+	await browser.page.getByRole("button", { name: "Log out" }).waitFor();
+	t.is(await browser.page.getByLabel("Password").count(), 0);
 });
 
 test.serial("reminds of the default password", async (t) => {
-	const reminder = page.getByRole("status");
+	const reminder = browser.page.getByRole("status");
 	t.regex((await reminder.textContent()) ?? "", /default password/i);
 });
 
 test.serial("shows version, uptime, CPU, memory and disk", async (t) => {
 	const card = (name: string) =>
-		page
-			.locator("section")
-			.filter({ has: page.getByRole("heading", { name, exact: true }) });
+		browser.page.locator("section").filter({
+			has: browser.page.getByRole("heading", { name, exact: true }),
+		});
 	await card("System").waitFor();
 	const system = await card("System").innerText();
 	t.regex(system, /\d+\.\d+\.\d+, build \d+, x86_64/);
@@ -81,7 +51,9 @@ test.serial("shows version, uptime, CPU, memory and disk", async (t) => {
 });
 
 test.serial("shows that PostgreSQL 17 runs", async (t) => {
-	const card = page.locator("section").filter({ hasText: "PostgreSQL" });
+	const card = browser.page
+		.locator("section")
+		.filter({ hasText: "PostgreSQL" });
 	await card.waitFor();
 	const text = await card.innerText();
 	t.regex(text, /running/);
@@ -89,9 +61,9 @@ test.serial("shows that PostgreSQL 17 runs", async (t) => {
 });
 
 test.serial("keeps the figures fresh without a reload", async (t) => {
-	const upFor = page.locator("dt:text-is('Manager up for') + dd");
+	const upFor = browser.page.locator("dt:text-is('Manager up for') + dd");
 	const before = await upFor.innerText();
-	await page.waitForFunction(
+	await browser.page.waitForFunction(
 		(old) =>
 			[...document.querySelectorAll("dt")].some(
 				(term) =>
@@ -105,8 +77,8 @@ test.serial("keeps the figures fresh without a reload", async (t) => {
 });
 
 test.serial("asks again after logging out", async (t) => {
-	await page.getByRole("button", { name: "Log out" }).click();
-	await page.getByLabel("Password").waitFor();
+	await browser.page.getByRole("button", { name: "Log out" }).click();
+	await browser.page.getByLabel("Password").waitFor();
 	t.deepEqual(complaints, []);
 });
 

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { type Failure, post } from "./api.ts";
+import { AppsPage } from "./apps-page.tsx";
 import { DefaultPasswordNotice } from "./default-password-notice.tsx";
 import { LoginPage } from "./login-page.tsx";
 import { OverviewPage } from "./overview-page.tsx";
@@ -16,7 +17,7 @@ const askAgainMs = 3_000;
 export function App() {
 	const [session, setSession] = useState<Session>();
 	const [problem, setProblem] = useState<string>();
-	const [page, setPage] = useState<"overview" | "password" | "update">(
+	const [page, setPage] = useState<"overview" | "apps" | "password" | "update">(
 		"overview",
 	);
 
@@ -55,6 +56,9 @@ export function App() {
 						<button type="button" onClick={() => setPage("overview")}>
 							Overview
 						</button>
+						<button type="button" onClick={() => setPage("apps")}>
+							Apps
+						</button>
 						<button type="button" onClick={() => setPage("update")}>
 							Update
 						</button>
@@ -77,6 +81,9 @@ export function App() {
 				{session && !session.loggedIn && <LoginPage loggedIn={askSession} />}
 				{session?.loggedIn && page === "password" && (
 					<PasswordPage done={passwordDone} />
+				)}
+				{session?.loggedIn && page === "apps" && (
+					<AppsPage failed={askSession} />
 				)}
 				{session?.loggedIn && page === "update" && (
 					<UpdatePage failed={askSession} />

@@ -1,0 +1,42 @@
+import { useEffect, useMemo } from "preact/hooks";
+import type { InstanceStatus } from "../instances/operations.ts";
+import type { ServiceStatus } from "../services/operations.ts";
+import { Connection } from "./connection.ts";
+import { InstancesCard } from "./instances-card.tsx";
+import { useLive } from "./live.ts";
+import { ServicesCard } from "./services-card.tsx";
+import { StoreCard } from "./store-card.tsx";
+
+export interface ServicesAnswer {
+	services: ServiceStatus[];
+	fetching?: { id: string; file: string; receivedBytes: number };
+}
+
+/** Apps from the store to the instances that people use. */
+export function AppsPage({ failed }: { failed: () => void }) {
+	const connection = useMemo(() => new Connection(), []);
+	useEffect(() => () => connection.close(), [connection]);
+	const { value: services } = useLive<ServicesAnswer>(
+		connection,
+		"services",
+		1_000,
+		failed,
+	);
+	const { value: instances } = useLive<{ instances: InstanceStatus[] }>(
+		connection,
+		"instances",
+		2_000,
+		failed,
+	);
+	if (!services || !instances) return null;
+	return (
+		<div class="cards">
+			<InstancesCard
+				instances={instances.instances}
+				services={services.services}
+			/>
+			<ServicesCard services={services.services} />
+			<StoreCard services={services} />
+		</div>
+	);
+}

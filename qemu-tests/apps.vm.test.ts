@@ -1,0 +1,230 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import test from "ava";
+import { appFoldersIn, makeStore } from "../manager/store/make-store.ts";
+import { eventually, temporaryDirectory, timeLimit } from "./machine/index.ts";
+import { runningMachine } from "./system/base.ts";
+import { browserPage } from "./system/browser.ts";
+import {
+	loginPage,
+	logins,
+	managerPassword,
+	outputOf,
+} from "./system/steps.ts";
+
+// From a store in a folder of the device to instances that people use, whatever is killed.
+const minute = 60_000;
+const machine = runningMachine(test, "apps");
+const browser = browserPage(test, "apps");
+const domains = ["example.com", "example.org"];
+const service = "/apps/notes/notes";
+
+test.serial("a store lies on the device", async (t) => {
+	const { path: folder } = temporaryDirectory();
+	const examples = join(import.meta.dirname, "../manager/apps");
+	await makeStore(await appFoldersIn(examples), folder);
+	const archive = execFileSync("tar", ["-c", "-C", folder, "."], {
+		maxBuffer: 64 * 1024 * 1024,
+	});
+	const ssh = await machine.ssh(...logins.admin);
+	await ssh.writeFile("/tmp/store.tar", archive);
+	ssh.close();
+	await machine.console.login(...logins.root);
+	await outputOf(
+		machine.console,
+		"mkdir /home/root/store && tar -x -C /home/root/store -f /tmp/store.tar",
+	);
+	t.pass();
+});
+
+test.serial("a service is installed in the browser", async (t) => {
+	const page = browser.page;
+	await page.goto(`${machine.url("https")}/manager/`);
+	await page.getByLabel("Password").fill(managerPassword);
+	await page.getByRole("button", { name: "Log in" }).click();
+	await page.getByRole("button", { name: "Apps" }).click();
+	await page.getByLabel("Address of the store").fill("/home/root/store");
+	await page.getByRole("button", { name: "Use this store" }).click();
+	await page.getByRole("button", { name: "Install Notes" }).click();
+	await page
+		.getByText("Notes 1.0, build 10001: running")
+		.waitFor({ timeout: timeLimit(2 * minute) });
+	t.pass();
+});
+
+for (const domain of domains)
+	test.serial(`an instance for ${domain} is made in the browser`, async (t) => {
+		t.timeout(timeLimit(3 * minute));
+		const page = browser.page;
+		const form = page.locator("details", { hasText: "New instance" });
+		if ((await form.getAttribute("open")) === null)
+			await form.locator("summary").click();
+		await form.getByLabel("Domain").fill(domain);
+		await form.getByLabel("Name", { exact: true }).fill("notes");
+		await form.getByRole("button", { name: "Create the instance" }).click();
+		await page
+			.getByRole("listitem")
+			.filter({ hasText: `/${domain}/notes/: running` })
+			.waitFor({ timeout: timeLimit(2 * minute) });
+		t.regex(await notesPage(domain), /<title>Notes<\/title>/);
+	});
+
+test.serial("two people see each other's edits", async (t) => {
+	const one = await notes("example.com");
+	const two = await notes("example.com");
+	one.socket.send("bread and milk");
+	const [seen] = await once(two.socket, "message");
+	t.is(String(seen), "bread and milk");
+	t.is((await notes("example.org")).text, "");
+	for (const { socket } of [one, two]) socket.terminate();
+});
+
+test.serial(
+	"the service has a user of its own and no more rights",
+	async (t) => {
+		const pid = await processId(service);
+		const status = await outputOf(machine.console, `cat /proc/${pid}/status`);
+		t.regex(status, /^Uid:\s+2000\s+2000\s+2000\s+2000\s*$/m);
+		t.regex(status, /^Groups:\s*$/m);
+		t.regex(status, /^NoNewPrivs:\s+1\s*$/m);
+		for (const set of ["CapEff", "CapPrm", "CapBnd"])
+			t.regex(status, new RegExp(`^${set}:\\s+0+\\s*$`, "m"));
+		t.regex(
+			await outputOf(machine.console, `cat /proc/${pid}/cgroup`),
+			/^0::\/apps\/notes\s*$/m,
+		);
+		const limits = await outputOf(
+			machine.console,
+			"cd /sys/fs/cgroup/apps/notes && cat memory.max pids.max",
+		);
+		const [memory, processes] = limits.trim().split(/\s+/).map(Number);
+		t.true(Number(memory) > 100_000_000 && Number(memory) < 300_000_000);
+		t.is(processes, 200);
+		const asService = `nsenter -t ${pid} -m setpriv --reuid 2000 --regid 2000 --clear-groups`;
+		for (const path of [
+			"/mnt/sda2/pgsql/pg_hba.conf",
+			"/mnt/sda2/system/shadow",
+			"/mnt/sda2/system/webserver/certificate.pem",
+			"/run/haproxy/admin.sock",
+			"/run/manager/manager.sock",
+		]) {
+			const { exitCode } = await machine.console.run(
+				`${asService} test -r ${path} -o -w ${path}`,
+			);
+			t.not(exitCode, 0, path);
+		}
+	},
+);
+
+test.serial(
+	"an instance's password opens its own database and no other",
+	async (t) => {
+		const sql =
+			"SELECT database_password FROM instance WHERE domain = 'example.com'";
+		const password = (
+			await outputOf(machine.console, `psql -d manager -Atc "${sql}"`)
+		).trim();
+		const connect = (database: string, word: string) =>
+			machine.console.run(
+				`PGPASSWORD='${word}' psql -U example.com_notes -d '${database}' -Atc 'SELECT current_user'`,
+			);
+		t.is(
+			(await connect("example.com_notes", password)).output.trim(),
+			"example.com_notes",
+		);
+		t.regex(
+			(await connect("example.com_notes", "wrong")).output,
+			/authentication failed/,
+		);
+		for (const other of ["manager", "example.org_notes"])
+			t.regex((await connect(other, password)).output, /permission denied/);
+	},
+);
+
+test.serial("it keeps a log", async (t) => {
+	await outputOf(machine.console, "test -s /var/log/apps/notes/config");
+	await outputOf(machine.console, "test -e /var/log/apps/notes/current");
+	t.pass();
+});
+
+for (const [name, command] of [
+	["the service", service],
+	["HAProxy", "haproxy "],
+	["PostgreSQL", "postgres -D"],
+	["the manager", "/apps/manager/manager"],
+] as const)
+	test.serial(`all is there again after kill -9 of ${name}`, async (t) => {
+		t.timeout(timeLimit(5 * minute));
+		const pid = await processId(command);
+		await outputOf(machine.console, `kill -9 ${pid}`);
+		await eventually(
+			"it is another process",
+			async () => {
+				const now = await processId(command).catch(() => pid);
+				return now === pid ? undefined : now;
+			},
+			{ timeoutMs: minute },
+		);
+		await eventually("the notes are there", async () => {
+			const { text } = await notes("example.com");
+			return text === "bread and milk" ? text : undefined;
+		});
+		t.regex(await notesPage("example.org"), /<title>Notes<\/title>/);
+	});
+
+test.serial("only one process of the service is left", async (t) => {
+	const pids = await outputOf(
+		machine.console,
+		"cat /sys/fs/cgroup/apps/notes/cgroup.procs",
+	);
+	t.is(pids.trim().split(/\s+/).length, 1, pids);
+});
+
+test.serial("all is there again after a restart of the machine", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	machine.console.send("reboot\n");
+	await machine.waitForReboot({ timeoutMs: 2 * minute });
+	await loginPage(machine);
+	await eventually(
+		"the notes are there",
+		async () => {
+			const { text } = await notes("example.com");
+			return text === "bread and milk" ? text : undefined;
+		},
+		{ timeoutMs: 2 * minute },
+	);
+	t.regex(await notesPage("example.org"), /<title>Notes<\/title>/);
+	t.deepEqual(browser.complaints, []);
+});
+
+/** The page of an instance, as soon as the web server leads to it. */
+async function notesPage(domain: string): Promise<string> {
+	return eventually(
+		`the notes of ${domain} answer`,
+		async () => {
+			const response = await machine.fetch("https", `/${domain}/notes/`, {
+				signal: AbortSignal.timeout(timeLimit(10_000)),
+			});
+			return response.status === 200 ? response.text() : undefined;
+		},
+		{ timeoutMs: minute },
+	);
+}
+
+/** A WebSocket to an instance, and what it was told first. */
+async function notes(domain: string) {
+	const socket = machine.websocket(`/${domain}/notes/`);
+	const [data] = await once(socket, "message", {
+		signal: AbortSignal.timeout(timeLimit(10_000)),
+	});
+	return { socket, text: String(data) };
+}
+
+async function processId(command: string): Promise<string> {
+	const pids = await outputOf(
+		machine.console,
+		`pgrep -o -f '^(/usr/bin/node )?${command}'`,
+	);
+	return pids.trim();
+}
