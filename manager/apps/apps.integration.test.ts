@@ -66,11 +66,12 @@ async function until(what: string, isSo: () => Promise<boolean>) {
 	}
 }
 
+/** A request to an instance that is just being stopped may be cut off. */
 const answers = (path: string, status = 200) =>
-	until(
-		`${status} at ${path}`,
-		async () => (await get(path)).status === status,
-	);
+	until(`${status} at ${path}`, async () => {
+		const answer = await get(path).catch(() => undefined);
+		return answer?.status === status;
+	});
 
 async function open(path: string) {
 	const url = `wss://127.0.0.1:${webServer.port}${path}`;

@@ -15,7 +15,12 @@ test.serial(
 	async (t) => {
 		await manager.start();
 		const first = await manager.logged("the database is ready");
-		t.deepEqual(first.migrations, ["0001-config", "0002-update-history"]);
+		t.deepEqual(first.migrations, [
+			"0001-config",
+			"0002-update-history",
+			"0003-services",
+			"0004-instances",
+		]);
 		await manager.stop();
 		await manager.start();
 		const second = await manager.logged("the database is ready");

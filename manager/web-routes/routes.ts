@@ -79,7 +79,7 @@ export class Routes implements Part {
 		clearTimeout(this.#timer);
 		this.#working = this.#tell()
 			.catch((error) => {
-				this.#log.debug({ err: error }, "HAProxy is told again soon");
+				this.#log.warn({ err: error }, "HAProxy is told again soon");
 				this.#timer = setTimeout(() => this.#bringUpToDate(), tryAgainMs);
 			})
 			.finally(() => {
@@ -95,7 +95,7 @@ export class Routes implements Part {
 		const ask = (command: string) => haproxy(adminSocket, command);
 		const paths = parseMap(await ask(`show map ${map}`));
 		const servers = parseServers(await ask(`show servers state ${backend}`));
-		const { unmap, remove, add, enter } = differences(
+		const { unmap, remove, add, enable, enter } = differences(
 			[...this.#wanted.values()],
 			paths,
 			servers,
@@ -109,15 +109,14 @@ export class Routes implements Part {
 			await ask(`shutdown sessions server ${server}`);
 			await order(adminSocket, `del server ${server}`, /deleted/);
 		}
-		for (const { name, socket } of add) {
-			const server = `${backend}/${name}`;
+		for (const { name, socket } of add)
 			await order(
 				adminSocket,
-				`add server ${server} unix@${socket} weight 0`,
+				`add server ${backend}/${name} unix@${socket} weight 0`,
 				/registered/,
 			);
-			await order(adminSocket, `enable server ${server}`, /^$/);
-		}
+		for (const name of enable)
+			await order(adminSocket, `enable server ${backend}/${name}`, /^$/);
 		for (const { path, name } of enter)
 			await order(adminSocket, `add map ${map} ${path} ${name}`, /^$/);
 	}

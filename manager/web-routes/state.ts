@@ -5,14 +5,16 @@ export interface Differences {
 	unmap: string[];
 	remove: string[];
 	add: Route[];
+	/** Added, but cut off before it could be used. */
+	enable: string[];
 	enter: Route[];
 }
 
-/** @param paths server by path, as HAProxy has them. @param servers names. */
+/** @param paths server by path, as HAProxy has them. @param servers whether each is enabled. */
 export function differences(
 	wanted: readonly Route[],
 	paths: ReadonlyMap<string, string>,
-	servers: ReadonlySet<string>,
+	servers: ReadonlyMap<string, boolean>,
 ): Differences {
 	const byPath = new Map(wanted.map((route) => [route.path, route]));
 	const names = new Set(wanted.map(({ name }) => name));
@@ -20,8 +22,9 @@ export function differences(
 		unmap: [...paths]
 			.filter(([path, name]) => byPath.get(path)?.name !== name)
 			.map(([path]) => path),
-		remove: [...servers].filter((name) => !names.has(name)),
+		remove: [...servers.keys()].filter((name) => !names.has(name)),
 		add: wanted.filter(({ name }) => !servers.has(name)),
+		enable: wanted.map(({ name }) => name).filter((name) => !servers.get(name)),
 		enter: wanted.filter(({ path, name }) => paths.get(path) !== name),
 	};
 }
@@ -38,12 +41,17 @@ export function parseMap(text: string): Map<string, string> {
 	);
 }
 
-/** The names, the fourth column of `show servers state`, below a version and a `#` line. */
-export function parseServers(text: string): Set<string> {
-	return new Set(
+/**
+ * Whether each server is enabled, by its name: columns 4 (srv_name) and 7 (srv_admin_state, 0
+ * without any maintenance) of `show servers state`, below a version and a `#` line.
+ */
+export function parseServers(text: string): Map<string, boolean> {
+	return new Map(
 		lines(text).flatMap((line) => {
-			const [backendId, , , name] = line.split(" ");
-			return /^\d+$/.test(backendId ?? "") && name !== undefined ? [name] : [];
+			const [backendId, , , name, , , adminState] = line.split(" ");
+			return /^\d+$/.test(backendId ?? "") && name !== undefined
+				? [[name, adminState === "0"] as const]
+				: [];
 		}),
 	);
 }
