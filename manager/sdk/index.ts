@@ -1,2 +1,7 @@
+export {
+	type AppMessage,
+	type AppServer,
+	AppSession,
+} from "./app-websocket/session.ts";
 export { AppInstance } from "./instance.ts";
 export { runService, type StartInstance } from "./service.ts";
