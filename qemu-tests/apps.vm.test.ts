@@ -60,7 +60,7 @@ for (const domain of domains)
 		const form = page.locator("details", { hasText: "New instance" });
 		if ((await form.getAttribute("open")) === null)
 			await form.locator("summary").click();
-		await form.getByLabel("Domain").fill(domain);
+		await form.getByLabel("Domain", { exact: true }).fill(domain);
 		await form.getByLabel("Name", { exact: true }).fill("notes");
 		await form.getByRole("button", { name: "Create the instance" }).click();
 		await page

@@ -143,6 +143,18 @@ test.serial(
 	},
 );
 
+test.serial("a service's log has what its instances trace", async (t) => {
+	const { text } = await done("serviceLog", { id: notes });
+	t.regex(text, /notes@example\.com: somebody has opened the notes/);
+	const id = (await instancesByName()).get("notes@example.com")?.id;
+	await done("instanceLogFlags", { id, logFlags: 0x8000 });
+	(await open("/example.com/notes/")).socket.terminate();
+	t.is((await done("serviceLog", { id: notes })).text, text);
+	await done("instanceLogFlags", { id, logFlags: 0x8001 });
+	(await open("/example.com/notes/")).socket.terminate();
+	t.not((await done("serviceLog", { id: notes })).text, text);
+});
+
 test.serial(
 	"names that are in use or not allowed are refused in words",
 	async (t) => {

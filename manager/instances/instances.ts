@@ -7,6 +7,7 @@ import { retryUntilDone } from "../database/retry.ts";
 import type { Part } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
+import { defaultLogFlags } from "../sdk/log-flags.ts";
 import type { ToManager } from "../sdk/protocol.ts";
 import { give } from "../services/ownership.ts";
 import type { Service } from "../services/service.ts";
@@ -20,9 +21,6 @@ import {
 	makeDatabase,
 } from "./database.ts";
 import { webPath } from "./names.ts";
-
-/** App and App WebSocket (facts §2). */
-const defaultLogFlags = 0x1 + 0x800;
 
 /** As its row in the database has it. */
 export interface Instance extends InstanceDatabase {
@@ -173,6 +171,23 @@ export class Instances implements Part {
 			);
 			if (started) await this.#begin({ ...instance, started });
 			else this.#end(instance);
+		});
+	}
+
+	/** Of what it writes to its service's log, from now on. */
+	setLogFlags(id: number, logFlags: number): Promise<void> {
+		return this.#inTurn(async () => {
+			const { serviceId, name, domain } = await this.find(id);
+			await this.#database.query(
+				"UPDATE instance SET log_flags = $2 WHERE id = $1",
+				[id, logFlags],
+			);
+			this.#services.send(serviceId, {
+				mt: "SetLogFlags",
+				name,
+				domain,
+				logFlags,
+			});
 		});
 	}
 

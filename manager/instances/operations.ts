@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { Database } from "../database/database.ts";
 import { defineOperation, type Operation } from "../operations/operation.ts";
+import { allLogFlags } from "../sdk/log-flags.ts";
 import type { Instances } from "./instances.ts";
 import {
 	defaultDatabaseName,
@@ -49,6 +50,7 @@ const instanceStatus = z.object({
 	/** Why it failed. */
 	text: z.string().optional(),
 	started: z.boolean(),
+	logFlags: z.int(),
 	databaseName: z.string(),
 	databaseUser: z.string(),
 	databaseSizeBytes: z.number().optional(),
@@ -109,6 +111,17 @@ export function instanceOperations(
 			output: nothing,
 			async handle(input) {
 				await instances.setStarted(input.id, false);
+				return {};
+			},
+		}),
+		defineOperation({
+			name: "instanceLogFlags",
+			summary: "What an instance writes to its service's log",
+			permission: "administrator",
+			input: z.strictObject({ id, logFlags: z.int().min(0).max(allLogFlags) }),
+			output: nothing,
+			async handle(input) {
+				await instances.setLogFlags(input.id, input.logFlags);
 				return {};
 			},
 		}),

@@ -4,4 +4,5 @@ export {
 	AppSession,
 } from "./app-websocket/session.ts";
 export { AppInstance } from "./instance.ts";
+export type { LogFlag } from "./log-flags.ts";
 export { runService, type StartInstance } from "./service.ts";

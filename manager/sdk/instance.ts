@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { Pool } from "pg";
 import { WebSocketServer } from "ws";
+import { type LogFlag, logFlags } from "./log-flags.ts";
 import type { InstanceArguments } from "./protocol.ts";
 
 const longestMessageBytes = 1024 * 1024;
@@ -18,11 +19,13 @@ export class AppInstance {
 		maxPayload: longestMessageBytes,
 	});
 	readonly #server: Server;
+	#logFlags: number;
 	#answer: RequestListener = (_request, response) =>
 		response.writeHead(404).end();
 
 	constructor(given: InstanceArguments) {
 		this.arguments = given;
+		this.#logFlags = given.logFlags;
 		const { host, name, user, password } = given.database;
 		this.database = new Pool({ host, database: name, user, password, max: 2 });
 		this.database.on("error", (error) =>
@@ -45,6 +48,17 @@ export class AppInstance {
 	/** Who answers requests; their `url` is relative to the instance's path. */
 	onRequest(answer: RequestListener): void {
 		this.#answer = answer;
+	}
+
+	/** A line of the service's log while the administrator wants to see what the flag stands for. */
+	trace(flag: LogFlag, text: string): void {
+		// There are more than the 32 bits that `&` knows.
+		const isOn = Math.floor(this.#logFlags / logFlags[flag]) % 2 === 1;
+		if (isOn) this.log(text);
+	}
+
+	setLogFlags(flags: number): void {
+		this.#logFlags = flags;
 	}
 
 	/** A line of the service's log that carries the instance's name. */

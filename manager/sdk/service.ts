@@ -58,6 +58,7 @@ class Service {
 					case "StopInstance":
 						return this.#inTurn(() => this.#stop(message));
 					case "SetLogFlags":
+						this.#instances.get(keyOf(message))?.setLogFlags(message.logFlags);
 						return;
 					case "Shutdown":
 						return this.#inTurn(() => this.#end());

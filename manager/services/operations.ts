@@ -50,6 +50,14 @@ export function serviceOperations(
 			}),
 		}),
 		defineOperation({
+			name: "serviceLog",
+			summary: "The end of what a service has printed",
+			permission: "administrator",
+			input: z.strictObject({ id: z.string() }),
+			output: z.object({ text: z.string() }),
+			handle: async ({ id }) => ({ text: await services.logEnd(id) }),
+		}),
+		defineOperation({
 			name: "serviceRemove",
 			summary: "Removes a service that has no instances",
 			permission: "administrator",

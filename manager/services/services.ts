@@ -6,12 +6,16 @@ import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
 import type { ToManager, ToService } from "../sdk/protocol.ts";
 import { restoreFiles, storeFiles } from "./files.ts";
+import { readLogEnd } from "./log-file.ts";
 import { give } from "./ownership.ts";
 import { type ProcessState, ServiceProcess } from "./process.ts";
 import type { Service, ServiceFile, ServicePlaces } from "./service.ts";
 
 /** Below them are the image's own users and the administrator. */
 const firstUid = 2_000;
+
+/** A screen or two; the whole is in /var/log/apps. */
+const mostLogBytes = 16 * 1024;
 
 /** What instances want to know of their services. */
 export interface ServiceListener {
@@ -98,6 +102,12 @@ export class Services implements Part {
 		if (!found)
 			throw new OperationError(404, "noSuchService", `${id} is not installed`);
 		return found;
+	}
+
+	/** @throws OperationError where it is not installed. */
+	async logEnd(id: string): Promise<string> {
+		const { folder } = await this.find(id);
+		return readLogEnd(join(this.places.logs, folder), mostLogBytes);
 	}
 
 	/** Installs a service, or puts another build in its place, and starts it. */

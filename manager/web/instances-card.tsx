@@ -94,16 +94,21 @@ function NewInstance({ services }: { services: ServiceStatus[] }) {
 					<input name="name" required />
 				</label>
 				<label>
-					Password (without one, it is made up)
-					<input name="password" type="password" autocomplete="new-password" />
+					Password
+					<input
+						name="password"
+						type="password"
+						autocomplete="new-password"
+						placeholder="made up if empty"
+					/>
 				</label>
 				<label>
-					Database (domain_name by default)
-					<input name="databaseName" />
+					Database
+					<input name="databaseName" placeholder="domain_name" />
 				</label>
 				<label>
-					Database user (domain_name by default)
-					<input name="databaseUser" />
+					Database user
+					<input name="databaseUser" placeholder="domain_name" />
 				</label>
 				<button type="submit" class="main" disabled={sending}>
 					Create the instance

@@ -1,6 +1,9 @@
+import { useEffect, useState } from "preact/hooks";
 import type { ServiceStatus } from "../services/operations.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
+
+const followMs = 2_000;
 
 const words: Record<ServiceStatus["state"], string> = {
 	stopped: "stopped",
@@ -30,15 +33,38 @@ function ServiceRow({ service }: { service: ServiceStatus }) {
 	const { onSubmit, problem, sending } = useForm(async () => {
 		await post("serviceRemove", { id: service.id });
 	});
+	const [isLogOpen, setLogOpen] = useState(false);
 	return (
-		<form onSubmit={onSubmit}>
-			<strong>{service.title}</strong> {service.label}, build {service.build}:{" "}
-			{words[service.state]}
-			{service.isInCrashLoop && ", crashes again and again"}{" "}
-			<button type="submit" disabled={sending}>
-				Remove {service.title}
-			</button>
-			{problem && <p role="alert">{problem}</p>}
-		</form>
+		<>
+			<form onSubmit={onSubmit}>
+				<strong>{service.title}</strong> {service.label}, build {service.build}:{" "}
+				{words[service.state]}
+				{service.isInCrashLoop && ", crashes again and again"}{" "}
+				<button type="submit" disabled={sending}>
+					Remove {service.title}
+				</button>
+				{problem && <p role="alert">{problem}</p>}
+			</form>
+			<details onToggle={(event) => setLogOpen(event.currentTarget.open)}>
+				<summary>Log</summary>
+				{isLogOpen && <ServiceLog id={service.id} />}
+			</details>
+		</>
 	);
+}
+
+/** Followed as long as it is open. */
+function ServiceLog({ id }: { id: string }) {
+	const [text, setText] = useState("");
+	useEffect(() => {
+		const look = () =>
+			post<{ text: string }>("serviceLog", { id }).then(
+				(answer) => setText(answer.text),
+				() => {}, // The page itself says when the manager is away.
+			);
+		void look();
+		const timer = setInterval(look, followMs);
+		return () => clearInterval(timer);
+	}, [id]);
+	return <pre>{text || "Nothing yet."}</pre>;
 }

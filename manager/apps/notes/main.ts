@@ -15,6 +15,7 @@ runService(async (instance) => {
 		response.writeHead(200, { "content-type": "text/html" }).end(page);
 	});
 	webSockets.on("connection", async (socket) => {
+		instance.trace("app", "somebody has opened the notes");
 		socket.on("message", (data) => void keep(instance, String(data)));
 		socket.send(await read(instance));
 	});
