@@ -43,7 +43,7 @@ const instances = new Instances(
 );
 const store = new Store(config, services, settings.storeFolder);
 const operations = operationTable([
-	...loginOperations(login),
+	...loginOperations(login, settings.setPasswordsCommand),
 	...systemOperations(settings.releaseFile),
 	...databaseOperations(database),
 	...updateOperations(updates),

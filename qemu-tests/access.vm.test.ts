@@ -5,7 +5,13 @@ import test from "ava";
 import { $ } from "zx";
 import { temporaryDirectory } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
-import { logins, outputOf } from "./system/steps.ts";
+import {
+	logins,
+	managerCookie,
+	managerPassword,
+	outputOf,
+	post,
+} from "./system/steps.ts";
 
 const machine = runningMachine(test, "access");
 
@@ -80,6 +86,38 @@ test.serial("files go there and back by the scp command", async (t) => {
 	await scp`scp -O ${scp.options(machine.port(22))} ${here} ${there}`;
 	await scp`scp ${scp.options(machine.port(22))} ${there} ${back}`;
 	t.deepEqual(await readFile(back), content);
+});
+
+test.serial("one new password takes the place of all three", async (t) => {
+	const newPassword = `it's "$1" \\ a: new one`;
+	const cookie = await managerCookie(machine);
+	const body = { currentPassword: managerPassword, newPassword };
+	const { status } = await post(machine, "changeAllPasswords", {
+		cookie,
+		body: JSON.stringify(body),
+	});
+	t.is(status, 200);
+	await t.throwsAsync(machine.ssh(...logins.admin), {
+		message: /authentication methods failed/i,
+	});
+	const ssh = await machine.ssh("admin", newPassword);
+	const terminal = await ssh.terminal();
+	await terminal.expect(/\$ *$/);
+	terminal.send("su root\n");
+	await terminal.expect(/[Pp]assword: */);
+	terminal.send(`${newPassword}\n`);
+	await terminal.expect(/# *$/);
+	t.is((await outputOf(terminal, "id -u")).trim(), "0");
+	const shadow = "stat -L -c '%a %U' /etc/shadow; readlink /etc/shadow";
+	t.is(
+		(await outputOf(terminal, shadow)).trim(),
+		"600 root\n../mnt/sda2/system/shadow",
+	);
+	ssh.close();
+	const login = await post(machine, "login", {
+		body: JSON.stringify({ password: newPassword }),
+	});
+	t.is(login.status, 200);
 });
 
 /** OpenSSH's scp asks a helper program for the password when it is told so. */

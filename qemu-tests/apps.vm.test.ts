@@ -18,7 +18,7 @@ const minute = 60_000;
 const machine = runningMachine(test, "apps");
 const browser = browserPage(test, "apps");
 const domains = ["example.com", "example.org"];
-const service = "/apps/notes/notes";
+const service = "/mnt/sda2/apps/notes/notes";
 
 test.serial("a store lies on the device", async (t) => {
 	const { path: folder } = temporaryDirectory();

@@ -1,3 +1,5 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import test from "ava";
 import { TestManager } from "../testing/test-manager.ts";
 import { attemptsPerAddress } from "./attempts.ts";
@@ -159,5 +161,37 @@ test.serial(
 			},
 		);
 		t.deepEqual(session.body, { loggedIn: true, defaultPassword: false });
+	},
+);
+
+test.serial(
+	"one new password is given to the system first, then it is the manager's",
+	async (t) => {
+		const command = join(manager.directory, "set-passwords");
+		const given = join(manager.directory, "given");
+		await manager.stop();
+		await manager.start("the database is ready", {
+			MANAGER_SET_PASSWORDS_COMMAND: command,
+		});
+		const change = async (input: object) =>
+			manager.call("changeAllPasswords", input, {
+				cookie: await manager.logIn("correct horse"),
+			});
+		const input = {
+			currentPassword: "correct horse",
+			newPassword: "for all 3",
+		};
+		await writeFile(command, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+		t.is((await change(input)).status, 500);
+		await writeFile(command, `#!/bin/sh\nexec cat >${given}\n`);
+		for (const newPassword of ["with\nlines", "iplinux"])
+			t.is((await change({ ...input, newPassword })).status, 400);
+		t.is((await change({ ...input, currentPassword: "wrong" })).status, 401);
+		t.is((await change(input)).status, 200);
+		t.is(await readFile(given, "utf8"), "for all 3\n");
+		await t.throwsAsync(manager.logIn("correct horse"), {
+			message: /wrongPassword/,
+		});
+		await t.notThrowsAsync(manager.logIn("for all 3"));
 	},
 );

@@ -62,13 +62,16 @@ export class Login {
 
 	/**
 	 * Everybody has to log in again with the new password.
+	 * @param first what else gets the new password, once the current one is found right. Where
+	 * that fails, the manager's stays.
 	 * @returns the token of a new session for who changed it.
-	 * @throws OperationError, DatabaseUnavailable
+	 * @throws OperationError, DatabaseUnavailable, and what `first` throws.
 	 */
 	changePassword(
 		current: string,
 		next: string,
 		address: string | undefined,
+		first: (password: string) => Promise<void> = async () => {},
 	): Promise<string> {
 		return this.#inTurn(async () => {
 			if (next === defaultPassword)
@@ -78,7 +81,9 @@ export class Login {
 					"The new password must not be the default one.",
 				);
 			await this.#check(current, await this.#storedHash(), address);
-			await this.#config.write(settingName, await hashPassword(next));
+			const hash = await hashPassword(next);
+			await first(next);
+			await this.#config.write(settingName, hash);
 			this.#sessions.endAll();
 			this.#log.info({ address }, "the password was changed");
 			return this.#sessions.begin(false);

@@ -1,13 +1,30 @@
 import * as z from "zod";
 import { defineOperation, type Operation } from "../operations/operation.ts";
 import type { Login } from "./login.ts";
+import { setSystemPasswords } from "./system-passwords.ts";
 
 const nothing = z.strictObject({});
 /** Long enough for any passphrase; scrypt must not be fed with megabytes. */
 const longestPassword = 256;
 const shortestPassword = 8;
 
-export function loginOperations(login: Login): Operation[] {
+/** On one line for the command that sets it. */
+const passwordForAll = z
+	.string()
+	.min(shortestPassword)
+	.max(longestPassword)
+	.refine((password) => !/\p{Cc}/u.test(password), {
+		error: "no control characters",
+	})
+	.refine((password) => !["iplinux", "ipapps"].includes(password), {
+		error: "must not be a default one",
+	});
+
+/** @param setPasswordsCommand gives root and admin the password on its standard input. */
+export function loginOperations(
+	login: Login,
+	setPasswordsCommand: string,
+): Operation[] {
 	return [
 		defineOperation({
 			name: "session",
@@ -63,6 +80,29 @@ export function loginOperations(login: Login): Operation[] {
 						currentPassword,
 						newPassword,
 						caller.address,
+					),
+				);
+				return {};
+			},
+		}),
+		defineOperation({
+			name: "changeAllPasswords",
+			summary:
+				"Gives the manager, root and admin one new password, as an INSTALL does",
+			permission: "administrator",
+			onlyOverHttp: true,
+			input: z.strictObject({
+				currentPassword: z.string().max(longestPassword),
+				newPassword: passwordForAll,
+			}),
+			output: nothing,
+			async handle({ currentPassword, newPassword }, caller) {
+				caller.keepToken(
+					await login.changePassword(
+						currentPassword,
+						newPassword,
+						caller.address,
+						(password) => setSystemPasswords(setPasswordsCommand, password),
 					),
 				);
 				return {};

@@ -147,9 +147,12 @@ export class Services implements Part {
 			if (!row) throw new Error("PostgreSQL gave no row");
 			return row.uid;
 		});
+		const installed = { ...service, uid };
+		// Before the one that runs is stopped: on a full disk it runs on.
+		await this.#putFiles(installed);
 		await this.#running.get(service.id)?.stop();
 		this.#running.delete(service.id);
-		await this.#begin({ ...service, uid });
+		await this.#begin(installed);
 		this.#log.info(
 			{ service: service.id, build: service.build },
 			"a service was installed",
@@ -176,12 +179,14 @@ export class Services implements Part {
 		return this.#running.get(id)?.state === "running";
 	}
 
+	/** Those that are there already stay. */
+	#putFiles(service: Service): Promise<void> {
+		const folder = join(this.places.apps, service.folder);
+		return restoreFiles(this.#database, service, folder);
+	}
+
 	async #begin(service: Service): Promise<void> {
-		await restoreFiles(
-			this.#database,
-			service,
-			join(this.places.apps, service.folder),
-		);
+		await this.#putFiles(service);
 		const sockets = join(this.places.sockets, service.folder);
 		await mkdir(sockets, { recursive: true });
 		await give(sockets, service.uid, this.places.webServerGroup);

@@ -12,6 +12,7 @@ const appliance = {
 	socketGroup: "webserver",
 	reserveSizeBytes: 500 * 1024 * 1024,
 	postgresHost: "/run/postgresql",
+	setPasswordsCommand: "/usr/lib/app-platform/set-passwords",
 	runFolder: "/run",
 	runAppCommand: "/usr/lib/app-platform/run-app",
 };
@@ -37,6 +38,10 @@ const environmentSchema = z
 			.int()
 			.positive()
 			.default(appliance.reserveSizeBytes),
+		MANAGER_SET_PASSWORDS_COMMAND: z
+			.string()
+			.min(1)
+			.default(appliance.setPasswordsCommand),
 		MANAGER_RUN_FOLDER: z.string().min(1).default(appliance.runFolder),
 		MANAGER_RUN_APP_COMMAND: z.string().min(1).default(appliance.runAppCommand),
 		MANAGER_LOG_LEVEL: z
@@ -56,6 +61,7 @@ const environmentSchema = z
 			restartCommand: environment.MANAGER_RESTART_COMMAND,
 			folder: join(environment.MANAGER_DATA_DIRECTORY, "system/update"),
 		},
+		setPasswordsCommand: environment.MANAGER_SET_PASSWORDS_COMMAND,
 		services: {
 			apps: join(environment.MANAGER_DATA_DIRECTORY, "apps"),
 			sockets: join(environment.MANAGER_RUN_FOLDER, "apps"),

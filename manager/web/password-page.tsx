@@ -5,7 +5,8 @@ export function PasswordPage({ done }: { done: () => void }) {
 	const { onSubmit, problem, sending } = useForm(async (fields) => {
 		if (fields.get("new") !== fields.get("repeated"))
 			throw new Error("The two new passwords differ.");
-		await post("changePassword", {
+		const all = fields.get("all") === "on";
+		await post(all ? "changeAllPasswords" : "changePassword", {
 			currentPassword: fields.get("current"),
 			newPassword: fields.get("new"),
 		});
@@ -43,6 +44,10 @@ export function PasswordPage({ done }: { done: () => void }) {
 					minLength={8}
 					required
 				/>
+			</label>
+			<label>
+				<input name="all" type="checkbox" /> Also for root and admin, on the
+				console and by SSH
 			</label>
 			{problem && <p role="alert">{problem}</p>}
 			<button type="submit" class="main" disabled={sending}>
