@@ -1,17 +1,10 @@
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import test from "ava";
-import { appFoldersIn, makeStore } from "../manager/store/make-store.ts";
-import { eventually, temporaryDirectory, timeLimit } from "./machine/index.ts";
+import { eventually, timeLimit } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
 import { browserPage } from "./system/browser.ts";
-import {
-	loginPage,
-	logins,
-	managerPassword,
-	outputOf,
-} from "./system/steps.ts";
+import { notesPage, openNotes, putStore, storeFolder } from "./system/notes.ts";
+import { loginPage, managerPassword, outputOf } from "./system/steps.ts";
 
 // From a store in a folder of the device to instances that people use, whatever is killed.
 const minute = 60_000;
@@ -21,20 +14,7 @@ const domains = ["example.com", "example.org"];
 const service = "/mnt/sda2/apps/notes/notes";
 
 test.serial("a store lies on the device", async (t) => {
-	const { path: folder } = temporaryDirectory();
-	const examples = join(import.meta.dirname, "../manager/apps");
-	await makeStore(await appFoldersIn(examples), folder);
-	const archive = execFileSync("tar", ["-c", "-C", folder, "."], {
-		maxBuffer: 64 * 1024 * 1024,
-	});
-	const ssh = await machine.ssh(...logins.admin);
-	await ssh.writeFile("/tmp/store.tar", archive);
-	ssh.close();
-	await machine.console.login(...logins.root);
-	await outputOf(
-		machine.console,
-		"mkdir /home/root/store && tar -x -C /home/root/store -f /tmp/store.tar",
-	);
+	await putStore(machine);
 	t.pass();
 });
 
@@ -44,7 +24,7 @@ test.serial("a service is installed in the browser", async (t) => {
 	await page.getByLabel("Password").fill(managerPassword);
 	await page.getByRole("button", { name: "Log in" }).click();
 	await page.getByRole("button", { name: "Apps" }).click();
-	await page.getByLabel("Address of the store").fill("/home/root/store");
+	await page.getByLabel("Address of the store").fill(storeFolder);
 	await page.getByRole("button", { name: "Use this store" }).click();
 	await page.getByRole("button", { name: "Install Notes" }).click();
 	await page
@@ -67,7 +47,7 @@ for (const domain of domains)
 			.getByRole("listitem")
 			.filter({ hasText: `/${domain}/notes/: running` })
 			.waitFor({ timeout: timeLimit(2 * minute) });
-		t.regex(await notesPage(domain), /<title>Notes<\/title>/);
+		t.regex(await pageOf(domain), /<title>Notes<\/title>/);
 	});
 
 test.serial("two people see each other's edits", async (t) => {
@@ -170,7 +150,7 @@ for (const [name, command] of [
 			const { text } = await notes("example.com");
 			return text === "bread and milk" ? text : undefined;
 		});
-		t.regex(await notesPage("example.org"), /<title>Notes<\/title>/);
+		t.regex(await pageOf("example.org"), /<title>Notes<\/title>/);
 	});
 
 test.serial("only one process of the service is left", async (t) => {
@@ -194,32 +174,17 @@ test.serial("all is there again after a restart of the machine", async (t) => {
 		},
 		{ timeoutMs: 2 * minute },
 	);
-	t.regex(await notesPage("example.org"), /<title>Notes<\/title>/);
+	t.regex(await pageOf("example.org"), /<title>Notes<\/title>/);
 	t.deepEqual(browser.complaints, []);
 });
 
+const notesOf = (domain: string) => `/${domain}/notes/`;
+
 /** The page of an instance, as soon as the web server leads to it. */
-async function notesPage(domain: string): Promise<string> {
-	return eventually(
-		`the notes of ${domain} answer`,
-		async () => {
-			const response = await machine.fetch("https", `/${domain}/notes/`, {
-				signal: AbortSignal.timeout(timeLimit(10_000)),
-			});
-			return response.status === 200 ? response.text() : undefined;
-		},
-		{ timeoutMs: minute },
-	);
-}
+const pageOf = (domain: string) => notesPage(machine, notesOf(domain));
 
 /** A WebSocket to an instance, and what it was told first. */
-async function notes(domain: string) {
-	const socket = machine.websocket(`/${domain}/notes/`);
-	const [data] = await once(socket, "message", {
-		signal: AbortSignal.timeout(timeLimit(10_000)),
-	});
-	return { socket, text: String(data) };
-}
+const notes = (domain: string) => openNotes(machine, notesOf(domain));
 
 async function processId(command: string): Promise<string> {
 	const pids = await outputOf(
