@@ -4,7 +4,13 @@ import { eventually, timeLimit } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
 import { browserPage } from "./system/browser.ts";
 import { notesPage, openNotes, putStore, storeFolder } from "./system/notes.ts";
-import { loginPage, managerPassword, outputOf } from "./system/steps.ts";
+import {
+	loginPage,
+	logins,
+	managerPassword,
+	managerSession,
+	outputOf,
+} from "./system/steps.ts";
 
 // From a store in a folder of the device to instances that people use, whatever is killed.
 const minute = 60_000;
@@ -82,6 +88,11 @@ test.serial(
 		t.true(Number(memory) > 100_000_000 && Number(memory) < 300_000_000);
 		t.is(processes, 200);
 		const asService = `nsenter -t ${pid} -m setpriv --reuid 2000 --regid 2000 --clear-groups`;
+		const own = "/mnt/sda2/apps/notes/instances/1";
+		await outputOf(
+			machine.console,
+			`${asService} sh -c 'echo x >${own}/x && mkdir ${own}/y && echo x >/tmp/x' && test ! -e /tmp/x`,
+		);
 		for (const path of [
 			"/mnt/sda2/pgsql/pg_hba.conf",
 			"/mnt/sda2/system/shadow",
@@ -176,6 +187,28 @@ test.serial("all is there again after a restart of the machine", async (t) => {
 	);
 	t.regex(await pageOf("example.org"), /<title>Notes<\/title>/);
 	t.deepEqual(browser.complaints, []);
+});
+
+test.serial("an instance that is deleted leaves nothing", async (t) => {
+	t.timeout(timeLimit(3 * minute));
+	const call = await managerSession(machine);
+	const { instances } = (await call("instances")) as {
+		instances: { id: number; domain: string }[];
+	};
+	const id = instances.find(({ domain }) => domain === "example.com")?.id;
+	await call("instanceDelete", { id, name: "notes" });
+	await machine.console.login(...logins.root);
+	t.regex(
+		await outputOf(machine.console, "ls /mnt/sda2/apps/notes/instances"),
+		/^\d+\s*$/,
+	);
+	const names =
+		"SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles";
+	t.notRegex(
+		await outputOf(machine.console, `psql -d manager -Atc '${names}'`),
+		/example\.com/,
+	);
+	t.regex(await pageOf("example.org"), /<title>Notes<\/title>/);
 });
 
 const notesOf = (domain: string) => `/${domain}/notes/`;

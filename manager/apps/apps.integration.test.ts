@@ -227,11 +227,24 @@ test.serial(
 
 test.serial("a service that is killed is back with its data", async (t) => {
 	const before = await done("services");
-	execFileSync("pkill", ["-KILL", "-f", "data/apps/notes/notes"]);
+	execFileSync("pkill", [
+		...["-KILL", "-f", join(manager.directory, "data/apps/notes/notes")],
+	]);
 	await until("it was counted", async () => {
 		const { services } = await done("services");
 		return services[0].crashes > before.services[0].crashes;
 	});
+	await answers("/example.com/notes/");
+	t.is((await open("/example.com/notes/")).text, "bread and milk");
+});
+
+test.serial("instances come back when PostgreSQL does", async (t) => {
+	await manager.cluster.kill();
+	execFileSync("pkill", [
+		...["-KILL", "-f", join(manager.directory, "data/apps/notes/notes")],
+	]);
+	await manager.logged("instances wait for their start");
+	await manager.cluster.start();
 	await answers("/example.com/notes/");
 	t.is((await open("/example.com/notes/")).text, "bread and milk");
 });

@@ -109,6 +109,11 @@ export class Database implements Part {
 			});
 		});
 		let broken: Error | undefined;
+		// The pool listens only while nobody has the connection.
+		const lost = (error: Error) => {
+			broken = error;
+		};
+		client.on("error", lost);
 		try {
 			await client.query("BEGIN");
 			const result = await work(
@@ -123,8 +128,14 @@ export class Database implements Part {
 			});
 			throw error;
 		} finally {
+			client.off("error", lost);
 			client.release(broken);
 		}
+	}
+
+	/** One statement in another database of the cluster. */
+	async queryIn(database: string, statement: string): Promise<void> {
+		await this.#withClient(database, (client) => client.query(statement));
 	}
 
 	async #prepare(): Promise<void> {

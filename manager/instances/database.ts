@@ -31,15 +31,39 @@ export async function makeDatabase(
 	await database.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
 }
 
-/** Removes what is there of them, and ends who is connected. */
+/**
+ * Removes what is there of them, and ends who is connected. Its owner may have done anything
+ * within the database's rights; that must not keep it.
+ */
 export async function dropDatabase(
 	database: Database,
 	{ databaseName, databaseUser }: InstanceDatabase,
 ): Promise<void> {
-	await database.query(
-		`DROP DATABASE IF EXISTS ${escapeIdentifier(databaseName)} WITH (FORCE)`,
+	const name = escapeIdentifier(databaseName);
+	if (await hasDatabase(database, databaseName)) {
+		await database.query(`ALTER DATABASE ${name} IS_TEMPLATE false`);
+		await database.query(`DROP DATABASE ${name} WITH (FORCE)`);
+	}
+	if (!(await hasUser(database, databaseUser))) return;
+	const user = escapeIdentifier(databaseUser);
+	// Rights that other instances have given it in their own databases.
+	for (const other of await databasesWith(database, databaseUser))
+		await database.queryIn(other, `DROP OWNED BY ${user}`);
+	await database.query(`DROP ROLE ${user}`);
+}
+
+async function databasesWith(
+	database: Database,
+	user: string,
+): Promise<string[]> {
+	const rows = await database.query<{ name: string }>(
+		`SELECT DISTINCT datname AS name FROM pg_shdepend
+		 JOIN pg_database ON pg_database.oid = dbid
+		 JOIN pg_roles ON pg_roles.oid = refobjid
+		 WHERE refclassid = 'pg_authid'::regclass AND rolname = $1`,
+		[user],
 	);
-	await database.query(`DROP ROLE IF EXISTS ${escapeIdentifier(databaseUser)}`);
+	return rows.map(({ name }) => name);
 }
 
 export async function hasDatabase(

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { DatabaseError } from "pg";
 import type { Database } from "../database/database.ts";
 import { retryUntilDone } from "../database/retry.ts";
@@ -9,7 +9,7 @@ import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
 import { defaultLogFlags } from "../sdk/log-flags.ts";
 import type { ToManager } from "../sdk/protocol.ts";
-import { give } from "../services/ownership.ts";
+import { give, removeGiven } from "../services/ownership.ts";
 import type { Service } from "../services/service.ts";
 import type { Services } from "../services/services.ts";
 import type { Routes } from "../web-routes/routes.ts";
@@ -21,6 +21,8 @@ import {
 	makeDatabase,
 } from "./database.ts";
 import { webPath } from "./names.ts";
+
+const tryAgainMs = 10_000;
 
 /** As its row in the database has it. */
 export interface Instance extends InstanceDatabase {
@@ -60,6 +62,9 @@ export class Instances implements Part {
 	readonly #routes: Routes;
 	readonly #log: Log;
 	readonly #running = new Map<number, RunningState>();
+	/** Those that their services were told to start, by what services call them. */
+	readonly #told = new Map<string, Instance>();
+	readonly #retries = new Map<number, NodeJS.Timeout>();
 	readonly #stopping = new AbortController();
 	#turn: Promise<unknown> = Promise.resolve();
 
@@ -77,8 +82,8 @@ export class Instances implements Part {
 		this.#log = log;
 		services.listen({
 			ready: (serviceId) => void this.#startAllOf(serviceId),
-			message: (serviceId, message) => void this.#heard(serviceId, message),
-			gone: (serviceId) => void this.#goneAllOf(serviceId),
+			message: (serviceId, message) => this.#heard(serviceId, message),
+			gone: (serviceId) => this.#goneAllOf(serviceId),
 		});
 	}
 
@@ -96,6 +101,7 @@ export class Instances implements Part {
 
 	async stop(): Promise<void> {
 		this.#stopping.abort();
+		for (const timer of this.#retries.values()) clearTimeout(timer);
 		await this.#turn;
 	}
 
@@ -239,36 +245,52 @@ export class Instances implements Part {
 		this.#end(instance);
 		await dropDatabase(this.#database, instance);
 		const service = await this.#services.find(instance.serviceId);
-		await rm(this.#workingPath(service, instance), {
-			recursive: true,
-			force: true,
-		});
+		await removeGiven(this.#workingPath(service, instance), service.uid);
 		await this.#database.query("DELETE FROM instance WHERE id = $1", [
 			instance.id,
 		]);
 		this.#running.delete(instance.id);
 	}
 
+	/** Each by itself: one that cannot be finished is in nobody's way. */
 	async #finishAll(): Promise<void> {
-		for (const instance of await this.all()) {
-			if (instance.state === "deleting") await this.#delete(instance);
-			if (instance.state !== "making") continue;
-			await this.#make(instance);
-			await this.#begin({ ...instance, state: "ready" });
-		}
+		let failure: unknown;
+		for (const instance of await this.all())
+			await this.#finish(instance).catch((error) => {
+				failure = error;
+			});
+		if (failure) throw failure;
 	}
 
-	#startAllOf(serviceId: string): Promise<void> {
-		return this.#inTurn(async () => {
-			for (const instance of await this.#allOf(serviceId))
-				await this.#begin(instance);
-		}).catch((error) =>
-			this.#log.error({ err: error, serviceId }, "instances do not start"),
-		);
+	async #finish(instance: Instance): Promise<void> {
+		if (instance.state === "deleting") await this.#delete(instance);
+		if (instance.state !== "making") return;
+		await this.#make(instance);
+		await this.#begin({ ...instance, state: "ready" });
 	}
 
-	async #goneAllOf(serviceId: string): Promise<void> {
-		for (const { id } of await this.#allOf(serviceId)) this.#running.delete(id);
+	/** Until it is done, or the service is gone again: PostgreSQL may be away at the moment. */
+	async #startAllOf(serviceId: string): Promise<void> {
+		const attempt = async () => {
+			if (!this.#services.isRunning(serviceId)) return;
+			for (const instance of await this.all())
+				if (instance.serviceId === serviceId)
+					await this.#begin(instance).catch((error) =>
+						this.#log.error(
+							{ err: error, instance: keyOf(instance) },
+							"the instance cannot be started",
+						),
+					);
+		};
+		await retryUntilDone(
+			() => this.#inTurn(attempt),
+			(error) =>
+				this.#log.warn(
+					{ err: error, serviceId },
+					"instances wait for their start",
+				),
+			this.#stopping.signal,
+		).catch(() => {}); // Stopped while it waited.
 	}
 
 	/** Tells its service to run it, and the web server where it is. */
@@ -277,6 +299,7 @@ export class Instances implements Part {
 		if (instance.state !== "ready" || !instance.started) return;
 		const service = await this.#services.find(instance.serviceId);
 		const workingPath = this.#workingPath(service, instance);
+		await mkdir(dirname(workingPath), { recursive: true });
 		await mkdir(workingPath, { recursive: true, mode: 0o700 });
 		await give(workingPath, service.uid);
 		const path = webPath(instance);
@@ -285,6 +308,7 @@ export class Instances implements Part {
 			service.folder,
 			`${id}.sock`,
 		);
+		this.#told.set(toldKey(service.id, instance), instance);
 		this.#services.send(service.id, {
 			mt: "StartInstance",
 			instance: {
@@ -310,22 +334,35 @@ export class Instances implements Part {
 		this.#services.send(serviceId, { mt: "StopInstance", name, domain });
 	}
 
-	async #heard(serviceId: string, message: ToManager): Promise<void> {
+	/** Only of instances that this service was told to start: who lies hurts only itself. */
+	#heard(serviceId: string, message: ToManager): void {
 		if (message.mt !== "InstanceState") return;
-		const { name, domain, state, text } = message;
-		const instance = (await this.#allOf(serviceId)).find(
-			(one) => one.name === name && one.domain === domain,
-		);
-		if (instance) this.#running.set(instance.id, { state, text });
+		const { state, text } = message;
+		const instance = this.#told.get(toldKey(serviceId, message));
+		if (!instance) return;
+		this.#running.set(instance.id, { state, text });
+		if (state === "failed") this.#tryAgainLater(instance);
 	}
 
-	/** A service that lies about others' instances hurts only itself. */
-	async #allOf(serviceId: string): Promise<Instance[]> {
-		const all = await this.all().catch((error) => {
-			this.#log.error({ err: error }, "the instances cannot be read");
-			return [];
-		});
-		return all.filter((instance) => instance.serviceId === serviceId);
+	#goneAllOf(serviceId: string): void {
+		for (const [key, { id, serviceId: its }] of this.#told) {
+			if (its !== serviceId) continue;
+			this.#told.delete(key);
+			this.#running.delete(id);
+		}
+	}
+
+	/** What it wants, such as its database, may be there then. */
+	#tryAgainLater({ id }: Instance): void {
+		clearTimeout(this.#retries.get(id));
+		const timer = setTimeout(async () => {
+			this.#retries.delete(id);
+			if (this.#running.get(id)?.state !== "failed") return;
+			await this.#inTurn(async () => this.#begin(await this.find(id))).catch(
+				(error) => this.#log.warn({ err: error, id }, "still no start"),
+			);
+		}, tryAgainMs);
+		this.#retries.set(id, timer);
 	}
 
 	#workingPath({ folder }: Service, { id }: Instance): string {
@@ -340,6 +377,14 @@ export class Instances implements Part {
 		this.#turn = result.catch(() => {});
 		return result;
 	}
+}
+
+/** By what a service knows its instances. */
+function toldKey(
+	serviceId: string,
+	{ name, domain }: { name: string; domain: string },
+): string {
+	return `${serviceId} ${name}@${domain}`;
 }
 
 function routeName(id: number): string {

@@ -30,6 +30,9 @@ export async function createInstanceTable(client: ClientBase): Promise<void> {
 	);
 	if (rowCount === 0)
 		await client.query(`CREATE ROLE ${escapeIdentifier(instancesRole)}`);
-	// No instance reads what is the manager's.
-	await client.query("REVOKE CONNECT ON DATABASE manager FROM PUBLIC");
+	// No instance reads what is the manager's, nor is in the way of who makes databases.
+	for (const database of ["manager", "postgres", "template1"])
+		await client.query(
+			`REVOKE CONNECT, TEMPORARY ON DATABASE ${database} FROM PUBLIC`,
+		);
 }

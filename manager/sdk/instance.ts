@@ -1,12 +1,23 @@
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
-import { createServer, type RequestListener, type Server } from "node:http";
+import {
+	createServer,
+	type IncomingMessage,
+	type Server,
+	type ServerResponse,
+} from "node:http";
 import { Pool } from "pg";
 import { WebSocketServer } from "ws";
 import { type LogFlag, logFlags } from "./log-flags.ts";
 import type { InstanceArguments } from "./protocol.ts";
 
 const longestMessageBytes = 1024 * 1024;
+
+/** Answers a request; where it throws, the answer is 500. */
+export type Answer = (
+	request: IncomingMessage,
+	response: ServerResponse,
+) => Promise<void> | void;
 
 /** One instance of a service, from the service's side. */
 export class AppInstance {
@@ -20,8 +31,9 @@ export class AppInstance {
 	});
 	readonly #server: Server;
 	#logFlags: number;
-	#answer: RequestListener = (_request, response) =>
+	#answer: Answer = (_request, response) => {
 		response.writeHead(404).end();
+	};
 
 	constructor(given: InstanceArguments) {
 		this.arguments = given;
@@ -33,7 +45,7 @@ export class AppInstance {
 		);
 		this.#server = createServer((request, response) => {
 			request.url = this.#below(request.url);
-			this.#answer(request, response);
+			void this.#serve(request, response);
 		});
 		this.#server.on("upgrade", (request, socket, head) => {
 			request.url = this.#below(request.url);
@@ -46,7 +58,7 @@ export class AppInstance {
 	}
 
 	/** Who answers requests; their `url` is relative to the instance's path. */
-	onRequest(answer: RequestListener): void {
+	onRequest(answer: Answer): void {
 		this.#answer = answer;
 	}
 
@@ -80,6 +92,20 @@ export class AppInstance {
 		this.#server.closeAllConnections();
 		this.#server.close();
 		await this.database.end();
+	}
+
+	/** What goes wrong with one request is told in the log, and ends no other. */
+	async #serve(
+		request: IncomingMessage,
+		response: ServerResponse,
+	): Promise<void> {
+		try {
+			await this.#answer(request, response);
+		} catch (error) {
+			this.log(`${request.method} ${request.url}: ${error}`);
+			if (response.headersSent) response.destroy();
+			else response.writeHead(500).end();
+		}
 	}
 
 	#below(url = "/"): string {

@@ -27,6 +27,8 @@ export function runService(startInstance: StartInstance): void {
 		);
 		process.exit(2);
 	}
+	// One instance's mistake must not end the others.
+	process.on("unhandledRejection", (error) => console.error(error));
 	// What is created by the service is for it and the web server.
 	process.umask(0o007);
 	const service = new Service(startInstance, connect(values.manager));

@@ -8,7 +8,8 @@ test("the delay doubles up to a minute and begins anew after a healthy time", (t
 		delays,
 		[1, 2, 4, 8, 16, 32, 60, 60].map((seconds) => seconds * 1_000),
 	);
-	t.true(delay.isLoop);
+	t.true(delay.isLoop(0));
+	t.false(delay.isLoop(60_000));
 	t.is(delay.after(60_000), 1_000);
-	t.false(delay.isLoop);
+	t.false(delay.isLoop(0));
 });

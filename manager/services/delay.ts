@@ -16,7 +16,8 @@ export class RestartDelay {
 		return Math.min(firstMs * 2 ** (this.#crashes - 1), mostMs);
 	}
 
-	get isLoop(): boolean {
-		return this.#crashes >= crashLoop;
+	/** @param runsMs for how long it runs now; 0 where it does not. */
+	isLoop(runsMs: number): boolean {
+		return this.#crashes >= crashLoop && runsMs < healthyMs;
 	}
 }

@@ -51,16 +51,19 @@ export async function restoreFiles(
 		"SELECT name, sha256 FROM service_file WHERE service_id = $1",
 		[service.id],
 	);
-	for (const file of files) {
-		const path = join(folder, file.name);
-		if ((await sha256Of(path)) === file.sha256) continue;
-		await restore(database, service.id, file.name, `${path}.new`);
-		if ((await sha256Of(`${path}.new`)) !== file.sha256)
-			throw new Error(
-				`${file.name} of ${service.id} is damaged in the database`,
-			);
-		await rename(`${path}.new`, path);
+	const missing = [];
+	for (const file of files)
+		if ((await sha256Of(join(folder, file.name))) !== file.sha256)
+			missing.push(file);
+	// All of them before the first takes its place: a full disk leaves no mixture.
+	for (const { name, sha256 } of missing) {
+		const path = join(folder, `${name}.new`);
+		await restore(database, service.id, name, path);
+		if ((await sha256Of(path)) !== sha256)
+			throw new Error(`${name} of ${service.id} is damaged in the database`);
 	}
+	for (const { name } of missing)
+		await rename(join(folder, `${name}.new`), join(folder, name));
 	const wanted = new Set(files.map(({ name }) => name));
 	for (const entry of await readdir(folder, { withFileTypes: true }))
 		if (entry.isFile() && !wanted.has(entry.name))

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chown, lstat } from "node:fs/promises";
+import { chown, lstat, rmdir } from "node:fs/promises";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -16,6 +16,22 @@ export async function give(
 	if (process.getuid?.() !== 0) return;
 	const { gid } = await lstat(path);
 	await chown(path, uid, group === "" ? gid : await groupId(group));
+}
+
+/**
+ * Removes a folder of a service's user with that user's rights: in a folder that somebody else
+ * writes to, root could be led elsewhere. One that is not there is none to remove.
+ */
+export async function removeGiven(folder: string, uid: number): Promise<void> {
+	const isThere = await lstat(folder).catch(() => undefined);
+	if (!isThere) return;
+	const asOwner =
+		process.getuid?.() === 0
+			? ["--reuid", String(uid), "--regid", String(uid), "--clear-groups"]
+			: [];
+	const all = ["find", folder, "-mindepth", "1", "-delete"];
+	await run("setpriv", [...asOwner, ...all]);
+	await rmdir(folder);
 }
 
 async function groupId(name: string): Promise<number> {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, rm } from "node:fs/promises";
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Log } from "../log/log.ts";
@@ -46,6 +46,7 @@ export class ServiceProcess {
 	#state: ProcessState = "stopped";
 	#wanted = false;
 	#crashes = 0;
+	#spawnedMs = 0;
 	#child: ChildProcess | undefined;
 	#server: Server | undefined;
 	#socket: Socket | undefined;
@@ -74,17 +75,20 @@ export class ServiceProcess {
 	}
 
 	get isInCrashLoop(): boolean {
-		return this.#delay.isLoop;
+		const runsMs =
+			this.#state === "running" ? performance.now() - this.#spawnedMs : 0;
+		return this.#delay.isLoop(runsMs);
 	}
 
 	async start(): Promise<void> {
 		if (this.#wanted) return;
 		this.#wanted = true;
 		await this.#listen();
-		this.#spawn();
+		if (this.#wanted) this.#spawn();
+		else this.#server?.close();
 	}
 
-	/** Asks it to end, and kills it when it does not. */
+	/** Asks it to end, kills it when it does not, and what it has left behind in any case. */
 	async stop(): Promise<void> {
 		this.#wanted = false;
 		clearTimeout(this.#timer);
@@ -96,9 +100,20 @@ export class ServiceProcess {
 			await exited;
 			clearTimeout(timer);
 		}
+		await this.#killGroup();
 		this.#state = "stopped";
 		this.#server?.close();
 		this.#server = undefined;
+	}
+
+	/** Its children too; where there is no such group, there are no limits either. */
+	async #killGroup(): Promise<void> {
+		const group = join(this.#places.controlGroups, this.#service.folder);
+		await writeFile(join(group, "cgroup.kill"), "1").catch(
+			(error: NodeJS.ErrnoException) => {
+				if (error.code !== "ENOENT") throw error;
+			},
+		);
 	}
 
 	/** Nothing is sent while it does not run: it learns all at its next Hello. */
@@ -121,7 +136,7 @@ export class ServiceProcess {
 		const { apps, logs, runCommand } = this.#places;
 		const { folder, binary, uid, id } = this.#service;
 		const program = join(apps, folder, binary);
-		const startedMs = performance.now();
+		this.#spawnedMs = performance.now();
 		this.#state = "starting";
 		const child = spawn(
 			runCommand,
@@ -150,7 +165,7 @@ export class ServiceProcess {
 		}, helloLimitMs);
 		child.once("exit", (code, signal) => {
 			clearTimeout(hello);
-			this.#ended(performance.now() - startedMs, code, signal);
+			this.#ended(performance.now() - this.#spawnedMs, code, signal);
 		});
 		child.once("hello", () => clearTimeout(hello));
 	}
@@ -160,7 +175,12 @@ export class ServiceProcess {
 		this.#socket = socket;
 		socket.on("error", () => {}); // `close` follows.
 		socket.on("close", () => {
-			if (this.#socket === socket) this.#socket = undefined;
+			if (this.#socket !== socket) return;
+			this.#socket = undefined;
+			// It cannot be told anything any more, and should end by itself.
+			const child = this.#child;
+			const timer = setTimeout(() => child?.kill("SIGKILL"), stopLimitMs);
+			child?.once("exit", () => clearTimeout(timer));
 		});
 		readMessages(
 			socket,

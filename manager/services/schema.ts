@@ -3,6 +3,8 @@ import type { ClientBase } from "pg";
 /** Binaries are kept here too, in parts, so that a standby has them (contract E4). */
 export async function createServiceTables(client: ClientBase): Promise<void> {
 	await client.query(`
+		-- Never given twice: what a removed service has left must not be another's.
+		CREATE SEQUENCE service_uid START 2000;
 		CREATE TABLE service (
 			id text PRIMARY KEY,
 			uid integer NOT NULL UNIQUE,

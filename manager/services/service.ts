@@ -8,12 +8,14 @@ export const plainName = z
 		"1 to 63 letters, digits and . _ - of which the first is a letter or digit",
 	);
 
-/** Taken by the manager itself. */
-const reserved = new Set(["manager", "webserver"]);
+/** Taken by the manager itself, as are names with these ends. */
+const reserved = new Set(["manager", "webserver", "instances"]);
+const reservedEnd = /\.(new|log|sock)$/;
 
-export const freeName = plainName.refine((name) => !reserved.has(name), {
-	error: "is a name of the system",
-});
+export const freeName = plainName.refine(
+	(name) => !reserved.has(name) && !reservedEnd.test(name),
+	{ error: "is a name of the system" },
+);
 
 /** An app service that is installed. */
 export interface Service {
@@ -46,6 +48,8 @@ export interface ServicePlaces {
 	control: string;
 	/** A folder a service. */
 	logs: string;
+	/** Control groups that run-app makes, a folder a service. */
+	controlGroups: string;
 	/** Starts a program with no more rights than a service needs: see run-app. */
 	runCommand: string;
 	/** Whose members may connect to the sockets of instances. */

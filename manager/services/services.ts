@@ -1,6 +1,7 @@
 import { chmod, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Database } from "../database/database.ts";
+import { retryUntilDone } from "../database/retry.ts";
 import type { Part } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
@@ -10,9 +11,6 @@ import { readLogEnd } from "./log-file.ts";
 import { give } from "./ownership.ts";
 import { type ProcessState, ServiceProcess } from "./process.ts";
 import type { Service, ServiceFile, ServicePlaces } from "./service.ts";
-
-/** Below them are the image's own users and the administrator. */
-const firstUid = 2_000;
 
 /** A screen or two; the whole is in /var/log/apps. */
 const mostLogBytes = 16 * 1024;
@@ -46,7 +44,9 @@ export class Services implements Part {
 	readonly #database: Database;
 	readonly #log: Log;
 	readonly #running = new Map<string, ServiceProcess>();
+	readonly #stopping = new AbortController();
 	#listener: ServiceListener | undefined;
+	#turn: Promise<unknown> = Promise.resolve();
 
 	constructor(places: ServicePlaces, database: Database, log: Log) {
 		this.places = places;
@@ -60,18 +60,19 @@ export class Services implements Part {
 
 	/** Each service by itself: one that cannot be started keeps none from starting. */
 	start(): void {
-		void this.#database.whenReady(async () => {
-			for (const service of await this.installed())
-				await this.#begin(service).catch((error) =>
-					this.#log.error(
-						{ err: error, service: service.id },
-						"the service cannot be started",
-					),
-				);
-		});
+		void this.#database.whenReady(
+			() =>
+				retryUntilDone(
+					() => this.#inTurn(() => this.#beginAll()),
+					(error) =>
+						this.#log.error({ err: error }, "services cannot be started"),
+					this.#stopping.signal,
+				).catch(() => {}), // Stopped while it waited.
+		);
 	}
 
 	async stop(): Promise<void> {
+		this.#stopping.abort();
 		await Promise.all(
 			[...this.#running.values()].map((process) => process.stop()),
 		);
@@ -111,7 +112,11 @@ export class Services implements Part {
 	}
 
 	/** Installs a service, or puts another build in its place, and starts it. */
-	async install({ service, folder, files }: Installation): Promise<void> {
+	install(installation: Installation): Promise<void> {
+		return this.#inTurn(() => this.#install(installation));
+	}
+
+	async #install({ service, folder, files }: Installation): Promise<void> {
 		const uid = await this.#database.transaction(async (query) => {
 			await query("LOCK TABLE service IN SHARE ROW EXCLUSIVE MODE");
 			const [taken] = await query<{ id: string }>(
@@ -124,12 +129,12 @@ export class Services implements Part {
 					"folderInUse",
 					`${taken.id} uses the folder ${service.folder} already`,
 				);
-			const [row] = await query<{ uid: number }>(
+			const [row] = await query<{ uid: number; folder: string }>(
 				`INSERT INTO service (id, uid, folder, binary_name, title, build, label)
-				 VALUES ($1, (SELECT coalesce(max(uid) + 1, $7) FROM service), $2, $3, $4, $5, $6)
-				 ON CONFLICT (id) DO UPDATE SET folder = $2, binary_name = $3,
-					title = $4, build = $5, label = $6
-				 RETURNING uid`,
+				 VALUES ($1, nextval('service_uid'), $2, $3, $4, $5, $6)
+				 ON CONFLICT (id) DO UPDATE SET binary_name = $3, title = $4,
+					build = $5, label = $6
+				 RETURNING uid, folder`,
 				[
 					service.id,
 					service.folder,
@@ -137,9 +142,14 @@ export class Services implements Part {
 					service.title,
 					service.build,
 					service.label,
-					firstUid,
 				],
 			);
+			if (row && row.folder !== service.folder)
+				throw new OperationError(
+					409,
+					"folderChanged",
+					`${service.id} is in the folder ${row.folder}, with the files of its instances: it cannot move to ${service.folder}`,
+				);
 			await query("DELETE FROM service_file WHERE service_id = $1", [
 				service.id,
 			]);
@@ -160,14 +170,20 @@ export class Services implements Part {
 	}
 
 	/** @throws OperationError where it is not installed. Its instances must be gone. */
-	async remove(id: string): Promise<void> {
-		const service = await this.find(id);
-		await this.#running.get(id)?.stop();
-		this.#running.delete(id);
-		await this.#database.query("DELETE FROM service WHERE id = $1", [id]);
-		for (const folder of [this.places.apps, this.places.sockets])
-			await rm(join(folder, service.folder), { recursive: true, force: true });
-		this.#log.info({ service: id }, "a service was removed");
+	remove(id: string): Promise<void> {
+		return this.#inTurn(async () => {
+			const service = await this.find(id);
+			// First, since PostgreSQL knows whether there are instances.
+			await this.#database.query("DELETE FROM service WHERE id = $1", [id]);
+			await this.#running.get(id)?.stop();
+			this.#running.delete(id);
+			for (const folder of [this.places.apps, this.places.sockets])
+				await rm(join(folder, service.folder), {
+					recursive: true,
+					force: true,
+				});
+			this.#log.info({ service: id }, "a service was removed");
+		});
 	}
 
 	/** To its process, if there is one. */
@@ -179,6 +195,22 @@ export class Services implements Part {
 		return this.#running.get(id)?.state === "running";
 	}
 
+	async #beginAll(): Promise<void> {
+		let failure: unknown;
+		for (const service of await this.installed())
+			await this.#begin(service).catch((error) => {
+				failure = error;
+			});
+		if (failure) throw failure;
+	}
+
+	/** One after the other: no service is started by two. */
+	#inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+		const result = this.#turn.then(work);
+		this.#turn = result.catch(() => {});
+		return result;
+	}
+
 	/** Those that are there already stay. */
 	#putFiles(service: Service): Promise<void> {
 		const folder = join(this.places.apps, service.folder);
@@ -186,6 +218,7 @@ export class Services implements Part {
 	}
 
 	async #begin(service: Service): Promise<void> {
+		if (this.#running.has(service.id) || this.#stopping.signal.aborted) return;
 		await this.#putFiles(service);
 		const sockets = join(this.places.sockets, service.folder);
 		await mkdir(sockets, { recursive: true });
@@ -203,7 +236,7 @@ export class Services implements Part {
 			},
 			this.#log,
 		);
-		this.#running.set(id, process);
 		await process.start();
+		this.#running.set(id, process);
 	}
 }

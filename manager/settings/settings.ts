@@ -67,6 +67,7 @@ const environmentSchema = z
 			sockets: join(environment.MANAGER_RUN_FOLDER, "apps"),
 			control: join(environment.MANAGER_RUN_FOLDER, "manager/services"),
 			logs: join(environment.MANAGER_DATA_DIRECTORY, "log/apps"),
+			controlGroups: "/sys/fs/cgroup/apps",
 			runCommand: environment.MANAGER_RUN_APP_COMMAND,
 			webServerGroup: environment.MANAGER_SOCKET_GROUP,
 		},

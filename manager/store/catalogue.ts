@@ -7,7 +7,7 @@ const text = z.string().max(10_000).default("");
 const storeApp = z.object({
 	id: plainName,
 	folder: freeName,
-	binary: plainName,
+	binary: freeName,
 	versions: z
 		.array(
 			z.object({
@@ -26,7 +26,7 @@ export const catalogue = z.object({ apps: z.array(storeApp).max(10_000) });
 
 /** The content of `<build>/<id>_files`: names with commas between them, no blanks. */
 export function parseFileList(content: string): string[] {
-	return z.array(plainName).min(1).max(100).parse(content.trim().split(","));
+	return z.array(freeName).min(1).max(100).parse(content.trim().split(","));
 }
 
 /** Lines of `<build>/<id>_sha256`: sum, two blanks, `<target>/<folder>/<file>`. */

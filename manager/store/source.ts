@@ -5,6 +5,9 @@ import { OperationError } from "../operations/operation.ts";
 
 const stallMs = 60_000;
 
+/** The code of the error where a store does not have a file. */
+export const missing = "storeFileMissing";
+
 /** A folder of files somewhere: `https://…`, `http://…`, or a directory of this machine. */
 export class StoreSource {
 	readonly #base: string;
@@ -20,9 +23,15 @@ export class StoreSource {
 	 */
 	async *read(path: string, mostBytes: number): AsyncGenerator<Buffer> {
 		const where = `${this.#base}/${path}`;
+		const stalled = new AbortController();
+		const timer = setTimeout(
+			() => stalled.abort(new Error("sends nothing any more")),
+			stallMs,
+		);
 		let bytes = 0;
 		try {
-			for await (const chunk of await this.#open(path)) {
+			for await (const chunk of await this.#open(path, stalled.signal)) {
+				timer.refresh();
 				bytes += chunk.length;
 				if (bytes > mostBytes)
 					throw new Error(`has more than ${mostBytes} bytes`);
@@ -30,13 +39,15 @@ export class StoreSource {
 			}
 		} catch (error) {
 			const { code, message } = error as NodeJS.ErrnoException;
-			throw new OperationError(
-				502,
-				"storeFailed",
-				code === "ENOENT"
-					? `The store has no ${where}`
-					: `The store's ${where}: ${message}`,
-			);
+			throw code === "ENOENT"
+				? new OperationError(502, missing, `The store has no ${where}`)
+				: new OperationError(
+						502,
+						"storeFailed",
+						`The store's ${where}: ${message}`,
+					);
+		} finally {
+			clearTimeout(timer);
 		}
 	}
 
@@ -47,13 +58,12 @@ export class StoreSource {
 		return Buffer.concat(chunks).toString("utf8");
 	}
 
-	async #open(path: string): Promise<AsyncIterable<Uint8Array>> {
+	async #open(
+		path: string,
+		signal: AbortSignal,
+	): Promise<AsyncIterable<Uint8Array>> {
 		if (isAbsolute(this.#base)) return createReadStream(join(this.#base, path));
-		const response = await follow(
-			`${this.#base}/${path}`,
-			{},
-			AbortSignal.timeout(stallMs),
-		);
+		const response = await follow(`${this.#base}/${path}`, {}, signal);
 		if (response.status === 404)
 			throw Object.assign(new Error(), { code: "ENOENT" });
 		if (response.status !== 200 || response.body === null)

@@ -14,7 +14,7 @@ import {
 	parseSums,
 	type StoreApp,
 } from "./catalogue.ts";
-import { StoreSource } from "./source.ts";
+import { missing, StoreSource } from "./source.ts";
 
 const settingName = "appStoreUrl";
 const mostCatalogueBytes = 8 * 1024 * 1024;
@@ -124,7 +124,10 @@ export class Store {
 		// The published layout has none; where there are some they count.
 		const sums = await source.text(sumsFile, mostListBytes).then(
 			(text) => understood(sumsFile, () => parseSums(text)),
-			() => undefined,
+			(error: OperationError) => {
+				if (error.code === missing) return undefined;
+				throw error;
+			},
 		);
 		const files: ServiceFile[] = [];
 		for (const name of names) {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -63,6 +63,8 @@ export class TestManager {
 	/** Bundles the manager and starts a PostgreSQL; the manager itself waits for `start`. */
 	static async create(): Promise<TestManager> {
 		const directory = await mkdtemp(join(tmpdir(), "app-platform-test-"));
+		// Users of services go through it.
+		await chmod(directory, 0o711);
 		await mkdir(join(directory, "data"));
 		const outputFile = join(directory, "manager");
 		await bundleManager({ outputFile, version: "1.2.3", build: 42 });

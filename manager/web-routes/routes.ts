@@ -100,15 +100,9 @@ export class Routes implements Part {
 			paths,
 			servers,
 		);
-		// First nobody is led there any more, then it may go; and the other way round.
+		// First nobody is led there any more, then it may go; and it is there before somebody is.
 		for (const path of unmap)
 			await order(adminSocket, `del map ${map} ${path}`, /not found/);
-		for (const name of remove) {
-			const server = `${backend}/${name}`;
-			await ask(`set server ${server} state maint`);
-			await ask(`shutdown sessions server ${server}`);
-			await order(adminSocket, `del server ${server}`, /deleted/);
-		}
 		for (const { name, socket } of add)
 			await order(
 				adminSocket,
@@ -119,5 +113,12 @@ export class Routes implements Part {
 			await order(adminSocket, `enable server ${backend}/${name}`, /^$/);
 		for (const { path, name } of enter)
 			await order(adminSocket, `add map ${map} ${path} ${name}`, /^$/);
+		// Last: one that still has connections is tried again, and keeps no other waiting.
+		for (const name of remove) {
+			const server = `${backend}/${name}`;
+			await ask(`set server ${server} state maint`);
+			await ask(`shutdown sessions server ${server}`);
+			await order(adminSocket, `del server ${server}`, /deleted/);
+		}
 	}
 }

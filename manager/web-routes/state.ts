@@ -3,11 +3,11 @@ import type { Route } from "./routes.ts";
 /** What is to be done so that HAProxy has what is wanted, in this order. */
 export interface Differences {
 	unmap: string[];
-	remove: string[];
 	add: Route[];
 	/** Added, but cut off before it could be used. */
 	enable: string[];
 	enter: Route[];
+	remove: string[];
 }
 
 /** @param paths server by path, as HAProxy has them. @param servers whether each is enabled. */

@@ -10,9 +10,9 @@ runService(async (instance) => {
 		"CREATE TABLE IF NOT EXISTS note (id int PRIMARY KEY CHECK (id = 1), text text NOT NULL)",
 	);
 	instance.onRequest((request, response) => {
-		if (request.method !== "GET" || request.url !== "/")
-			return response.writeHead(404).end();
-		response.writeHead(200, { "content-type": "text/html" }).end(page);
+		if (request.method === "GET" && request.url === "/")
+			response.writeHead(200, { "content-type": "text/html" }).end(page);
+		else response.writeHead(404).end();
 	});
 	webSockets.on("connection", async (socket) => {
 		instance.trace("app", "somebody has opened the notes");
@@ -27,7 +27,8 @@ async function read({ database }: AppInstance): Promise<string> {
 }
 
 async function keep(instance: AppInstance, text: string): Promise<void> {
-	if (text.length > longestNote) return;
+	// PostgreSQL's text has no NUL.
+	if (text.length > longestNote || text.includes("\0")) return;
 	await instance.database.query(
 		"INSERT INTO note VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET text = excluded.text",
 		[text],
