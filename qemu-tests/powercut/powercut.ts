@@ -85,6 +85,8 @@ for (const story of chosen) {
 		process.exitCode = 1;
 }
 console.log(table.toString());
+// What a console of a machine that is gone still waits for would keep this process.
+process.exit();
 
 /** Single cuts, one cut with a second in its recovery, and a row of them. */
 async function bootSome(
