@@ -22,6 +22,15 @@ const serviceStatus = z.object({
 });
 export type ServiceStatus = z.output<typeof serviceStatus>;
 
+const servicesAnswer = z.object({
+	services: z.array(serviceStatus),
+	/** What is being installed. */
+	fetching: z
+		.object({ id: z.string(), file: z.string(), receivedBytes: z.int() })
+		.optional(),
+});
+export type ServicesAnswer = z.output<typeof servicesAnswer>;
+
 export function serviceOperations(
 	services: Services,
 	instances: Instances,
@@ -34,16 +43,7 @@ export function serviceOperations(
 				"The installed services, how they are, and what is being installed",
 			permission: "administrator",
 			input: nothing,
-			output: z.object({
-				services: z.array(serviceStatus),
-				fetching: z
-					.object({
-						id: z.string(),
-						file: z.string(),
-						receivedBytes: z.int(),
-					})
-					.optional(),
-			}),
+			output: servicesAnswer,
 			handle: async () => ({
 				services: await services.status(),
 				fetching: store.fetching,

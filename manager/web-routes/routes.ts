@@ -3,22 +3,13 @@ import { basename, dirname } from "node:path";
 import type { Part } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log/log.ts";
 import { haproxy, order } from "./haproxy.ts";
-import { differences, parseMap, parseServers } from "./state.ts";
+import { differences, parseMap, parseServers, type Route } from "./state.ts";
 
 /** Where HAProxy is told, and what its configuration calls the things that change. */
 export interface RoutesSettings {
 	adminSocket: string;
 	map: string;
 	backend: string;
-}
-
-export interface Route {
-	/** Of the server in HAProxy: letters, digits and -. */
-	name: string;
-	/** Begins and ends with a slash. */
-	path: string;
-	/** UNIX socket. */
-	socket: string;
 }
 
 const tryAgainMs = 2_000;

@@ -1,4 +1,11 @@
-import type { Route } from "./routes.ts";
+export interface Route {
+	/** Of the server in HAProxy: letters, digits and -. */
+	name: string;
+	/** Begins and ends with a slash. */
+	path: string;
+	/** UNIX socket. */
+	socket: string;
+}
 
 /** What is to be done so that HAProxy has what is wanted, in this order. */
 export interface Differences {

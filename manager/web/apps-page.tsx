@@ -1,16 +1,11 @@
 import { useEffect, useMemo } from "preact/hooks";
 import type { InstanceStatus } from "../instances/operations.ts";
-import type { ServiceStatus } from "../services/operations.ts";
+import type { ServicesAnswer } from "../services/operations.ts";
 import { Connection } from "./connection.ts";
 import { InstancesCard } from "./instances-card.tsx";
 import { useLive } from "./live.ts";
 import { ServicesCard } from "./services-card.tsx";
 import { StoreCard } from "./store-card.tsx";
-
-export interface ServicesAnswer {
-	services: ServiceStatus[];
-	fetching?: { id: string; file: string; receivedBytes: number };
-}
 
 /** Apps from the store to the instances that people use. */
 export function AppsPage({ failed }: { failed: () => void }) {

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
+import type { ServicesAnswer } from "../services/operations.ts";
 import { type Failure, post } from "./api.ts";
-import type { ServicesAnswer } from "./apps-page.tsx";
 import { useForm } from "./form.ts";
 import { formatBytes } from "./format.ts";
 
