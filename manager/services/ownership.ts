@@ -29,8 +29,9 @@ export async function removeGiven(folder: string, uid: number): Promise<void> {
 		process.getuid?.() === 0
 			? ["--reuid", String(uid), "--regid", String(uid), "--clear-groups"]
 			: [];
-	const all = ["find", folder, "-mindepth", "1", "-delete"];
-	await run("setpriv", [...asOwner, ...all]);
+	// busybox has no -delete.
+	const all = "-mindepth 1 -maxdepth 1 -exec rm -rf {} +".split(" ");
+	await run("setpriv", [...asOwner, "find", folder, ...all]);
 	await rmdir(folder);
 }
 
