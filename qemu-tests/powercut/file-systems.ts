@@ -120,8 +120,9 @@ export async function repaired<Result>(
 	if (exitCode <= 2) return { result: await look(partition) };
 	if (isData && (await tool("dumpe2fs", "-h", partition)).exitCode !== 0) {
 		const second = ["-b", "32768", "-B", "4096"];
-		const again = await tool("e2fsck", "-p", ...second, partition);
-		if (again.exitCode <= 2) return { result: await look(partition) };
+		for (const by of [second, ["-f"]])
+			if ((await tool("e2fsck", "-p", ...by, partition)).exitCode <= 2)
+				return { result: await look(partition) };
 	}
 	const words = `${output}\n${complaint}`.split("\n").filter(isTelling);
 	const byHand = await tool("e2fsck", "-f", "-y", partition);

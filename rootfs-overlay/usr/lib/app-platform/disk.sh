@@ -45,7 +45,11 @@ repair_data() {
 	[ $? -gt 2 ] || return 0
 	! dumpe2fs -h "$1" >/dev/null 2>&1 || return 1
 	echo "Repairing it by its second superblock"
-	e2fsck -p -b 32768 -B 4096 "$1" || [ $? -le 2 ]
+	e2fsck -p -b 32768 -B 4096 "$1" && return 0
+	[ $? -gt 2 ] || return 0
+	# In the middle of a resize it has played the journal back, a valid first superblock with it, and
+	# then stumbled over the one that it knew.
+	e2fsck -p -f "$1" || [ $? -le 2 ]
 }
 
 # repair_boot PARTITION: sda1 has no journal. What a power cut leaves there is half of a new set, which
