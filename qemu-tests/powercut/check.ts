@@ -182,14 +182,16 @@ export class DiskCheck {
 					: isMarked
 						? "sda3 is marked as installed"
 						: undefined;
-		if (!starts) {
-			const installed = sets.get(menu.installSlot ?? slot);
+		// Also where the system before would be kept: an update begins with a set that is there.
+		const installSlot = menu.installSlot ?? (starts ? undefined : slot);
+		if (installSlot) {
+			const installed = sets.get(installSlot);
 			if (!installed || installed.fault)
 				throw new Fault(
 					`what is to be installed is ${installed?.fault ?? "missing"}`,
 				);
-			return;
 		}
+		if (!starts) return;
 		if (!hasSystem) throw new Fault(`${starts}, but there is no sda3`);
 		if (!wanted) throw new Fault(`${starts}, but its set is gone`);
 		if (!(await this.#isMountable("sda3")))
