@@ -3,4 +3,4 @@ import { cutTests, recoveryTest } from "./sample.ts";
 import { update } from "./stories/update.ts";
 
 const recording = cutTests(test, update, { points: 50 });
-recoveryTest(test, update, recording, { times: 1 });
+recoveryTest(test, update, recording);
