@@ -2,6 +2,7 @@ import { DatabaseError } from "pg";
 import type { Database } from "../database/database.ts";
 import { retryUntilDone } from "../database/retry.ts";
 import type { Part } from "../lifecycle/lifecycle.ts";
+import { Turn } from "../lifecycle/turn.ts";
 import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
 import type { Services } from "../services/services.ts";
@@ -25,7 +26,7 @@ export class Instances implements Part {
 	readonly #running: RunningInstances;
 	readonly #log: Log;
 	readonly #stopping = new AbortController();
-	#turn: Promise<unknown> = Promise.resolve();
+	readonly #turn = new Turn();
 
 	constructor(
 		database: Database,
@@ -66,7 +67,7 @@ export class Instances implements Part {
 	async stop(): Promise<void> {
 		this.#stopping.abort();
 		this.#running.stop();
-		await this.#turn;
+		await this.#turn.ended();
 	}
 
 	all(): Promise<Instance[]> {
@@ -213,11 +214,9 @@ export class Instances implements Part {
 
 	/** One after the other: two must not take the same name. */
 	#inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-		const result = this.#turn.then(work).catch((error) => {
+		return this.#turn.take(work).catch((error) => {
 			throw asRefusal(error);
 		});
-		this.#turn = result.catch(() => {});
-		return result;
 	}
 }
 

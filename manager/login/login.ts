@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { Turn } from "../lifecycle/turn.ts";
 import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
 import { Attempts } from "./attempts.ts";
@@ -22,7 +23,8 @@ export class Login {
 	readonly #attempts = new Attempts();
 	readonly #sessions = new Sessions();
 	#defaultHash: Promise<PasswordHash> | undefined;
-	#turn: Promise<unknown> = Promise.resolve();
+	/** A check takes 16 MB, and must not meet a change half-way. */
+	readonly #turn = new Turn();
 
 	constructor(config: Config, log: Log) {
 		this.#config = config;
@@ -40,7 +42,7 @@ export class Login {
 	 * default one and comes from outside; DatabaseUnavailable.
 	 */
 	logIn(password: string, address: string | undefined): Promise<string> {
-		return this.#inTurn(async () => {
+		return this.#turn.take(async () => {
 			const stored = await this.#storedHash();
 			const usesDefault = stored === undefined;
 			// Whatever the password: the answer must not tell whether it was right.
@@ -73,7 +75,7 @@ export class Login {
 		address: string | undefined,
 		first: (password: string) => Promise<void> = async () => {},
 	): Promise<string> {
-		return this.#inTurn(async () => {
+		return this.#turn.take(async () => {
 			if (next === defaultPassword)
 				throw new OperationError(
 					400,
@@ -123,12 +125,5 @@ export class Login {
 
 	#storedHash(): Promise<PasswordHash | undefined> {
 		return this.#config.read(settingName, passwordHash);
-	}
-
-	/** One after the other: a check takes 16 MB, and must not meet a change half-way. */
-	#inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-		const result = this.#turn.then(work);
-		this.#turn = result.catch(() => {});
-		return result;
 	}
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Database } from "../database/database.ts";
 import { retryUntilDone } from "../database/retry.ts";
 import type { Part } from "../lifecycle/lifecycle.ts";
+import { Turn } from "../lifecycle/turn.ts";
 import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
 import type { ToManager, ToService } from "../sdk/protocol.ts";
@@ -46,7 +47,8 @@ export class Services implements Part {
 	readonly #running = new Map<string, ServiceProcess>();
 	readonly #stopping = new AbortController();
 	#listener: ServiceListener | undefined;
-	#turn: Promise<unknown> = Promise.resolve();
+	/** No service is started by two. */
+	readonly #turn = new Turn();
 
 	constructor(places: ServicePlaces, database: Database, log: Log) {
 		this.places = places;
@@ -63,7 +65,7 @@ export class Services implements Part {
 		void this.#database.whenReady(
 			() =>
 				retryUntilDone(
-					() => this.#inTurn(() => this.#beginAll()),
+					() => this.#turn.take(() => this.#beginAll()),
 					(error) =>
 						this.#log.error({ err: error }, "services cannot be started"),
 					this.#stopping.signal,
@@ -113,7 +115,7 @@ export class Services implements Part {
 
 	/** Installs a service, or puts another build in its place, and starts it. */
 	install(installation: Installation): Promise<void> {
-		return this.#inTurn(() => this.#install(installation));
+		return this.#turn.take(() => this.#install(installation));
 	}
 
 	async #install({ service, folder, files }: Installation): Promise<void> {
@@ -171,7 +173,7 @@ export class Services implements Part {
 
 	/** @throws OperationError where it is not installed. Its instances must be gone. */
 	remove(id: string): Promise<void> {
-		return this.#inTurn(async () => {
+		return this.#turn.take(async () => {
 			const service = await this.find(id);
 			// First, since PostgreSQL knows whether there are instances.
 			await this.#database.query("DELETE FROM service WHERE id = $1", [id]);
@@ -202,13 +204,6 @@ export class Services implements Part {
 				failure = error;
 			});
 		if (failure) throw failure;
-	}
-
-	/** One after the other: no service is started by two. */
-	#inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-		const result = this.#turn.then(work);
-		this.#turn = result.catch(() => {});
-		return result;
 	}
 
 	/** Those that are there already stay. */
