@@ -12,13 +12,13 @@ import {
 	failTrials,
 	installedByRamdisk,
 	installUpdate,
+	nextBuild,
 	runningBuild,
 	updateResult,
 	uploadUpdate,
 } from "./system/update.ts";
 
 const minute = 60_000;
-const newBuild = 999_999;
 const machine = installedMachine(test, { name: "update" });
 let kept: Kept;
 let oldBuild = 0;
@@ -33,7 +33,7 @@ test.serial("an owner uploads an update", async (t) => {
 	oldBuild = await runningBuild(machine.console);
 	await uploadUpdate(machine, builtUpdate("next"));
 	const call = await managerSession(machine);
-	t.like(await call("updateCheck"), { build: newBuild, target: "x86_64" });
+	t.like(await call("updateCheck"), { build: nextBuild, target: "x86_64" });
 });
 
 test.serial("nothing changes while a partition is full", async (t) => {
@@ -75,7 +75,7 @@ test.serial("the ramdisk shows how far the installation is", async (t) => {
 	await shown(
 		machine,
 		"/manager/ramdisk.log",
-		new RegExp(`Installing App Platform .*\\(build ${newBuild}\\)`),
+		new RegExp(`Installing App Platform .*\\(build ${nextBuild}\\)`),
 	);
 	await installedByRamdisk(machine);
 });
@@ -86,10 +86,10 @@ test.serial("the new system, once healthy, stays", async (t) => {
 		timeoutMs: 3 * minute,
 	});
 	await loginPage(machine);
-	const { reason } = await updateResult(machine, newBuild, "installed");
+	const { reason } = await updateResult(machine, nextBuild, "installed");
 	t.is(reason, "");
 	await machine.console.login(...logins.root);
-	t.is(await runningBuild(machine.console), newBuild);
+	t.is(await runningBuild(machine.console), nextBuild);
 	t.deepEqual(await dataFound(machine.console), kept);
 	t.regex(await bootState(), /^DEFAULT=system\nSLOT=b\nUPDATE=none$/m);
 });
@@ -115,7 +115,7 @@ test.serial(
 		const { reason } = await updateResult(machine, oldBuild, "rolled-back");
 		t.is(reason, "the new system was not healthy in 3 starts");
 		await machine.console.login(...logins.root);
-		t.is(await runningBuild(machine.console), newBuild);
+		t.is(await runningBuild(machine.console), nextBuild);
 		t.deepEqual(await dataFound(machine.console), kept);
 		t.regex(await bootState(), /^DEFAULT=system\nSLOT=b\nUPDATE=none$/m);
 	},

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type DiskFile, type Machine, timeLimit } from "../machine/index.ts";
+import { takesAnotherUpdate } from "../system/update.ts";
 import { prefixes } from "./cuts.ts";
 import type { Cut } from "./disk-state.ts";
 import type { Random } from "./random.ts";
@@ -21,8 +22,9 @@ export interface BootResult {
 const givenUp = /Kernel panic|This FAILED|CANNOT BE USED|Nothing is installed:/;
 
 /**
- * Cuts the power, starts the machine again, and lets it come back, or cuts the power again,
- * at any point of what it did until it was back: as often as `times` says.
+ * Cuts the power, starts the machine again, lets it come back and take another update. Then
+ * again, with the power cut at any point of what it did until it was back: as often as `times`
+ * says.
  */
 export async function cutInARow(
 	story: Story,
@@ -55,7 +57,8 @@ export async function cutInARow(
 				base,
 				writeLog,
 				{ name: `powercut-${story.name}-again`, target: story.target },
-				(machine) => comesBack(machine, story),
+				(machine) => unlessGivenUp(machine, story.holds),
+				(machine) => unlessGivenUp(machine, takesAnotherUpdate),
 			);
 			current = { base, writeLog };
 			if (cuts.length === times) return { cuts, seconds: seconds() };
@@ -68,15 +71,18 @@ export async function cutInARow(
 	}
 }
 
-/** The system runs and has all that it should have, or the console says why not. */
-async function comesBack(machine: Machine, story: Story): Promise<void> {
+/** It comes to its end, or the console says why not. */
+async function unlessGivenUp(
+	machine: Machine,
+	run: (machine: Machine) => Promise<void>,
+): Promise<void> {
 	const never = /(?!)/;
 	const complaint = machine.console
 		.expect(never, { timeoutMs: timeLimit(30 * 60_000), unless: givenUp })
 		.then(() => undefined);
 	// It goes on waiting after the machine has come back.
 	complaint.catch(() => {});
-	await Promise.race([story.holds(machine), complaint]);
+	await Promise.race([run(machine), complaint]);
 }
 
 /** The end of what the console showed, which tells more than what was waited for. */

@@ -36,12 +36,16 @@ export async function record(
 	return { base, writeLog };
 }
 
-/** Starts a machine on the disk, which is not changed, and keeps the log of what it wrote. */
+/**
+ * Starts a machine on the disk, which is not changed, and keeps the log of what it wrote during
+ * `run`. It is started once more for `afterwards`, which is not kept.
+ */
 export async function recordRun(
 	base: DiskFile,
 	writeLog: string,
 	options: { name: string; target: TargetName },
 	run: (machine: Machine) => Promise<void>,
+	afterwards?: (machine: Machine) => Promise<void>,
 ): Promise<void> {
 	const machine = new Machine({
 		...options,
@@ -56,6 +60,9 @@ export async function recordRun(
 		// Sparse, and may lie on another file system.
 		await $`cp --sparse=always ${disk.writeLog} ${`${writeLog}.part`}`.quiet();
 		await rename(`${writeLog}.part`, writeLog);
+		if (!afterwards) return;
+		await machine.boot();
+		await afterwards(machine);
 	} finally {
 		await machine.discard();
 	}

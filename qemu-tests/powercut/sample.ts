@@ -54,9 +54,9 @@ export function recoveryTest(
 	recording: () => Recording,
 ): void {
 	test.serial(
-		`${story.name}: the machine comes back after a cut half-way`,
+		`${story.name}: the machine comes back after a cut half-way and takes another update`,
 		async (t) => {
-			t.timeout(timeLimit(8 * minute));
+			t.timeout(timeLimit(20 * minute));
 			const { reason } = await cutInARow(
 				story,
 				recording(),

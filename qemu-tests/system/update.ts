@@ -1,9 +1,23 @@
 import { open } from "node:fs/promises";
-import { type Console, eventually, type Machine } from "../machine/index.ts";
+import {
+	builtUpdate,
+	type Console,
+	eventually,
+	type Machine,
+} from "../machine/index.ts";
 import { startAfresh } from "./rescue.ts";
-import { managerCookie, managerSession, outputOf, post } from "./steps.ts";
+import {
+	loginPage,
+	logins,
+	managerCookie,
+	managerSession,
+	outputOf,
+	post,
+} from "./steps.ts";
 
 const chunkBytes = 1024 * 1024;
+/** What builtUpdate("next") installs. */
+export const nextBuild = 999_999;
 
 /** Sends an update file the way the page does. */
 export async function uploadUpdate(
@@ -50,6 +64,23 @@ export async function installedByRamdisk(machine: Machine): Promise<void> {
 		unless: /This FAILED|Kernel panic/,
 	});
 	await startAfresh(machine);
+}
+
+/** A machine that was just switched on installs and keeps that one of our two systems that it has not. */
+export async function takesAnotherUpdate(machine: Machine): Promise<void> {
+	await loginPage(machine, { timeoutMs: 10 * 60_000 });
+	await machine.console.login(...logins.root);
+	const isNext = (await runningBuild(machine.console)) === nextBuild;
+	await uploadUpdate(
+		machine,
+		builtUpdate(isNext ? "out" : "next", machine.hardware.target),
+	);
+	const call = await managerSession(machine);
+	const { build } = (await call("updateCheck")) as { build: number };
+	await installUpdate(machine, { allowOlder: isNext });
+	await installedByRamdisk(machine);
+	await loginPage(machine, { timeoutMs: 10 * 60_000 });
+	await updateResult(machine, build, "installed");
 }
 
 /** The plug is pulled in each start of the new system, until the ramdisk gives the update up. */

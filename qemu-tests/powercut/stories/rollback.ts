@@ -4,6 +4,7 @@ import {
 	failTrials,
 	installedByRamdisk,
 	installUpdate,
+	nextBuild,
 	updateResult,
 	uploadUpdate,
 } from "../../system/update.ts";
@@ -37,7 +38,7 @@ export const rollback: Story = {
 		await failTrials(machine);
 		await installedByRamdisk(machine);
 		await loginPage(machine, { timeoutMs: 10 * 60_000 });
-		await updateResult(machine, 999_999, "rolled-back");
+		await updateResult(machine, nextBuild, "rolled-back");
 	},
 	checkData: checkKeptFile,
 	holds: keptFileIsThere,

@@ -3,6 +3,7 @@ import { loginPage } from "../../system/steps.ts";
 import {
 	installedByRamdisk,
 	installUpdate,
+	nextBuild,
 	updateResult,
 	uploadUpdate,
 } from "../../system/update.ts";
@@ -22,7 +23,7 @@ export function updateOf(target: TargetName): Story {
 			await installedByRamdisk(machine);
 			await machine.console.expect("on trial (1 of 3)", { timeoutMs: 180_000 });
 			await loginPage(machine, { timeoutMs: 10 * 60_000 });
-			await updateResult(machine, 999_999, "installed");
+			await updateResult(machine, nextBuild, "installed");
 		},
 		checkData: checkKeptFile,
 		holds: keptFileIsThere,
