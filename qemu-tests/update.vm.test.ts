@@ -3,9 +3,11 @@ import {
 	builtUpdate,
 	eventually,
 	type Machine,
+	temporaryDirectory,
 	timeLimit,
 } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
+import { bombUpdate } from "./system/bomb.ts";
 import { dataFound, type Kept, leaveData } from "./system/kept.ts";
 import { loginPage, logins, managerSession, outputOf } from "./system/steps.ts";
 import {
@@ -61,6 +63,21 @@ test.serial("nothing changes while a partition is full", async (t) => {
 		message: /make room on \/mnt\/sda2/,
 	});
 	await outputOf(machine.console, "rm /mnt/sda2/fill /mnt/sda2/rest");
+});
+
+test.serial("a zip bomb is refused and leaves nothing behind", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	const call = await managerSession(machine);
+	const before = await bootState();
+	const folder = temporaryDirectory();
+	t.teardown(() => folder.remove());
+	await uploadUpdate(machine, await bombUpdate(folder.path));
+	await t.throwsAsync(call("updateInstall"), {
+		message: /needs 40\d\d MiB, sda3 has \d+ MiB/,
+	});
+	t.is(await bootState(), before);
+	t.like(await call("updateStatus"), { receivedBytes: 0 });
+	t.is(await outputOf(machine.console, "find /mnt/sda1/b"), "");
 	await uploadUpdate(machine, builtUpdate("next"));
 });
 
