@@ -3,6 +3,8 @@ import { promisify } from "node:util";
 import { UpdateRefused } from "./refused.ts";
 
 const run = promisify(execFile);
+/** The command's exit status for a set that no attempt makes fit. */
+const tooLarge = 3;
 
 /** The image's command for the boot partition; see its head for what the words mean. */
 export class BootPartition {
@@ -68,9 +70,9 @@ export class BootPartition {
 		try {
 			return (await run(this.#command, args)).stdout;
 		} catch (error) {
-			const { stderr } = error as { stderr?: string };
+			const { stderr, code } = error as { stderr?: string; code?: number };
 			throw new UpdateRefused(
-				"bootPartition",
+				code === tooLarge ? "systemTooLarge" : "bootPartition",
 				stderr?.trim() || `${this.#command} ${args[0]} failed`,
 				{ cause: error },
 			);

@@ -9,6 +9,7 @@ export class UpdateRefused extends OperationError {
 			| "damaged"
 			| "incomplete"
 			| "tooLarge"
+			| "systemTooLarge"
 			| "wrongTarget"
 			| "olderVersion"
 			| "busy"

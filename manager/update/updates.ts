@@ -267,6 +267,7 @@ const badFile: ReadonlySet<string> = new Set([
 	"notSigned",
 	"damaged",
 	"wrongTarget",
+	"systemTooLarge",
 ]);
 
 function reason(error: unknown): string {
