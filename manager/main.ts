@@ -1,3 +1,5 @@
+import { Alarms } from "./alarms/alarms.ts";
+import { alarmOperations } from "./alarms/operations.ts";
 import { Config } from "./config/config.ts";
 import { Database } from "./database/database.ts";
 import { databaseOperations } from "./database/operations.ts";
@@ -25,6 +27,7 @@ const settings = readSettings(process.env);
 const log = createLog(settings.logLevel);
 const database = new Database(settings.postgres, log);
 const config = new Config(database);
+const alarms = new Alarms(log);
 const login = new Login(config, log);
 const reserve = new Reserve(
 	settings.dataDirectory,
@@ -33,7 +36,7 @@ const reserve = new Reserve(
 );
 const updates = new Updates(settings.updates, database, log);
 const routes = new Routes(settings.routes, log);
-const services = new Services(settings.services, database, log);
+const services = new Services(settings.services, database, alarms, log);
 const instances = new Instances(
 	database,
 	settings.postgres.host,
@@ -44,6 +47,7 @@ const instances = new Instances(
 const store = new Store(config, services, settings.storeFolder);
 const operations = operationTable([
 	...loginOperations(login, settings.setPasswordsCommand),
+	...alarmOperations(alarms),
 	...systemOperations(settings.releaseFile),
 	...databaseOperations(database),
 	...updateOperations(updates),

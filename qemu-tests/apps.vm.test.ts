@@ -164,6 +164,21 @@ for (const [name, command] of [
 		t.regex(await pageOf("example.org"), /<title>Notes<\/title>/);
 	});
 
+test.serial("a crash of the service leaves a core dump", async (t) => {
+	const pid = await processId(service);
+	await outputOf(machine.console, `kill -SEGV ${pid}`);
+	const dump = `/var/log/core_dumps/notes/core.${pid}.*`;
+	await eventually("the core dump is there", async () => {
+		const { exitCode } = await machine.console.run(`test -s ${dump}`);
+		return exitCode === 0 || undefined;
+	});
+	await eventually("the notes are there", async () => {
+		const { text } = await notes("example.com");
+		return text === "bread and milk" || undefined;
+	});
+	t.pass();
+});
+
 test.serial("only one process of the service is left", async (t) => {
 	const pids = await outputOf(
 		machine.console,

@@ -9,7 +9,11 @@ import {
 import { Pool } from "pg";
 import { WebSocketServer } from "ws";
 import { type LogFlag, logFlags } from "./log-flags.ts";
-import type { InstanceArguments } from "./protocol.ts";
+import type {
+	AlarmSeverity,
+	InstanceArguments,
+	ToManager,
+} from "./protocol.ts";
 
 const longestMessageBytes = 1024 * 1024;
 
@@ -30,13 +34,18 @@ export class AppInstance {
 		maxPayload: longestMessageBytes,
 	});
 	readonly #server: Server;
+	readonly #tellManager: (message: ToManager) => void;
 	#logFlags: number;
 	#answer: Answer = (_request, response) => {
 		response.writeHead(404).end();
 	};
 
-	constructor(given: InstanceArguments) {
+	constructor(
+		given: InstanceArguments,
+		tellManager: (message: ToManager) => void,
+	) {
 		this.arguments = given;
+		this.#tellManager = tellManager;
 		this.#logFlags = given.logFlags;
 		const { host, name, user, password } = given.database;
 		this.database = new Pool({ host, database: name, user, password, max: 2 });
@@ -77,6 +86,27 @@ export class AppInstance {
 	log(text: string): void {
 		const { name, domain } = this.arguments;
 		console.log(`${name}@${domain}: ${text}`);
+	}
+
+	/**
+	 * Tells the administrator that something is wrong, until `clearAlarm`.
+	 * @param code which fault of the app this is, from 0 to 65535.
+	 * @param text at most 1,000 characters.
+	 */
+	raiseAlarm(
+		code: number,
+		text: string,
+		severity: AlarmSeverity = "major",
+	): void {
+		const { name, domain } = this.arguments;
+		const instance = { name, domain };
+		this.#tellManager({ mt: "RaiseAlarm", code, instance, severity, text });
+	}
+
+	/** That fault is over. */
+	clearAlarm(code: number): void {
+		const { name, domain } = this.arguments;
+		this.#tellManager({ mt: "ClearAlarm", code, instance: { name, domain } });
 	}
 
 	/** From here on it answers. */

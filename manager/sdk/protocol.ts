@@ -49,6 +49,13 @@ export const toService = z.discriminatedUnion("mt", [
 export type ToService = z.output<typeof toService>;
 
 const shortText = z.string().max(1_000);
+const severity = z.enum(["indeterminate", "major", "critical"]);
+const alarmKey = {
+	/** Which fault of the app: its own number. */
+	code: z.int().min(0).max(0xffff),
+	/** Without an instance it is the service's. */
+	instance: z.object({ name: shortText, domain: shortText }).optional(),
+};
 
 export const toManager = z.discriminatedUnion("mt", [
 	/** The first message. */
@@ -61,5 +68,15 @@ export const toManager = z.discriminatedUnion("mt", [
 		/** Why it failed. */
 		text: shortText.optional(),
 	}),
+	/** Something is wrong, of the service or of one of its instances, until it is cleared. */
+	z.object({
+		mt: z.literal("RaiseAlarm"),
+		...alarmKey,
+		severity,
+		text: shortText,
+		details: z.string().max(10_000).optional(),
+	}),
+	z.object({ mt: z.literal("ClearAlarm"), ...alarmKey }),
 ]);
 export type ToManager = z.output<typeof toManager>;
+export type AlarmSeverity = z.output<typeof severity>;

@@ -80,7 +80,7 @@ class Service {
 	async #start(given: InstanceArguments): Promise<void> {
 		const { name, domain } = given;
 		await this.#close(given);
-		const instance = new AppInstance(given);
+		const instance = new AppInstance(given, (message) => this.say(message));
 		try {
 			await this.#startInstance(instance);
 			await instance.listen();

@@ -1,7 +1,7 @@
 const firstMs = 1_000;
 const mostMs = 60_000;
 /** A process that ran that long was healthy. */
-const healthyMs = 60_000;
+export const healthyMs = 60_000;
 /** So many crashes without a healthy time between them are a loop. */
 const crashLoop = 5;
 

@@ -51,24 +51,44 @@ export async function restoreFiles(
 		"SELECT name, sha256 FROM service_file WHERE service_id = $1",
 		[service.id],
 	);
-	const missing = [];
-	for (const file of files)
-		if ((await sha256Of(join(folder, file.name))) !== file.sha256)
-			missing.push(file);
-	// All of them before the first takes its place: a full disk leaves no mixture.
-	for (const { name, sha256 } of missing) {
-		const path = join(folder, `${name}.new`);
-		await restore(database, service.id, name, path);
-		if ((await sha256Of(path)) !== sha256)
-			throw new Error(`${name} of ${service.id} is damaged in the database`);
-	}
-	for (const { name } of missing)
-		await rename(join(folder, `${name}.new`), join(folder, name));
+	await placeFiles(files, folder, ({ name }, to) =>
+		restore(database, service.id, name, to),
+	);
 	const wanted = new Set(files.map(({ name }) => name));
 	for (const entry of await readdir(folder, { withFileTypes: true }))
 		if (entry.isFile() && !wanted.has(entry.name))
 			await rm(join(folder, entry.name));
-	await syncFolder(folder);
+	await sync(folder);
+}
+
+/**
+ * Has those files in a folder that are not there yet: all or, as on a full disk, none.
+ * @param fetch writes a file to a path.
+ */
+export async function placeFiles(
+	files: readonly ServiceFile[],
+	folder: string,
+	fetch: (file: ServiceFile, to: string) => Promise<void>,
+): Promise<void> {
+	const missing: ServiceFile[] = [];
+	for (const file of files)
+		if ((await sha256Of(join(folder, file.name))) !== file.sha256)
+			missing.push(file);
+	const onTheWay = ({ name }: ServiceFile) => join(folder, `${name}.new`);
+	try {
+		for (const file of missing) {
+			await fetch(file, onTheWay(file));
+			await sync(onTheWay(file));
+			if ((await sha256Of(onTheWay(file))) !== file.sha256)
+				throw new Error(`${file.name} is damaged where it comes from`);
+		}
+	} catch (error) {
+		for (const file of missing) await rm(onTheWay(file), { force: true });
+		throw error;
+	}
+	for (const file of missing)
+		await rename(onTheWay(file), join(folder, file.name));
+	await sync(folder);
 }
 
 async function restore(
@@ -88,7 +108,6 @@ async function restore(
 			if (!part) break;
 			await file.writeFile(part.content);
 		}
-		await file.sync();
 	} finally {
 		await file.close();
 	}
@@ -106,7 +125,8 @@ export async function sha256Of(path: string): Promise<string | undefined> {
 	return hash.digest("hex");
 }
 
-async function syncFolder(path: string): Promise<void> {
-	const folder = await open(path);
-	await folder.sync().finally(() => folder.close());
+/** A file or a folder, to the disk. */
+async function sync(path: string): Promise<void> {
+	const file = await open(path);
+	await file.sync().finally(() => file.close());
 }

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../log/log.ts";
 import { readMessages, writeMessage } from "../sdk/lines.ts";
 import {
@@ -11,7 +12,7 @@ import {
 	type ToService,
 	toManager,
 } from "../sdk/protocol.ts";
-import { RestartDelay } from "./delay.ts";
+import { healthyMs, RestartDelay } from "./delay.ts";
 import { give } from "./ownership.ts";
 import type { Service, ServicePlaces } from "./service.ts";
 
@@ -30,10 +31,16 @@ export interface ProcessEvents {
 	message(message: ToManager): void;
 	/** It is gone; nothing it said counts any more. */
 	gone(): void;
+	/** It crashes again and again; or it was healthy for a while, or is not wanted any more. */
+	crashLoop(isLoop: boolean): void;
 }
 
 const helloLimitMs = 30_000;
 const stopLimitMs = 8_000;
+/** One that does not run ends within that time. */
+const trialMs = 3_000;
+/** More in a minute are no messages but an attack, or a mistake. */
+const mostMessagesAMinute = 10_000;
 
 /** One service's process: started, listened to, watched, and started again after a crash. */
 export class ServiceProcess {
@@ -47,10 +54,13 @@ export class ServiceProcess {
 	#wanted = false;
 	#crashes = 0;
 	#spawnedMs = 0;
+	#minute = 0;
+	#messagesInMinute = 0;
 	#child: ChildProcess | undefined;
 	#server: Server | undefined;
 	#socket: Socket | undefined;
 	#timer: NodeJS.Timeout | undefined;
+	#healthTimer: NodeJS.Timeout | undefined;
 
 	constructor(
 		service: Service,
@@ -88,6 +98,19 @@ export class ServiceProcess {
 		else this.#server?.close();
 	}
 
+	/** @returns whether the process that was just started says Hello and goes on for a while. */
+	async staysUp(): Promise<boolean> {
+		const child = this.#child;
+		if (!child) return false;
+		const ended = once(child, "exit").then(() => false);
+		const running = once(child, "hello").then(() => true);
+		const stillThere = () => delay(trialMs, true, { ref: false });
+		return (
+			(await Promise.race([ended, running])) &&
+			(await Promise.race([ended, stillThere()]))
+		);
+	}
+
 	/** Asks it to end, kills it when it does not, and what it has left behind in any case. */
 	async stop(): Promise<void> {
 		this.#wanted = false;
@@ -101,6 +124,7 @@ export class ServiceProcess {
 			clearTimeout(timer);
 		}
 		await this.#killGroup();
+		this.#events.crashLoop(false);
 		this.#state = "stopped";
 		this.#server?.close();
 		this.#server = undefined;
@@ -137,6 +161,7 @@ export class ServiceProcess {
 		const { folder, binary, uid, id } = this.#service;
 		const program = join(apps, folder, binary);
 		this.#spawnedMs = performance.now();
+		this.#messagesInMinute = 0;
 		this.#state = "starting";
 		const child = spawn(
 			runCommand,
@@ -194,6 +219,7 @@ export class ServiceProcess {
 	}
 
 	#said(message: ToManager): void {
+		if (this.#floods()) return;
 		if (message.mt !== "Hello") {
 			if (this.#state === "running") this.#events.message(message);
 			return;
@@ -205,7 +231,24 @@ export class ServiceProcess {
 		this.#child?.emit("hello");
 		this.#state = "running";
 		this.#log.info("the service runs");
+		this.#healthTimer = setTimeout(
+			() => this.#events.crashLoop(false),
+			healthyMs,
+		);
 		this.#events.ready();
+	}
+
+	/** The first message that is too much is its end; those on the way count no more. */
+	#floods(): boolean {
+		const minute = Math.floor(performance.now() / 60_000);
+		if (minute !== this.#minute) this.#messagesInMinute = 0;
+		this.#minute = minute;
+		this.#messagesInMinute += 1;
+		if (this.#messagesInMinute === mostMessagesAMinute + 1) {
+			this.#log.error("the service floods the manager with messages");
+			this.#child?.kill("SIGKILL");
+		}
+		return this.#messagesInMinute > mostMessagesAMinute;
 	}
 
 	#ended(
@@ -213,6 +256,7 @@ export class ServiceProcess {
 		code: number | null,
 		signal: NodeJS.Signals | null,
 	): void {
+		clearTimeout(this.#healthTimer);
 		this.#child = undefined;
 		this.#socket?.destroy();
 		this.#socket = undefined;
@@ -222,6 +266,7 @@ export class ServiceProcess {
 		const delayMs = this.#delay.after(ranMs);
 		this.#state = "waiting";
 		this.#log.warn({ code, signal, delayMs }, "the service has ended");
+		if (this.isInCrashLoop) this.#events.crashLoop(true);
 		this.#timer = setTimeout(() => this.#spawn(), delayMs);
 	}
 }

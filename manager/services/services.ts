@@ -1,5 +1,6 @@
-import { chmod, mkdir, rm } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { type Alarms, appCodes, ownCodes } from "../alarms/alarms.ts";
 import type { Database } from "../database/database.ts";
 import { retryUntilDone } from "../database/retry.ts";
 import type { Part } from "../lifecycle/lifecycle.ts";
@@ -7,11 +8,12 @@ import { Turn } from "../lifecycle/turn.ts";
 import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
 import type { ToManager, ToService } from "../sdk/protocol.ts";
-import { restoreFiles, storeFiles } from "./files.ts";
+import { placeFiles, restoreFiles } from "./files.ts";
 import { readLogEnd } from "./log-file.ts";
 import { give } from "./ownership.ts";
 import { type ProcessState, ServiceProcess } from "./process.ts";
-import type { Service, ServiceFile, ServicePlaces } from "./service.ts";
+import type { Service, ServicePlaces } from "./service.ts";
+import { type Installation, ServiceTable } from "./table.ts";
 
 /** A screen or two; the whole is in /var/log/apps. */
 const mostLogBytes = 16 * 1024;
@@ -31,18 +33,13 @@ export interface ServiceStatus extends Service {
 	isInCrashLoop: boolean;
 }
 
-/** What is to be installed: files in a folder that nobody else changes. */
-export interface Installation {
-	service: Omit<Service, "uid">;
-	folder: string;
-	files: readonly ServiceFile[];
-}
-
 /** The app services: installed in the database, running as processes. */
 export class Services implements Part {
 	readonly name = "services";
 	readonly places: ServicePlaces;
 	readonly #database: Database;
+	readonly #table: ServiceTable;
+	readonly #alarms: Alarms;
 	readonly #log: Log;
 	readonly #running = new Map<string, ServiceProcess>();
 	readonly #stopping = new AbortController();
@@ -50,9 +47,16 @@ export class Services implements Part {
 	/** No service is started by two. */
 	readonly #turn = new Turn();
 
-	constructor(places: ServicePlaces, database: Database, log: Log) {
+	constructor(
+		places: ServicePlaces,
+		database: Database,
+		alarms: Alarms,
+		log: Log,
+	) {
 		this.places = places;
 		this.#database = database;
+		this.#table = new ServiceTable(database);
+		this.#alarms = alarms;
 		this.#log = log;
 	}
 
@@ -81,10 +85,7 @@ export class Services implements Part {
 	}
 
 	installed(): Promise<Service[]> {
-		return this.#database.query<Service>(
-			`SELECT id, uid, folder, binary_name AS binary, title, build, label
-			 FROM service ORDER BY id`,
-		);
+		return this.#table.all();
 	}
 
 	async status(): Promise<ServiceStatus[]> {
@@ -113,62 +114,53 @@ export class Services implements Part {
 		return readLogEnd(join(this.places.logs, folder), mostLogBytes);
 	}
 
-	/** Installs a service, or puts another build in its place, and starts it. */
+	/**
+	 * Installs a service, or puts another build in its place, and starts it.
+	 * @throws OperationError; what ran before runs on then.
+	 */
 	install(installation: Installation): Promise<void> {
 		return this.#turn.take(() => this.#install(installation));
 	}
 
-	async #install({ service, folder, files }: Installation): Promise<void> {
-		const uid = await this.#database.transaction(async (query) => {
-			await query("LOCK TABLE service IN SHARE ROW EXCLUSIVE MODE");
-			const [taken] = await query<{ id: string }>(
-				"SELECT id FROM service WHERE folder = $1 AND id <> $2",
-				[service.folder, service.id],
-			);
-			if (taken)
-				throw new OperationError(
-					409,
-					"folderInUse",
-					`${taken.id} uses the folder ${service.folder} already`,
-				);
-			const [row] = await query<{ uid: number; folder: string }>(
-				`INSERT INTO service (id, uid, folder, binary_name, title, build, label)
-				 VALUES ($1, nextval('service_uid'), $2, $3, $4, $5, $6)
-				 ON CONFLICT (id) DO UPDATE SET binary_name = $3, title = $4,
-					build = $5, label = $6
-				 RETURNING uid, folder`,
-				[
-					service.id,
-					service.folder,
-					service.binary,
-					service.title,
-					service.build,
-					service.label,
-				],
-			);
-			if (row && row.folder !== service.folder)
-				throw new OperationError(
-					409,
-					"folderChanged",
-					`${service.id} is in the folder ${row.folder}, with the files of its instances: it cannot move to ${service.folder}`,
-				);
-			await query("DELETE FROM service_file WHERE service_id = $1", [
-				service.id,
-			]);
-			await storeFiles(query, service.id, folder, files);
-			if (!row) throw new Error("PostgreSQL gave no row");
-			return row.uid;
-		});
-		const installed = { ...service, uid };
-		// Before the one that runs is stopped: on a full disk it runs on.
-		await this.#putFiles(installed);
-		await this.#running.get(service.id)?.stop();
-		this.#running.delete(service.id);
-		await this.#begin(installed);
+	async #install(installation: Installation): Promise<void> {
+		const { service } = installation;
+		const before = (await this.installed()).find(({ id }) => id === service.id);
+		if (before) await this.#update(before, installation);
+		else await this.#begin(await this.#table.store(installation));
 		this.#log.info(
 			{ service: service.id, build: service.build },
 			"a service was installed",
 		);
+	}
+
+	/** The new build is stored once it has run: whatever ends this before, the old one is back. */
+	async #update(before: Service, installation: Installation): Promise<void> {
+		const { service, folder, files } = installation;
+		if (service.folder !== before.folder)
+			throw new OperationError(
+				409,
+				"folderChanged",
+				`${service.id} is in the folder ${before.folder}, with the files of its instances: it cannot move to ${service.folder}`,
+			);
+		const next = { ...service, uid: before.uid };
+		// The old one runs on while they are copied, and when the disk is full.
+		await placeFiles(files, this.#folderOf(before), ({ name }, to) =>
+			copyFile(join(folder, name), to),
+		);
+		await this.#end(before.id);
+		try {
+			if (!(await (await this.#run(next)).staysUp()))
+				throw new OperationError(
+					409,
+					"doesNotRun",
+					`Build ${next.build} of ${next.title} does not run (see the service's log): build ${before.build} is back`,
+				);
+			await this.#table.store(installation);
+		} catch (error) {
+			await this.#end(before.id);
+			await this.#begin(before);
+			throw error;
+		}
 	}
 
 	/** @throws OperationError where it is not installed. Its instances must be gone. */
@@ -176,9 +168,8 @@ export class Services implements Part {
 		return this.#turn.take(async () => {
 			const service = await this.find(id);
 			// First, since PostgreSQL knows whether there are instances.
-			await this.#database.query("DELETE FROM service WHERE id = $1", [id]);
-			await this.#running.get(id)?.stop();
-			this.#running.delete(id);
+			await this.#table.remove(id);
+			await this.#end(id);
 			for (const folder of [this.places.apps, this.places.sockets])
 				await rm(join(folder, service.folder), {
 					recursive: true,
@@ -197,6 +188,24 @@ export class Services implements Part {
 		return this.#running.get(id)?.state === "running";
 	}
 
+	#heard(id: string, message: ToManager): void {
+		if (message.mt === "RaiseAlarm") {
+			const { severity, text, details } = message;
+			const key = alarmKey(id, message);
+			this.#alarms.raise({ ...key, severity, text, details });
+		} else if (message.mt === "ClearAlarm") {
+			const key = alarmKey(id, message);
+			this.#alarms.clear(key, key.code);
+		} else this.#listener?.message(id, message);
+	}
+
+	#crashLoop({ id, title }: Service, isLoop: boolean): void {
+		const alarm = { service: id, code: ownCodes.crashLoop };
+		const text = `${title} crashes again and again: see its log`;
+		if (isLoop) this.#alarms.raise({ ...alarm, severity: "critical", text });
+		else this.#alarms.clear(alarm, alarm.code);
+	}
+
 	async #beginAll(): Promise<void> {
 		let failure: unknown;
 		for (const service of await this.installed())
@@ -206,15 +215,23 @@ export class Services implements Part {
 		if (failure) throw failure;
 	}
 
-	/** Those that are there already stay. */
-	#putFiles(service: Service): Promise<void> {
-		const folder = join(this.places.apps, service.folder);
-		return restoreFiles(this.#database, service, folder);
+	#folderOf({ folder }: Service): string {
+		return join(this.places.apps, folder);
 	}
 
+	/** With the files that are in the database; those that are there already stay. */
 	async #begin(service: Service): Promise<void> {
 		if (this.#running.has(service.id) || this.#stopping.signal.aborted) return;
-		await this.#putFiles(service);
+		await restoreFiles(this.#database, service, this.#folderOf(service));
+		await this.#run(service);
+	}
+
+	async #end(id: string): Promise<void> {
+		await this.#running.get(id)?.stop();
+		this.#running.delete(id);
+	}
+
+	async #run(service: Service): Promise<ServiceProcess> {
 		const sockets = join(this.places.sockets, service.folder);
 		await mkdir(sockets, { recursive: true });
 		await give(sockets, service.uid, this.places.webServerGroup);
@@ -226,12 +243,29 @@ export class Services implements Part {
 			this.places,
 			{
 				ready: () => this.#listener?.ready(id),
-				message: (message) => this.#listener?.message(id, message),
-				gone: () => this.#listener?.gone(id),
+				message: (message) => this.#heard(id, message),
+				gone: () => {
+					this.#alarms.clearRaisedBy(id);
+					this.#listener?.gone(id);
+				},
+				crashLoop: (isLoop) => this.#crashLoop(service, isLoop),
 			},
 			this.#log,
 		);
 		await process.start();
 		this.#running.set(id, process);
+		return process;
 	}
+}
+
+/** What a service calls an alarm, as everybody calls it. */
+function alarmKey(
+	service: string,
+	{ instance, code }: Extract<ToManager, { code: number }>,
+) {
+	return {
+		service,
+		instance: instance && `${instance.name}@${instance.domain}`,
+		code: appCodes + code,
+	};
 }

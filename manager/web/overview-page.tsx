@@ -1,6 +1,8 @@
 import { useEffect, useMemo } from "preact/hooks";
+import type { AlarmsAnswer } from "../alarms/operations.ts";
 import type { DatabaseStatus } from "../database/operations.ts";
 import type { SystemStatus } from "../system/operations.ts";
+import { AlarmsCard } from "./alarms-card.tsx";
 import { Connection } from "./connection.ts";
 import { formatBytes, formatDuration } from "./format.ts";
 import { useLive } from "./live.ts";
@@ -21,6 +23,7 @@ export function OverviewPage({ failed }: { failed: () => void }) {
 		5_000,
 		failed,
 	);
+	const alarms = useLive<AlarmsAnswer>(connection, "alarms", 5_000, failed);
 	const problem = system.problem ?? database.problem;
 	return (
 		<>
@@ -30,6 +33,7 @@ export function OverviewPage({ failed }: { failed: () => void }) {
 				</p>
 			)}
 			<div class="cards">
+				{alarms.value && <AlarmsCard {...alarms.value} />}
 				{system.value && <SystemCards status={system.value} />}
 				{database.value && <DatabaseCard status={database.value} />}
 			</div>

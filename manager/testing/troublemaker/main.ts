@@ -1,0 +1,40 @@
+import { rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { connect } from "node:net";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+
+// A service without the SDK, for tests. A POST to its instance goes to the manager, as often as
+// `?times=` says.
+const { values } = parseArgs({
+	options: { manager: { type: "string" }, service: { type: "string" } },
+});
+const manager = connect(values.manager ?? "");
+const say = (message: object) => manager.write(`${JSON.stringify(message)}\n`);
+manager.on("error", () => {});
+manager.on("close", () => process.exit(0));
+say({ mt: "Hello", protocol: 1, service: values.service });
+
+let server: Server | undefined;
+createInterface({ input: manager }).on("line", (line) => {
+	const message = JSON.parse(line);
+	if (message.mt === "Shutdown") process.exit(0);
+	if (message.mt !== "StartInstance") return;
+	const { name, domain, webServer } = message.instance;
+	process.umask(0o007);
+	// It may be told twice.
+	server?.close();
+	rmSync(webServer.socket, { force: true });
+	server = createServer(async (request, response) => {
+		if (request.url?.endsWith("/crash")) process.abort();
+		const url = new URL(request.url ?? "", "http://localhost");
+		const chunks = [];
+		for await (const chunk of request) chunks.push(chunk);
+		const line = Buffer.concat(chunks);
+		for (let times = Number(url.searchParams.get("times") ?? 1); times; times--)
+			manager.write(line);
+		response.end(process.pid.toString());
+	}).listen(webServer.socket, () =>
+		say({ mt: "InstanceState", name, domain, state: "running" }),
+	);
+});
