@@ -64,3 +64,19 @@ test("putting the old system back is never given up: there is no other", (t) => 
 	for (const count of [0, 3, 12])
 		t.deepEqual(whatHappens(`undo b ${count}`), ["install"]);
 });
+
+test("a system that cannot be mounted is not there, whatever mount says about it", (t) => {
+	const host = new ScriptsOnHost("grub");
+	try {
+		const { output } = host.run(
+			"install-state",
+			`partition_of() { echo vda3; }
+			mountpoint() { return 1; }
+			mount() { echo "mount warning: would change RO state"; return 32; }
+			installed_state vda a`,
+		);
+		t.is(output, "absent");
+	} finally {
+		host.remove();
+	}
+});

@@ -15,7 +15,9 @@ installed_state() {
 		return 0
 	}
 	mkdir -p /run/rootfs
-	if ! mount -t ext4 -o ro,noload "/dev/$rootfs" /run/rootfs 2>/dev/null; then
+	# An attempt that failed may have left it there; and mount complains on its standard output too.
+	! mountpoint -q /run/rootfs || umount /run/rootfs
+	if ! mount -t ext4 -o ro,noload "/dev/$rootfs" /run/rootfs >/dev/null 2>&1; then
 		echo absent
 		return 0
 	fi
