@@ -70,5 +70,16 @@ export function storeOperations(store: Store): Operation[] {
 				return {};
 			},
 		}),
+		defineOperation({
+			name: "serviceInstallCancel",
+			summary: "Ends the download of an app that is being installed",
+			permission: "administrator",
+			input: nothing,
+			output: nothing,
+			handle() {
+				store.cancel();
+				return {};
+			},
+		}),
 	];
 }

@@ -8,6 +8,21 @@ const stallMs = 60_000;
 /** The code of the error where a store does not have a file. */
 export const missing = "storeFileMissing";
 
+/** As much of a file as was there before. */
+export interface Beginning {
+	bytes: number;
+	/** What the server calls the file as it was then, where it calls it anything. */
+	version: string | undefined;
+}
+
+export const nothingYet: Beginning = { bytes: 0, version: undefined };
+
+/** A file from somewhere on: after the beginning, or from its first byte where it has changed. */
+export interface Rest {
+	start: Beginning;
+	chunks: AsyncIterable<Uint8Array>;
+}
+
 /** A folder of files somewhere: `https://…`, `http://…`, or a directory of this machine. */
 export class StoreSource {
 	readonly #base: string;
@@ -19,55 +34,126 @@ export class StoreSource {
 
 	/**
 	 * @param path relative, made of plain names.
-	 * @throws OperationError naming the file, where it is not there or has more bytes.
+	 * @throws OperationError where another attempt would end alike; any other error, also while
+	 * it is read, is worth one.
 	 */
-	async *read(path: string, mostBytes: number): AsyncGenerator<Buffer> {
-		const where = `${this.#base}/${path}`;
+	async rest(
+		path: string,
+		beginning: Beginning,
+		signal: AbortSignal,
+	): Promise<Rest> {
+		const where = this.#where(path);
 		const stalled = new AbortController();
 		const timer = setTimeout(
-			() => stalled.abort(new Error("sends nothing any more")),
+			() => stalled.abort(new Error("it sends nothing any more")),
 			stallMs,
 		);
-		let bytes = 0;
 		try {
-			for await (const chunk of await this.#open(path, stalled.signal)) {
-				timer.refresh();
-				bytes += chunk.length;
-				if (bytes > mostBytes)
-					throw new Error(`has more than ${mostBytes} bytes`);
-				yield Buffer.from(chunk);
-			}
-		} catch (error) {
-			const { code, message } = error as NodeJS.ErrnoException;
-			throw code === "ENOENT"
-				? new OperationError(502, missing, `The store has no ${where}`)
-				: new OperationError(
-						502,
-						"storeFailed",
-						`The store's ${where}: ${message}`,
+			const { start, chunks } = isAbsolute(this.#base)
+				? local(where)
+				: await remote(
+						where,
+						beginning,
+						AbortSignal.any([signal, stalled.signal]),
 					);
-		} finally {
+			return { start, chunks: watched(chunks, timer) };
+		} catch (error) {
 			clearTimeout(timer);
+			throw error;
 		}
 	}
 
-	/** The whole of a small file. @throws OperationError as `read` does. */
-	async text(path: string, mostBytes: number): Promise<string> {
-		const chunks: Buffer[] = [];
-		for await (const chunk of this.read(path, mostBytes)) chunks.push(chunk);
-		return Buffer.concat(chunks).toString("utf8");
+	/** The whole of a small file. @throws OperationError naming it. */
+	async text(
+		path: string,
+		mostBytes: number,
+		signal: AbortSignal,
+	): Promise<string> {
+		try {
+			const { chunks } = await this.rest(path, nothingYet, signal);
+			const parts: Uint8Array[] = [];
+			let bytes = 0;
+			for await (const chunk of chunks) {
+				bytes += chunk.length;
+				if (bytes > mostBytes)
+					throw new Error(`it has more than ${mostBytes} bytes`);
+				parts.push(chunk);
+			}
+			return Buffer.concat(parts).toString("utf8");
+		} catch (error) {
+			throw this.refusal(path, error);
+		}
 	}
 
-	async #open(
-		path: string,
-		signal: AbortSignal,
-	): Promise<AsyncIterable<Uint8Array>> {
-		if (isAbsolute(this.#base)) return createReadStream(join(this.#base, path));
-		const response = await follow(`${this.#base}/${path}`, {}, signal);
-		if (response.status === 404)
-			throw Object.assign(new Error(), { code: "ENOENT" });
-		if (response.status !== 200 || response.body === null)
-			throw new AddressRefused(`the server answers ${response.status}`);
-		return response.body;
+	/** The last word on a file, as the administrator reads it. */
+	refusal(path: string, error: unknown): OperationError {
+		if (error instanceof OperationError) return error;
+		const { code, message } = error as NodeJS.ErrnoException;
+		return code === "ENOENT"
+			? noSuchFile(this.#where(path))
+			: failed(this.#where(path), message);
 	}
+
+	#where(path: string): string {
+		return isAbsolute(this.#base)
+			? join(this.#base, path)
+			: `${this.#base}/${path}`;
+	}
+}
+
+function local(path: string): Rest {
+	return { start: nothingYet, chunks: createReadStream(path) };
+}
+
+async function remote(
+	url: string,
+	{ bytes, version }: Beginning,
+	signal: AbortSignal,
+): Promise<Rest> {
+	// Without a name for what was there before, both parts could be of different files.
+	const range: Record<string, string> =
+		bytes > 0 && version !== undefined
+			? { range: `bytes=${bytes}-`, "if-range": version }
+			: {};
+	const response = await follow(url, range, signal).catch((error) => {
+		throw error instanceof AddressRefused ? failed(url, error.message) : error;
+	});
+	const { status, headers, body } = response;
+	if ((status === 200 || status === 206) && body) {
+		const bytesBefore = status === 206 ? bytes : 0;
+		const tag = headers.get("etag") ?? undefined;
+		// A weak one does not promise the same bytes (RFC 9110, 8.8.1).
+		const name = tag?.startsWith("W/") ? undefined : tag;
+		return { start: { bytes: bytesBefore, version: name }, chunks: body };
+	}
+	await body?.cancel();
+	if (status === 404) throw noSuchFile(url);
+	const message = `the server answers ${status}`;
+	throw status >= 500 ? new Error(message) : failed(url, message);
+}
+
+async function* watched(
+	chunks: AsyncIterable<Uint8Array>,
+	timer: NodeJS.Timeout,
+): AsyncGenerator<Uint8Array> {
+	try {
+		for await (const chunk of chunks) {
+			timer.refresh();
+			yield chunk;
+		}
+	} finally {
+		clearTimeout(timer);
+	}
+}
+
+function noSuchFile(where: string): OperationError {
+	return new OperationError(502, missing, `The store has no ${where}`);
+}
+
+function failed(where: string, reason: string): OperationError {
+	return new OperationError(
+		502,
+		"storeFailed",
+		`The store's ${where}: ${reason}`,
+	);
 }

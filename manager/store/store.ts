@@ -1,8 +1,5 @@
-import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import * as z from "zod";
 import type { Config } from "../config/config.ts";
 import { OperationError } from "../operations/operation.ts";
@@ -14,6 +11,7 @@ import {
 	parseSums,
 	type StoreApp,
 } from "./catalogue.ts";
+import { downloadFile } from "./download.ts";
 import { missing, StoreSource } from "./source.ts";
 
 const settingName = "appStoreUrl";
@@ -41,6 +39,8 @@ export class Store {
 	readonly #services: Services;
 	readonly #folder: string;
 	#fetching: Fetching | undefined;
+	/** While it can still be cancelled. */
+	#cancelling: AbortController | undefined;
 
 	/** @param folder for files on their way; what is in it is removed. */
 	constructor(config: Config, services: Services, folder: string) {
@@ -63,11 +63,9 @@ export class Store {
 	}
 
 	/** @throws OperationError where the store cannot be read, or is none. */
-	async apps(): Promise<StoreApp[]> {
-		const text = await (await this.#source()).text(
-			"apps.json",
-			mostCatalogueBytes,
-		);
+	async apps(signal = new AbortController().signal): Promise<StoreApp[]> {
+		const source = await this.#source();
+		const text = await source.text("apps.json", mostCatalogueBytes, signal);
 		return understood("apps.json", () => catalogue.parse(JSON.parse(text)))
 			.apps;
 	}
@@ -84,14 +82,17 @@ export class Store {
 				`${this.#fetching.id} is being installed: wait until it is done`,
 			);
 		this.#fetching = { id, file: "apps.json", receivedBytes: 0 };
+		this.#cancelling = new AbortController();
+		const { signal } = this.#cancelling;
 		try {
-			const app = (await this.apps()).find((one) => one.id === id);
+			const app = (await this.apps(signal)).find((one) => one.id === id);
 			if (!app)
 				throw new OperationError(404, "noSuchApp", `The store has no ${id}`);
 			const [{ build, label }] = app.versions as [StoreApp["versions"][0]];
 			await rm(this.#folder, { recursive: true, force: true });
 			await mkdir(this.#folder, { recursive: true });
-			const files = await this.#fetch(app, build, this.#fetching);
+			const files = await this.#fetch(app, build, this.#fetching, signal);
+			this.#cancelling = undefined;
 			if (!files.some(({ name }) => name === app.binary))
 				throw new OperationError(
 					502,
@@ -104,25 +105,42 @@ export class Store {
 				folder: this.#folder,
 				files,
 			});
+		} catch (error) {
+			throw signal.aborted ? cancelled(id) : error;
 		} finally {
 			this.#fetching = undefined;
+			this.#cancelling = undefined;
 			await rm(this.#folder, { recursive: true, force: true });
 		}
+	}
+
+	/** Ends what is being fetched. @throws OperationError where there is nothing, or all is there. */
+	cancel(): void {
+		if (!this.#cancelling)
+			throw new OperationError(
+				409,
+				"nothingToCancel",
+				this.#fetching
+					? `${this.#fetching.id} has been fetched, and is being started`
+					: "Nothing is being fetched",
+			);
+		this.#cancelling.abort();
 	}
 
 	async #fetch(
 		{ id, folder }: StoreApp,
 		build: string,
 		progress: Fetching,
+		signal: AbortSignal,
 	): Promise<ServiceFile[]> {
 		const source = await this.#source();
 		const target = targetOf[process.arch] ?? process.arch;
 		const listFile = `${build}/${id}_files`;
-		const list = await source.text(listFile, mostListBytes);
+		const list = await source.text(listFile, mostListBytes, signal);
 		const names = understood(listFile, () => parseFileList(list));
 		const sumsFile = `${build}/${id}_sha256`;
 		// The published layout has none; where there are some they count.
-		const sums = await source.text(sumsFile, mostListBytes).then(
+		const sums = await source.text(sumsFile, mostListBytes, signal).then(
 			(text) => understood(sumsFile, () => parseSums(text)),
 			(error: OperationError) => {
 				if (error.code === missing) return undefined;
@@ -133,11 +151,15 @@ export class Store {
 		for (const name of names) {
 			const path = `${target}/${folder}/${name}`;
 			progress.file = name;
-			const sha256 = await this.#fetchFile(
+			const sha256 = await downloadFile(
 				source,
 				`${build}/${path}`,
 				join(this.#folder, name),
-				progress,
+				mostFileBytes,
+				(bytes) => {
+					progress.receivedBytes = bytes;
+				},
+				signal,
 			);
 			if (sums && sums.get(path) !== sha256)
 				throw new OperationError(
@@ -150,27 +172,6 @@ export class Store {
 		return files;
 	}
 
-	async #fetchFile(
-		source: StoreSource,
-		path: string,
-		to: string,
-		progress: Fetching,
-	): Promise<string> {
-		const hash = createHash("sha256");
-		await pipeline(
-			source.read(path, mostFileBytes),
-			async function* (chunks) {
-				for await (const chunk of chunks) {
-					hash.update(chunk);
-					progress.receivedBytes += chunk.length;
-					yield chunk;
-				}
-			},
-			createWriteStream(to, { mode: 0o755 }),
-		);
-		return hash.digest("hex");
-	}
-
 	async #source(): Promise<StoreSource> {
 		const url = await this.url();
 		if (url === "")
@@ -181,6 +182,14 @@ export class Store {
 			);
 		return new StoreSource(url);
 	}
+}
+
+function cancelled(id: string): OperationError {
+	return new OperationError(
+		409,
+		"cancelled",
+		`The installation of ${id} was cancelled`,
+	);
 }
 
 /** @throws OperationError that names the file whose content is not what it should be. */

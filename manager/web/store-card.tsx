@@ -65,7 +65,13 @@ export function StoreCard({ services }: { services: ServicesAnswer }) {
 			{fetching && (
 				<p role="status">
 					Installing {fetching.id}: {fetching.file},{" "}
-					{formatBytes(fetching.receivedBytes)}
+					{formatBytes(fetching.receivedBytes)}{" "}
+					<button
+						type="button"
+						onClick={() => void post("serviceInstallCancel").catch(() => {})}
+					>
+						Cancel
+					</button>
 				</p>
 			)}
 			<ul>
