@@ -100,8 +100,10 @@ export class AppSession {
 
 	#tellChallenge(request: AppMessage): void {
 		this.#challenges += 1;
-		if (this.#challenges > mostChallenges)
-			return this.#socket.close(4400, "too many challenges");
+		if (this.#challenges > mostChallenges) {
+			this.#socket.close(4400, "too many challenges");
+			return;
+		}
 		this.#challenge = newChallenge();
 		this.answer(request, {
 			mt: "AppChallengeResult",
