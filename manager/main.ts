@@ -1,5 +1,6 @@
 import { Alarms } from "./alarms/alarms.ts";
 import { alarmOperations } from "./alarms/operations.ts";
+import { ManagerAppWebsocket } from "./app-websocket/app-websocket.ts";
 import { Config } from "./config/config.ts";
 import { Database } from "./database/database.ts";
 import { databaseOperations } from "./database/operations.ts";
@@ -9,7 +10,7 @@ import { runParts } from "./lifecycle/lifecycle.ts";
 import { createLog } from "./log/log.ts";
 import { Login } from "./login/login.ts";
 import { loginOperations } from "./login/operations.ts";
-import { operationTable } from "./operations/operation.ts";
+import { type OperationTable, operationTable } from "./operations/operation.ts";
 import { Reserve } from "./reserve/reserve.ts";
 import { WebServer } from "./server/server.ts";
 import { serviceOperations } from "./services/operations.ts";
@@ -18,6 +19,8 @@ import { readSettings } from "./settings/settings.ts";
 import { storeOperations } from "./store/operations.ts";
 import { Store } from "./store/store.ts";
 import { systemOperations } from "./system/operations.ts";
+import { tokenOperations } from "./tokens/operations.ts";
+import { Tokens } from "./tokens/tokens.ts";
 import { updateOperations } from "./update/operations.ts";
 import { Updates } from "./update/updates.ts";
 import { Routes } from "./web-routes/routes.ts";
@@ -28,7 +31,8 @@ const log = createLog(settings.logLevel);
 const database = new Database(settings.postgres, log);
 const config = new Config(database);
 const alarms = new Alarms(log);
-const login = new Login(config, log);
+const login = new Login(config, settings.passwordKeyFile, log);
+const tokens = new Tokens(database, log);
 const reserve = new Reserve(
 	settings.dataDirectory,
 	settings.reserveSizeBytes,
@@ -45,9 +49,10 @@ const instances = new Instances(
 	log,
 );
 const store = new Store(config, services, settings.storeFolder);
-const operations = operationTable([
+const operations: OperationTable = operationTable([
 	...loginOperations(login, settings.setPasswordsCommand),
 	...alarmOperations(alarms),
+	...tokenOperations(tokens, (name) => operations.get(name)),
 	...systemOperations(settings.releaseFile),
 	...databaseOperations(database),
 	...updateOperations(updates),
@@ -55,10 +60,11 @@ const operations = operationTable([
 	...serviceOperations(services, instances, store),
 	...instanceOperations(instances, database),
 ]);
+const appWebsocket = new ManagerAppWebsocket(login, settings.releaseFile, log);
 const webServer = new WebServer(
 	settings.listen,
-	{ operations, updates },
-	login,
+	{ operations, updates, appWebsocket },
+	{ login, tokens },
 	log,
 );
 

@@ -24,6 +24,7 @@ export function alarmOperations(alarms: Alarms): Operation[] {
 			name: "alarms",
 			summary: "What is wrong at the moment, the newest first",
 			permission: "administrator",
+			tokens: "read",
 			input: z.strictObject({}),
 			output: alarmsAnswer,
 			handle: () => ({ alarms: alarms.active() }),

@@ -40,4 +40,9 @@ export class Config {
 			[name, JSON.stringify(value)],
 		);
 	}
+
+	/** What has no value gets its default. @throws DatabaseUnavailable */
+	async remove(name: string): Promise<void> {
+		await this.#database.query("DELETE FROM config WHERE name = $1", [name]);
+	}
 }

@@ -26,6 +26,7 @@ export function databaseOperations(database: Database): Operation[] {
 			name: "databaseStatus",
 			summary: "Whether PostgreSQL answers, its version, connections and sizes",
 			permission: "administrator",
+			tokens: "read",
 			input: z.strictObject({}),
 			output: databaseStatus,
 			handle: () => readDatabaseStatus(database),

@@ -67,6 +67,7 @@ export function instanceOperations(
 			name: "instances",
 			summary: "All instances, how they are, and the size of their databases",
 			permission: "administrator",
+			tokens: "read",
 			input: nothing,
 			output: z.object({ instances: z.array(instanceStatus) }),
 			handle: async () => ({

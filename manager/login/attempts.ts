@@ -49,7 +49,8 @@ export class Attempts {
 	}
 }
 
-function networkKey(address: string | undefined): string {
+/** The private network and the rest are told apart, so that one cannot use up the other's limits. */
+export function networkKey(address: string | undefined): string {
 	return isPrivateAddress(address) ? "private" : "public";
 }
 

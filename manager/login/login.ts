@@ -3,6 +3,8 @@ import { Turn } from "../lifecycle/turn.ts";
 import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
 import { Attempts } from "./attempts.ts";
+import { DigestPassword } from "./digest-password.ts";
+import { Endings } from "./endings.ts";
 import {
 	hashPassword,
 	type PasswordHash,
@@ -22,12 +24,17 @@ export class Login {
 	readonly #log: Log;
 	readonly #attempts = new Attempts();
 	readonly #sessions = new Sessions();
+	readonly #digestPassword: DigestPassword;
+	/** Of logins by digest. */
+	readonly #endings = new Endings<"digest">();
 	#defaultHash: Promise<PasswordHash> | undefined;
 	/** A check takes 16 MB, and must not meet a change half-way. */
 	readonly #turn = new Turn();
 
-	constructor(config: Config, log: Log) {
+	/** @param keyFile where the key is kept that lets the password be read back. */
+	constructor(config: Config, keyFile: string, log: Log) {
 		this.#config = config;
+		this.#digestPassword = new DigestPassword(config, keyFile);
 		this.#log = log;
 	}
 
@@ -44,17 +51,61 @@ export class Login {
 	logIn(password: string, address: string | undefined): Promise<string> {
 		return this.#turn.take(async () => {
 			const stored = await this.#storedHash();
-			const usesDefault = stored === undefined;
-			// Whatever the password: the answer must not tell whether it was right.
-			if (usesDefault && !isPrivateAddress(address))
-				throw new OperationError(
-					403,
-					"defaultPasswordFromOutside",
-					"The default password must be changed from the local network before anyone can log in from outside.",
-				);
+			refuseDefaultFromOutside(stored, address);
 			await this.#check(password, stored, address);
 			this.#log.info({ address }, "logged in");
-			return this.#sessions.begin(usesDefault);
+			if (stored) await this.#keepForDigests(password, stored);
+			return this.#sessions.begin(stored === undefined);
+		});
+	}
+
+	/**
+	 * For clients that show by a digest that they know the password.
+	 * @param fits whether the digest is that of a password.
+	 * @param end called when who is logged in now no longer is.
+	 * @returns to be called when the client has gone.
+	 * @throws as `logIn` does, and OperationError where such logins are off, or the password
+	 * cannot be read back.
+	 */
+	logInByDigest(
+		fits: (password: string) => boolean,
+		address: string | undefined,
+		end: () => void,
+	): Promise<() => void> {
+		return this.#turn.take(async () => {
+			if (!(await this.#digestPassword.isAllowed()))
+				throw new OperationError(
+					403,
+					"appWebsocketOff",
+					"Logins by AppWebsocket are switched off.",
+				);
+			const stored = await this.#storedHash();
+			refuseDefaultFromOutside(stored, address);
+			const password = stored
+				? await this.#digestPassword.read(stored)
+				: defaultPassword;
+			if (password === undefined)
+				throw new OperationError(
+					409,
+					"passwordNotReadable",
+					"Logins by AppWebsocket work after the next login on the manager's page.",
+				);
+			await this.#attempt(address, async () => fits(password));
+			this.#log.info({ address }, "logged in by AppWebsocket");
+			return this.#endings.add("digest", end);
+		});
+	}
+
+	/** @throws DatabaseUnavailable */
+	async areDigestsAllowed(): Promise<boolean> {
+		return this.#digestPassword.isAllowed();
+	}
+
+	/** Where they are not, who is logged in by one is cut off. @throws DatabaseUnavailable */
+	allowDigests(allowed: boolean): Promise<void> {
+		return this.#turn.take(async () => {
+			await this.#digestPassword.allow(allowed);
+			if (!allowed) this.#endings.end("digest");
 		});
 	}
 
@@ -87,6 +138,8 @@ export class Login {
 			await first(next);
 			await this.#config.write(settingName, hash);
 			this.#sessions.endAll();
+			this.#endings.end("digest");
+			await this.#keepForDigests(next, hash);
 			this.#log.info({ address }, "the password was changed");
 			return this.#sessions.begin(false);
 		});
@@ -109,10 +162,18 @@ export class Login {
 		stored: PasswordHash | undefined,
 		address: string | undefined,
 	): Promise<void> {
+		await this.#attempt(address, async () => {
+			this.#defaultHash ??= hashPassword(defaultPassword);
+			return verifyPassword(password, stored ?? (await this.#defaultHash));
+		});
+	}
+
+	async #attempt(
+		address: string | undefined,
+		isRight: () => Promise<boolean>,
+	): Promise<void> {
 		await this.#attempts.count(address);
-		this.#defaultHash ??= hashPassword(defaultPassword);
-		const hash = stored ?? (await this.#defaultHash);
-		if (!(await verifyPassword(password, hash))) {
+		if (!(await isRight())) {
 			this.#log.warn({ address }, "wrong password");
 			throw new OperationError(
 				401,
@@ -123,7 +184,32 @@ export class Login {
 		await this.#attempts.forgive(address);
 	}
 
+	/** Nobody is kept out because that fails: on a full disk, in a database that is read-only. */
+	async #keepForDigests(password: string, hash: PasswordHash): Promise<void> {
+		try {
+			await this.#digestPassword.keep(password, hash);
+		} catch (error) {
+			this.#log.warn(
+				{ err: error },
+				"no logins by AppWebsocket: the password could not be kept for them",
+			);
+		}
+	}
+
 	#storedHash(): Promise<PasswordHash | undefined> {
 		return this.#config.read(settingName, passwordHash);
 	}
+}
+
+/** Whatever the password: the answer must not tell whether it was right. */
+function refuseDefaultFromOutside(
+	stored: PasswordHash | undefined,
+	address: string | undefined,
+): void {
+	if (stored === undefined && !isPrivateAddress(address))
+		throw new OperationError(
+			403,
+			"defaultPasswordFromOutside",
+			"The default password must be changed from the local network before anyone can log in from outside.",
+		);
 }

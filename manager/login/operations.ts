@@ -68,6 +68,7 @@ export function loginOperations(
 			name: "changePassword",
 			summary: "Changes the password and ends all other sessions",
 			permission: "administrator",
+			tokens: "never",
 			onlyOverHttp: true,
 			input: z.strictObject({
 				currentPassword: z.string().max(longestPassword),
@@ -90,6 +91,7 @@ export function loginOperations(
 			summary:
 				"Gives the manager, root and admin one new password, as an INSTALL does",
 			permission: "administrator",
+			tokens: "never",
 			onlyOverHttp: true,
 			input: z.strictObject({
 				currentPassword: z.string().max(longestPassword),
@@ -105,6 +107,28 @@ export function loginOperations(
 						(password) => setSystemPasswords(setPasswordsCommand, password),
 					),
 				);
+				return {};
+			},
+		}),
+		defineOperation({
+			name: "appWebsocketLogin",
+			summary: "Whether the password counts for AppWebsocket, at /manager",
+			permission: "administrator",
+			tokens: "read",
+			input: nothing,
+			output: z.object({ allowed: z.boolean() }),
+			handle: async () => ({ allowed: await login.areDigestsAllowed() }),
+		}),
+		defineOperation({
+			name: "appWebsocketLoginChange",
+			summary:
+				"Switches logins by AppWebsocket on (the password is kept encrypted) or off",
+			permission: "administrator",
+			tokens: "never",
+			input: z.strictObject({ allowed: z.boolean() }),
+			output: nothing,
+			async handle({ allowed }) {
+				await login.allowDigests(allowed);
 				return {};
 			},
 		}),

@@ -24,9 +24,13 @@ export function httpCaller(
 	login: Login,
 ): Caller {
 	const address: string | undefined = request.ip;
+	const { token } = request;
 	return {
 		address,
-		session: login.findSession(sessionToken(request), address),
+		token,
+		session: token
+			? undefined
+			: login.findSession(sessionToken(request), address),
 		keepToken(token) {
 			if (token === undefined) reply.clearCookie(sessionCookie, cookieOptions);
 			else

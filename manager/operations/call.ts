@@ -1,7 +1,9 @@
 import { DatabaseUnavailable } from "../database/unavailable.ts";
 import type { Log } from "../log/log.ts";
+import { mayCall } from "../tokens/scopes.ts";
 import {
 	type Caller,
+	type Operation,
 	OperationError,
 	type OperationTable,
 } from "./operation.ts";
@@ -19,9 +21,26 @@ export async function callOperation(
 		throw new OperationError(404, "unknownOperation", "No such operation");
 	if (operation.onlyOverHttp && way !== "http")
 		throw new OperationError(400, "onlyOverHttp", "Call this over HTTP");
-	if (operation.permission === "administrator" && caller.session === undefined)
-		throw new OperationError(401, "loginRequired", "Please log in");
+	if (operation.permission === "administrator") checkAccess(operation, caller);
 	return operation.run(input, caller);
+}
+
+/**
+ * Whether somebody may do what is for administrators.
+ * @throws OperationError where not.
+ */
+export function checkAccess(
+	operation: Pick<Operation, "name" | "tokens">,
+	{ session, token }: Caller,
+): void {
+	if (session) return;
+	if (!token) throw new OperationError(401, "loginRequired", "Please log in");
+	if (!mayCall(token.scopes, operation))
+		throw new OperationError(
+			403,
+			"notForToken",
+			"The scopes of this token do not include that",
+		);
 }
 
 /** What is told about a failure, and with which HTTP status. */

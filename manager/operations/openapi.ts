@@ -17,6 +17,12 @@ export function openApiDocument(operations: OperationTable) {
 		components: {
 			securitySchemes: {
 				session: { type: "apiKey", in: "cookie", name: sessionCookie },
+				token: {
+					type: "http",
+					scheme: "bearer",
+					description:
+						"Made by tokenCreate. The scope `administer` includes `read`; a token may also be for single operations, by their names.",
+				},
 			},
 			schemas: {
 				Failure: {
@@ -42,7 +48,7 @@ function describeOperation(operation: Operation) {
 	return {
 		operationId: operation.name,
 		summary: operation.summary,
-		security: operation.permission === "everyone" ? [] : [{ session: [] }],
+		security: securityOf(operation),
 		requestBody: {
 			required: true,
 			content: json(z.toJSONSchema(operation.input, { io: "input" })),
@@ -58,6 +64,12 @@ function describeOperation(operation: Operation) {
 			},
 		},
 	};
+}
+
+function securityOf({ permission, tokens }: Operation) {
+	if (permission === "everyone") return [];
+	const session = { session: [] };
+	return tokens === "never" ? [session] : [session, { token: [tokens] }];
 }
 
 function json(schema: unknown) {

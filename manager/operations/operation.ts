@@ -1,14 +1,23 @@
 import * as z from "zod";
 import type { Session } from "../login/sessions.ts";
+import type { Token } from "../tokens/tokens.ts";
 
 /** Who may call an operation. */
 export type Permission = "everyone" | "administrator";
+
+/**
+ * Which tokens may call an operation for administrators: those for `read` where it only looks,
+ * otherwise those for `administer`; none, where it is about passwords and tokens themselves.
+ */
+export type TokenUse = "read" | "administer" | "never";
 
 /** Who calls, and what can be done for the caller's browser. */
 export interface Caller {
 	/** IP address; undefined where the web server gave none. */
 	address: string | undefined;
 	session: Session | undefined;
+	/** Who calls with a token has no session. */
+	token: Token | undefined;
 	/** Lets the browser keep a session token, or forget it. Only an HTTP response can. */
 	keepToken(token: string | undefined): void;
 }
@@ -18,6 +27,7 @@ export interface Operation {
 	name: string;
 	summary: string;
 	permission: Permission;
+	tokens: TokenUse;
 	/** For operations that set a cookie, which a WebSocket message cannot. */
 	onlyOverHttp: boolean;
 	input: z.ZodType;
@@ -53,6 +63,8 @@ export function defineOperation<
 	name: string;
 	summary: string;
 	permission: Permission;
+	/** `administer` where nothing is said. */
+	tokens?: TokenUse;
 	onlyOverHttp?: boolean;
 	input: Input;
 	output: Output;
@@ -61,9 +73,15 @@ export function defineOperation<
 		caller: Caller,
 	): Promise<z.input<Output>> | z.input<Output>;
 }): Operation {
-	const { handle, onlyOverHttp = false, ...description } = definition;
+	const {
+		handle,
+		onlyOverHttp = false,
+		tokens = "administer",
+		...description
+	} = definition;
 	return {
 		...description,
+		tokens,
 		onlyOverHttp,
 		async run(rawInput, caller) {
 			const input = description.input.safeParse(rawInput);

@@ -4,8 +4,14 @@ import * as z from "zod";
 import type { Log } from "../log/log.ts";
 import type { Login } from "../login/login.ts";
 import { sessionToken } from "../login/session-cookie.ts";
+import { bearerToken } from "../tokens/bearer.ts";
+import type { Tokens } from "../tokens/tokens.ts";
 import { callOperation, describeFailure } from "./call.ts";
-import { OperationError, type OperationTable } from "./operation.ts";
+import {
+	type Caller,
+	OperationError,
+	type OperationTable,
+} from "./operation.ts";
 
 const callMessage = z.strictObject({
 	id: z.int(),
@@ -24,19 +30,23 @@ const sessionEnded = 4401;
 export function serveOverWebSocket(
 	api: FastifyInstance,
 	operations: OperationTable,
-	login: Login,
-	log: Log,
+	{ login, tokens, log }: { login: Login; tokens: Tokens; log: Log },
 ): void {
 	api.route({
 		method: "GET",
 		url: "/ws",
 		preValidation: async (request) => {
-			if (findSession(request) === undefined)
+			if (!request.token && !findSession(request))
 				throw new OperationError(401, "loginRequired", "Please log in");
 		},
 		handler: (_request, reply) =>
 			reply.code(426).header("upgrade", "websocket").send(),
 		wsHandler: (socket, request) => {
+			if (request.token)
+				socket.on(
+					"close",
+					tokens.whenEnded(request.token, () => end(socket)),
+				);
 			socket.on("error", (error) =>
 				log.debug({ err: error }, "a WebSocket was broken off"),
 			);
@@ -53,28 +63,44 @@ export function serveOverWebSocket(
 		return login.findSession(sessionToken(request), request.ip);
 	}
 
+	/** Looked up each time: session or token may have expired or been ended meanwhile. */
+	async function findCaller(
+		request: FastifyRequest,
+	): Promise<Caller | undefined> {
+		const bearer = bearerToken(request);
+		const token = bearer === undefined ? undefined : await tokens.find(bearer);
+		const session = bearer === undefined ? findSession(request) : undefined;
+		if (!token && !session) return undefined;
+		return { address: request.ip, token, session, keepToken: () => {} };
+	}
+
 	async function answer(
 		socket: WebSocket,
 		request: FastifyRequest,
-		call: z.output<typeof callMessage>,
+		{ id, operation, input }: z.output<typeof callMessage>,
 	): Promise<void> {
-		// Looked up each time: the session may have expired or been ended meanwhile.
-		const session = findSession(request);
-		if (session === undefined)
-			return socket.close(sessionEnded, "the session has ended");
-		const caller = { address: request.ip, session, keepToken: () => {} };
-		const answer = await callOperation(
-			operations,
-			call.operation,
-			call.input,
-			caller,
-			"webSocket",
-		).then(
-			(output) => ({ id: call.id, output }),
-			(error) => ({ id: call.id, error: describeFailure(error, log).error }),
-		);
-		socket.send(JSON.stringify(answer));
+		const send = (answer: object) => socket.send(JSON.stringify(answer));
+		try {
+			const caller = await findCaller(request);
+			if (!caller) return end(socket);
+			send({
+				id,
+				output: await callOperation(
+					operations,
+					operation,
+					input,
+					caller,
+					"webSocket",
+				),
+			});
+		} catch (error) {
+			send({ id, error: describeFailure(error, log).error });
+		}
 	}
+}
+
+function end(socket: WebSocket): void {
+	socket.close(sessionEnded, "session or token has ended");
 }
 
 function parseCall(text: string): z.output<typeof callMessage> | undefined {

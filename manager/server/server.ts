@@ -1,6 +1,7 @@
 import cookie from "@fastify/cookie";
 import websocket from "@fastify/websocket";
 import { type FastifyInstance, fastify } from "fastify";
+import type { ManagerAppWebsocket } from "../app-websocket/app-websocket.ts";
 import type { Part } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log/log.ts";
 import type { Login } from "../login/login.ts";
@@ -9,6 +10,8 @@ import type { OperationTable } from "../operations/operation.ts";
 import { OperationError } from "../operations/operation.ts";
 import { serveOverWebSocket } from "../operations/websocket.ts";
 import type { ListenAddress } from "../settings/settings.ts";
+import { recognizeTokens } from "../tokens/bearer.ts";
+import type { Tokens } from "../tokens/tokens.ts";
 import type { Updates } from "../update/updates.ts";
 import { serveUpload } from "../update/upload.ts";
 import { servePages } from "../web/pages.ts";
@@ -24,6 +27,8 @@ export interface Offers {
 	operations: OperationTable;
 	/** Takes files, which no operation can. */
 	updates: Updates;
+	/** The API for PBX and clients. */
+	appWebsocket: ManagerAppWebsocket;
 }
 
 /** The manager's pages and its API, below `/manager`. */
@@ -32,13 +37,20 @@ export class WebServer implements Part {
 	readonly #address: ListenAddress;
 	readonly #offers: Offers;
 	readonly #login: Login;
+	readonly #tokens: Tokens;
 	readonly #log: Log;
 	readonly #server: FastifyInstance;
 
-	constructor(address: ListenAddress, offers: Offers, login: Login, log: Log) {
+	constructor(
+		address: ListenAddress,
+		offers: Offers,
+		{ login, tokens }: { login: Login; tokens: Tokens },
+		log: Log,
+	) {
 		this.#address = address;
 		this.#offers = offers;
 		this.#login = login;
+		this.#tokens = tokens;
 		this.#log = log;
 		this.#server = createServer(address);
 	}
@@ -62,13 +74,16 @@ export class WebServer implements Part {
 		await server.register(
 			async (api) => {
 				const { operations, updates } = this.#offers;
-				serveOverHttp(api, operations, this.#login);
-				serveOverWebSocket(api, operations, this.#login, this.#log);
-				serveUpload(api, updates, this.#login);
+				const login = this.#login;
+				const tokens = this.#tokens;
+				recognizeTokens(api, tokens);
+				serveOverHttp(api, operations, login);
+				serveOverWebSocket(api, operations, { login, tokens, log: this.#log });
+				serveUpload(api, updates, login);
 			},
 			{ prefix: "/manager/api" },
 		);
-		servePages(server);
+		servePages(server, this.#offers.appWebsocket);
 		const address = await listen(server, this.#address);
 		this.#log.info({ address }, "listening");
 	}

@@ -42,6 +42,7 @@ export function serviceOperations(
 			summary:
 				"The installed services, how they are, and what is being installed",
 			permission: "administrator",
+			tokens: "read",
 			input: nothing,
 			output: servicesAnswer,
 			handle: async () => ({
@@ -53,6 +54,7 @@ export function serviceOperations(
 			name: "serviceLog",
 			summary: "The end of what a service has printed",
 			permission: "administrator",
+			tokens: "read",
 			input: z.strictObject({ id: z.string() }),
 			output: z.object({ text: z.string() }),
 			handle: async ({ id }) => ({ text: await services.logEnd(id) }),

@@ -61,6 +61,10 @@ const environmentSchema = z
 			restartCommand: environment.MANAGER_RESTART_COMMAND,
 			folder: join(environment.MANAGER_DATA_DIRECTORY, "system/update"),
 		},
+		passwordKeyFile: join(
+			environment.MANAGER_DATA_DIRECTORY,
+			"system/manager/password.key",
+		),
 		setPasswordsCommand: environment.MANAGER_SET_PASSWORDS_COMMAND,
 		services: {
 			apps: join(environment.MANAGER_DATA_DIRECTORY, "apps"),

@@ -18,6 +18,7 @@ export function storeOperations(store: Store): Operation[] {
 			name: "storeUrl",
 			summary: "Where apps come from",
 			permission: "administrator",
+			tokens: "read",
 			input: nothing,
 			output: z.object({ url: z.string() }),
 			handle: async () => ({ url: await store.url() }),
@@ -37,6 +38,7 @@ export function storeOperations(store: Store): Operation[] {
 			name: "storeApps",
 			summary: "The apps that the store has, the newest build of each",
 			permission: "administrator",
+			tokens: "read",
 			input: nothing,
 			output: z.object({
 				apps: z.array(

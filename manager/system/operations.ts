@@ -39,6 +39,7 @@ export function systemOperations(releaseFile: string): Operation[] {
 			name: "systemStatus",
 			summary: "Version, uptime, CPU, memory and disks",
 			permission: "administrator",
+			tokens: "read",
 			input: z.strictObject({}),
 			output: systemStatus,
 			handle: async () => ({

@@ -182,8 +182,11 @@ export class TestManager {
 		return String(answer.headers["set-cookie"]).split(";")[0] ?? "";
 	}
 
-	webSocket(headers: Record<string, string>): WebSocket {
-		return new WebSocket(`ws+unix:${this.socket}:/manager/api/ws`, {
+	webSocket(
+		headers: Record<string, string>,
+		path = "/manager/api/ws",
+	): WebSocket {
+		return new WebSocket(`ws+unix:${this.socket}:${path}`, {
 			headers: {
 				host: "device.example",
 				"x-forwarded-for": "192.168.0.10",

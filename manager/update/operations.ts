@@ -28,6 +28,7 @@ export function updateOperations(updates: Updates): Operation[] {
 			name: "updateStatus",
 			summary: "What an update of the image is at, and how those before ended",
 			permission: "administrator",
+			tokens: "read",
 			input: nothing,
 			output: updateStatus,
 			handle: () => updates.status(),

@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import * as z from "zod";
 import type { Login } from "../login/login.ts";
 import { httpCaller } from "../login/session-cookie.ts";
+import { checkAccess } from "../operations/call.ts";
 import { OperationError } from "../operations/operation.ts";
 import type { Updates } from "./updates.ts";
 
@@ -27,8 +28,8 @@ export function serveUpload(
 		);
 		scope.addHook("onRequest", async (request, reply) => {
 			// Before the body is read: strangers send nothing.
-			if (httpCaller(request, reply, login).session === undefined)
-				throw new OperationError(401, "loginRequired", "Please log in");
+			const operation = { name: "update-file", tokens: "administer" } as const;
+			checkAccess(operation, httpCaller(request, reply, login));
 		});
 		scope.post(
 			"/update-file",

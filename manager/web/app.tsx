@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
+import { AccessPage } from "./access-page.tsx";
 import { type Failure, post } from "./api.ts";
 import { AppsPage } from "./apps-page.tsx";
 import { DefaultPasswordNotice } from "./default-password-notice.tsx";
@@ -17,9 +18,9 @@ const askAgainMs = 3_000;
 export function App() {
 	const [session, setSession] = useState<Session>();
 	const [problem, setProblem] = useState<string>();
-	const [page, setPage] = useState<"overview" | "apps" | "password" | "update">(
-		"overview",
-	);
+	const [page, setPage] = useState<
+		"overview" | "apps" | "access" | "password" | "update"
+	>("overview");
 
 	const askSession = useCallback(async () => {
 		try {
@@ -62,6 +63,9 @@ export function App() {
 						<button type="button" onClick={() => setPage("update")}>
 							Update
 						</button>
+						<button type="button" onClick={() => setPage("access")}>
+							API
+						</button>
 						<button type="button" onClick={() => setPage("password")}>
 							Change password
 						</button>
@@ -85,6 +89,7 @@ export function App() {
 				{session?.loggedIn && page === "apps" && (
 					<AppsPage failed={askSession} />
 				)}
+				{session?.loggedIn && page === "access" && <AccessPage />}
 				{session?.loggedIn && page === "update" && (
 					<UpdatePage failed={askSession} />
 				)}

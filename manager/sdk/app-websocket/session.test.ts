@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
 import { WebSocket, WebSocketServer } from "ws";
-import { loginDigest } from "./digest.ts";
+import { isLoginRight, loginDigest } from "./digest.ts";
 import { type AppMessage, AppSession } from "./session.ts";
 
 const password = "secret";
@@ -19,13 +20,32 @@ server.on(
 			},
 		}),
 );
+/** One that takes its time to decide. */
+const slowServer = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+slowServer.on(
+	"connection",
+	(socket) =>
+		new AppSession(socket, {
+			password: async (login, challenge) => {
+				await delay(50);
+				const ok = isLoginRight(login, challenge, password);
+				return ok ? { ok } : { ok, error: "wrong", errorText: "Wrong" };
+			},
+			opened: (session) => (message) =>
+				session.answer(message, { mt: `${message.mt}Result` }),
+		}),
+);
 test.before(async () => {
-	if (!server.address()) await once(server, "listening");
+	for (const one of [server, slowServer])
+		if (!one.address()) await once(one, "listening");
 });
-test.after.always(() => server.close());
+test.after.always(() => {
+	server.close();
+	slowServer.close();
+});
 
-async function client() {
-	const { port } = server.address() as AddressInfo;
+async function client(to = server) {
+	const { port } = to.address() as AddressInfo;
 	const socket = new WebSocket(`ws://127.0.0.1:${port}`);
 	await once(socket, "open");
 	return {
@@ -94,4 +114,40 @@ test("nothing counts before the login, and rubbish ends it", async (t) => {
 		const [code] = await once(socket, "close");
 		t.true([4400, 4401].includes(code), text);
 	}
+});
+
+test("what is sent behind a login waits until that is decided", async (t) => {
+	const { ask, send, socket } = await client(slowServer);
+	const { challenge } = await ask({ mt: "AppChallenge" });
+	const answers: string[] = [];
+	socket.on("message", (data) => answers.push(JSON.parse(String(data)).mt));
+	send(loginWith(challenge));
+	send({ mt: "One" });
+	send({ mt: "Two" });
+	while (answers.length < 3) await once(socket, "message");
+	t.deepEqual(answers, ["AppLoginResult", "OneResult", "TwoResult"]);
+	socket.terminate();
+});
+
+test("behind a wrong login nothing is done, and it is told why", async (t) => {
+	const { ask, send, socket } = await client(slowServer);
+	const { challenge } = await ask({ mt: "AppChallenge" });
+	const answers: unknown[] = [];
+	socket.on("message", (data) => answers.push(JSON.parse(String(data))));
+	send(loginWith(challenge, "guess"));
+	send({ mt: "One" });
+	send({ mt: "AppChallenge" });
+	t.is((await once(socket, "close"))[0], 4401);
+	t.deepEqual(answers, [
+		{ mt: "AppLoginResult", ok: false, error: "wrong", errorText: "Wrong" },
+	]);
+});
+
+test("challenges are not to be had without end", async (t) => {
+	const { send, socket } = await client();
+	for (let i = 0; i < 1_000; i++) send({ mt: "AppChallenge" });
+	let answers = 0;
+	socket.on("message", () => answers++);
+	t.is((await once(socket, "close"))[0], 4400);
+	t.is(answers, 10);
 });

@@ -10,6 +10,8 @@ import {
 const loginLimitMs = 30_000;
 /** Clients send KeepAlive after 60 s without anything else. */
 const silenceLimitMs = 180_000;
+/** A client needs one. */
+const mostChallenges = 10;
 
 const message = z.looseObject({
 	mt: z.string().max(200),
@@ -19,9 +21,20 @@ const message = z.looseObject({
 });
 export type AppMessage = z.output<typeof message>;
 
+/** What the client is told of its login. */
+export interface LoginResult {
+	ok: boolean;
+	/** Why not: for programs. */
+	error?: string;
+	/** The same in words. */
+	errorText?: string;
+}
+
 export interface AppServer {
-	/** Of the instance. */
-	password: string;
+	/** Of the instance; or what decides whether a login to a challenge is right. */
+	password:
+		| string
+		| ((login: AppLogin, challenge: string) => Promise<LoginResult>);
 	/** What AppInfo tells: `hidden`, `apis`. */
 	info?: Record<string, unknown>;
 	/** Somebody has logged in. @returns who takes what comes then. */
@@ -36,7 +49,10 @@ export class AppSession {
 	readonly #socket: WebSocket;
 	readonly #server: AppServer;
 	#challenge: string | undefined;
+	#challenges = 0;
 	#login: AppLogin | undefined;
+	/** What has come is done one after the other: a request waits for the login before it. */
+	#work: Promise<void> = Promise.resolve();
 	#take: (message: AppMessage) => void = () => {};
 	#timer: NodeJS.Timeout;
 
@@ -47,8 +63,7 @@ export class AppSession {
 		socket.on("close", () => clearTimeout(this.#timer));
 		socket.on("message", (data, isBinary) => {
 			const received = isBinary ? undefined : parse(String(data));
-			if (received) this.#receive(received);
-			else socket.close(4400, "no message of the protocol");
+			this.#work = this.#work.then(() => this.#receive(received));
 		});
 	}
 
@@ -73,14 +88,22 @@ export class AppSession {
 		});
 	}
 
-	#receive(received: AppMessage): void {
-		if (received.mt === "AppChallenge") this.#tellChallenge(received);
-		else if (received.mt === "AppLogin") this.#logIn(received);
+	async #receive(received: AppMessage | undefined): Promise<void> {
+		// Who is being cut off may go on sending for a while.
+		if (this.#socket.readyState !== this.#socket.OPEN) return;
+		if (!received) this.#socket.close(4400, "no message of the protocol");
+		else if (received.mt === "AppChallenge") this.#tellChallenge(received);
+		else if (received.mt === "AppLogin") await this.#logIn(received);
 		else if (this.#login) this.#serve(received);
 		else this.#socket.close(4401, "log in first");
 	}
 
 	#tellChallenge(request: AppMessage): void {
+		this.#challenges += 1;
+		if (this.#challenges > mostChallenges) {
+			this.#socket.close(4400, "too many challenges");
+			return;
+		}
 		this.#challenge = newChallenge();
 		this.answer(request, {
 			mt: "AppChallengeResult",
@@ -101,24 +124,34 @@ export class AppSession {
 	}
 
 	/** Each challenge counts once: what was heard cannot be said again. */
-	#logIn(received: AppMessage): void {
+	async #logIn(received: AppMessage): Promise<void> {
 		const { data: login } = appLogin.safeParse(received);
 		const challenge = this.#challenge;
 		this.#challenge = undefined;
-		const ok =
-			login !== undefined &&
-			challenge !== undefined &&
-			!this.#login &&
-			isLoginRight(login, challenge, this.#server.password);
-		this.answer(received, { mt: "AppLoginResult", ok });
-		if (!ok) {
-			this.#socket.close(4401, "the login is wrong");
-			return;
-		}
+		const result =
+			login && challenge !== undefined && !this.#login
+				? await this.#check(login, challenge)
+				: { ok: false };
+		this.answer(received, { mt: "AppLoginResult", ...result });
+		if (!result.ok) this.#socket.close(4401, "the login is wrong");
+		if (this.#socket.readyState !== this.#socket.OPEN) return;
 		this.#login = login;
 		clearTimeout(this.#timer);
 		this.#timer = setTimeout(() => this.#socket.terminate(), silenceLimitMs);
 		this.#take = this.#server.opened(this);
+	}
+
+	async #check(login: AppLogin, challenge: string): Promise<LoginResult> {
+		const { password } = this.#server;
+		if (typeof password === "string")
+			return { ok: isLoginRight(login, challenge, password) };
+		// What comes meanwhile stays with the client.
+		this.#socket.pause();
+		try {
+			return await password(login, challenge);
+		} finally {
+			this.#socket.resume();
+		}
 	}
 }
 

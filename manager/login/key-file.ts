@@ -1,0 +1,30 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { dirname } from "node:path";
+import { keyBytes } from "./sealed.ts";
+
+/** @returns the key, or undefined where there is none, or a damaged one. */
+export async function readKey(file: string): Promise<Buffer | undefined> {
+	const key = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+		if (error.code !== "ENOENT") throw error;
+	});
+	return key?.length === keyBytes ? key : undefined;
+}
+
+/** @returns the key, which is made where there is none. Only the manager's user can read it. */
+export async function readOrMakeKey(file: string): Promise<Buffer> {
+	const there = await readKey(file);
+	if (there) return there;
+	const key = randomBytes(keyBytes);
+	await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+	const temporary = `${file}.new`;
+	const handle = await open(temporary, "w", 0o600);
+	try {
+		await handle.writeFile(key);
+		await handle.sync();
+	} finally {
+		await handle.close();
+	}
+	await rename(temporary, file);
+	return key;
+}

@@ -1,0 +1,51 @@
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import * as z from "zod";
+
+const algorithm = "aes-256-gcm";
+export const keyBytes = 32;
+const nonceBytes = 12;
+
+/** A secret that only who has the key can read. */
+export const sealed = z.strictObject({
+	algorithm: z.literal(algorithm),
+	nonce: z.base64(),
+	content: z.base64(),
+	tag: z.base64(),
+});
+export type Sealed = z.output<typeof sealed>;
+
+/** @param belongsTo what the secret goes with: beside anything else it cannot be read. */
+export function seal(secret: string, key: Buffer, belongsTo: string): Sealed {
+	const nonce = randomBytes(nonceBytes);
+	const cipher = createCipheriv(algorithm, key, nonce);
+	cipher.setAAD(Buffer.from(belongsTo));
+	const content = Buffer.concat([cipher.update(secret), cipher.final()]);
+	return {
+		algorithm,
+		nonce: nonce.toString("base64"),
+		content: content.toString("base64"),
+		tag: cipher.getAuthTag().toString("base64"),
+	};
+}
+
+/** @returns undefined where key, content or what it belongs to is not that of `seal`. */
+export function unseal(
+	{ nonce, content, tag }: Sealed,
+	key: Buffer,
+	belongsTo: string,
+): string | undefined {
+	try {
+		const decipher = createDecipheriv(
+			algorithm,
+			key,
+			Buffer.from(nonce, "base64"),
+			{ authTagLength: 16 },
+		);
+		decipher.setAAD(Buffer.from(belongsTo));
+		decipher.setAuthTag(Buffer.from(tag, "base64"));
+		const secret = decipher.update(Buffer.from(content, "base64"));
+		return Buffer.concat([secret, decipher.final()]).toString();
+	} catch {
+		return undefined;
+	}
+}

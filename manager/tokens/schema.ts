@@ -1,0 +1,14 @@
+import type { ClientBase } from "pg";
+
+/** Of a token only the SHA-256 is kept: it is random and long, nobody can guess it from that. */
+export async function createTokenTable(client: ClientBase): Promise<void> {
+	await client.query(`CREATE TABLE token (
+		id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+		name text NOT NULL UNIQUE,
+		hash bytea NOT NULL UNIQUE,
+		scopes text[] NOT NULL,
+		created_at timestamptz NOT NULL DEFAULT now(),
+		last_used_at timestamptz,
+		expires_at timestamptz
+	)`);
+}
