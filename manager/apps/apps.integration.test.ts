@@ -2,76 +2,27 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
 import { Client } from "pg";
-import { Agent, request } from "undici";
 import { WebSocket } from "ws";
 import { appFoldersIn, makeStore } from "../store/make-store.ts";
-import { TestManager } from "../testing/test-manager.ts";
-import { TestWebServer } from "../testing/test-web-server.ts";
+import { TestAppliance, until } from "../testing/test-appliance.ts";
 
 // A VM admin's way from a store to instances that people use.
-const patienceMs = 20_000;
-const manager = await TestManager.create();
-const webServer = new TestWebServer(manager.directory, manager.socket);
+const appliance = await TestAppliance.create();
+const { manager, webServer } = appliance;
+const call = appliance.call.bind(appliance);
+const done = appliance.done.bind(appliance);
+const get = appliance.fetch.bind(appliance);
+const answers = appliance.answers.bind(appliance);
 const store = join(manager.directory, "store");
-const settings = {
-	MANAGER_RUN_FOLDER: webServer.runFolder,
-	MANAGER_RUN_APP_COMMAND: join(
-		import.meta.dirname,
-		"../services/run-app.fixture.sh",
-	),
-};
 const notes = "app-platform_notes";
-const insecure = new Agent({ connect: { rejectUnauthorized: false } });
-let cookie = "";
 
 test.before(async () => {
 	await makeStore(await appFoldersIn(import.meta.dirname), store);
-	await webServer.start();
-	await manager.start("the database is ready", settings);
-	cookie = await manager.logIn();
+	await appliance.start();
 });
-test.after.always(async () => {
-	await webServer.kill();
-	await manager.remove();
-});
-
-async function call(operation: string, input: object = {}) {
-	return manager.call(operation, input, { cookie });
-}
-
-/** @throws Error with the refusal's words. */
-async function done(operation: string, input: object = {}) {
-	const { status, body } = await call(operation, input);
-	if (status !== 200) throw new Error(body.error.message);
-	return body;
-}
-
-async function get(path: string) {
-	const { statusCode, headers, body } = await request(
-		`https://127.0.0.1:${webServer.port}${path}`,
-		{ dispatcher: insecure },
-	);
-	return { status: statusCode, headers, text: await body.text() };
-}
-
-/** Nothing tells us when another process is ready: looked at again and again. */
-async function until(what: string, isSo: () => Promise<boolean>) {
-	const end = performance.now() + patienceMs;
-	while (!(await isSo())) {
-		if (performance.now() > end) throw new Error(`It never came: ${what}`);
-		await delay(50);
-	}
-}
-
-/** A request to an instance that is just being stopped may be cut off. */
-const answers = (path: string, status = 200) =>
-	until(`${status} at ${path}`, async () => {
-		const answer = await get(path).catch(() => undefined);
-		return answer?.status === status;
-	});
+test.after.always(() => appliance.remove());
 
 async function open(path: string) {
 	const url = `wss://127.0.0.1:${webServer.port}${path}`;
@@ -259,8 +210,7 @@ test.serial("HAProxy that is killed knows all paths again", async (t) => {
 
 test.serial("a manager that is killed starts all again", async (t) => {
 	await manager.stop("SIGKILL");
-	await manager.start("the service runs", settings);
-	cookie = await manager.logIn();
+	await appliance.startManager("the service runs");
 	await answers("/example.com/notes/");
 	t.is((await open("/example.com/notes/")).text, "bread and milk");
 });
@@ -272,8 +222,7 @@ test.serial(
 		const program = join(manager.directory, "data/apps/notes/notes");
 		const content = await readFile(program);
 		await rm(program);
-		await manager.start("the service runs", settings);
-		cookie = await manager.logIn();
+		await appliance.startManager("the service runs");
 		t.deepEqual(await readFile(program), content);
 		await answers("/example.com/notes/");
 	},
