@@ -87,6 +87,8 @@ async function startServer(
 		stdio: ["ignore", "ignore", "pipe"],
 	});
 	const exited = once(server, "exit");
+	// Once nobody has its standard error any more: its children have gone too.
+	const closed = once(server, "close");
 	const forget = onExit(() => void server.kill("SIGQUIT"));
 	void exited.then(forget);
 
@@ -109,7 +111,7 @@ async function startServer(
 			if (server.pid === undefined) return;
 			// Killed alone, the first process would leave its children behind for a moment.
 			process.kill(signal === "SIGKILL" ? -server.pid : server.pid, signal);
-			await exited;
+			await closed;
 		},
 	};
 }

@@ -144,7 +144,7 @@ test.serial("a download goes on where its line broke", async (t) => {
 		});
 	};
 	t.is((await install()).status, 200);
-	t.true(ranges.length > 1);
-	t.deepEqual(ranges.slice(0, 2), [undefined, "bytes=1000-"]);
+	// How much of a part is there when its line breaks is chance.
+	t.regex(ranges.find((range) => range) ?? "", /^bytes=\d+-$/);
 	t.is((await services())[0].id, id);
 });
