@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
-import { Agent, type Dispatcher, request } from "undici";
+import { Agent, type Dispatcher } from "undici";
 import { makeStore } from "../store/make-store.ts";
 import { TestManager } from "./test-manager.ts";
 import { TestWebServer } from "./test-web-server.ts";
@@ -79,16 +79,19 @@ export class TestPlatform {
 		});
 	}
 
-	async request(
+	/** @param path is sent as it is. */
+	request(
 		path: string,
-		options: Omit<Dispatcher.RequestOptions, "origin" | "path" | "method"> & {
+		options: Omit<Dispatcher.RequestOptions, "path" | "method"> & {
 			method: string;
 		},
 	): Promise<Dispatcher.ResponseData> {
-		return request(`${this.origin}${path}`, {
+		return this.#browser.request({
 			...options,
+			origin: this.origin,
+			path,
+			// Its type lacks WebDAV's.
 			method: options.method as Dispatcher.HttpMethod,
-			dispatcher: this.#browser,
 		});
 	}
 

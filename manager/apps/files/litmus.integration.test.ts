@@ -11,11 +11,6 @@ const password = "litmus-password";
 const platform = await TestPlatform.create(import.meta.dirname);
 test.after.always(() => platform.remove());
 
-let path = "";
-test.before(async () => {
-	path = await platform.createInstance("app-platform_files", "dav", password);
-});
-
 // litmus leaves out a test where there is TLS: what it says without goes to the web server's port.
 const plain = createServer((socket) => {
 	const { port } = new URL(platform.origin);
@@ -23,7 +18,9 @@ const plain = createServer((socket) => {
 	socket.pipe(encrypted).pipe(socket);
 	for (const end of [socket, encrypted]) end.on("error", () => {});
 });
+let path = "";
 test.before(async () => {
+	path = await platform.createInstance("app-platform_files", "dav", password);
 	plain.listen(0, "127.0.0.1");
 	await once(plain, "listening");
 });
