@@ -130,7 +130,7 @@ test.serial("ranges and conditions are those of HTTP", async (t) => {
 	t.true(whole.bytes.equals(content));
 	t.is(whole.headers["content-type"], "image/png");
 	const { etag = "" } = whole.headers;
-	t.is(etag, created.headers.etag);
+	t.is(created.headers.etag, etag);
 	// Within a chunk, over its edge, and the end.
 	for (const [range, first, last] of [
 		["0-0", 0, 0],
@@ -390,7 +390,7 @@ test.serial("a file of 300 MB goes through little memory", async (t) => {
 		`memory: idle ${idle.toFixed()} MB, after PUT ${afterPut.toFixed()} MB, peak ${peak.toFixed()} MB`,
 		`PUT ${seconds(putMs - startMs)} s, GET ${seconds(performance.now() - putMs)} s`,
 	);
-	t.true(peak < idle + 100, `${peak} MB`);
+	t.true(peak < idle + 60, `${peak} MB`);
 	t.is((await dav("DELETE", "film")).status, 204);
 	await storedAgain({ contents: 0, chunks: 0 });
 });
