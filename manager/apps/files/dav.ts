@@ -9,8 +9,8 @@ import { makeFolder, put, remove } from "./methods/write.ts";
 import { Refusal } from "./refusal.ts";
 import { dav, davDocument, escapeXml } from "./xml.ts";
 
-// WebDAV, RFC 4918, classes 1 and 2. No server on npm fits: `nephele` copies and moves file by
-// file and lists whole trees, `webdav-server` keeps tree and locks in memory.
+// WebDAV, RFC 4918, classes 1 and 2. `nephele` and `webdav-server` take a storage of one's own, but
+// look at locks and conditions apart from the change, and build listings as a whole in memory.
 type Method = (exchange: Exchange) => Promise<void> | void;
 
 const methods = new Map<string, Method>([

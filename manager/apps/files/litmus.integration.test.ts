@@ -36,7 +36,6 @@ for (const suite of ["basic", "copymove", "props", "locks", "http"])
 			cwd: platform.manager.directory, // Where it writes its logs.
 			env: { ...process.env, TESTS: suite },
 		}).catch((error) => error as { stdout: string });
-		t.log(stdout);
 		t.regex(stdout, /: of \d+ tests run: \d+ passed, 0 failed/);
 		t.notRegex(stdout, /WARNING|SKIPPED/);
 	});
