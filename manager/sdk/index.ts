@@ -1,8 +1,10 @@
+export { Turn } from "../lifecycle/turn.ts";
 export {
 	type AppMessage,
 	type AppServer,
 	AppSession,
 } from "./app-websocket/session.ts";
+export { BasicAuthentication } from "./basic-authentication.ts";
 export { AppInstance } from "./instance.ts";
 export type { LogFlag } from "./log-flags.ts";
 export { runService, type StartInstance } from "./service.ts";

@@ -6,7 +6,7 @@ import {
 	type Server,
 	type ServerResponse,
 } from "node:http";
-import { Pool } from "pg";
+import { Pool, type PoolClient } from "pg";
 import { WebSocketServer } from "ws";
 import { type LogFlag, logFlags } from "./log-flags.ts";
 import type {
@@ -16,6 +16,8 @@ import type {
 } from "./protocol.ts";
 
 const longestMessageBytes = 1024 * 1024;
+/** The web server keeps its connections for less: it must not send on one that we just close. */
+const keepAliveMs = 60_000;
 
 /** Answers a request; where it throws, the answer is 500. */
 export type Answer = (
@@ -52,7 +54,12 @@ export class AppInstance {
 		this.database.on("error", (error) =>
 			this.log(`lost a connection to the database: ${error.message}`),
 		);
-		this.#server = createServer((request, response) => {
+		const options = {
+			keepAliveTimeout: keepAliveMs,
+			// An upload may take hours; the web server cuts off who is silent.
+			requestTimeout: 0,
+		};
+		this.#server = createServer(options, (request, response) => {
 			request.url = this.#below(request.url);
 			void this.#serve(request, response);
 		});
@@ -69,6 +76,31 @@ export class AppInstance {
 	/** Who answers requests; their `url` is relative to the instance's path. */
 	onRequest(answer: Answer): void {
 		this.#answer = answer;
+	}
+
+	/** All that the work does in the database, or nothing where it throws. */
+	async transaction<Result>(
+		work: (client: PoolClient) => Promise<Result>,
+	): Promise<Result> {
+		const client = await this.database.connect();
+		let broken: Error | undefined;
+		// The pool listens only while nobody has the connection.
+		const lost = (error: Error) => {
+			broken = error;
+		};
+		client.on("error", lost);
+		try {
+			await client.query("BEGIN");
+			const result = await work(client);
+			await client.query("COMMIT");
+			return result;
+		} catch (error) {
+			await client.query("ROLLBACK").catch(lost);
+			throw error;
+		} finally {
+			client.off("error", lost);
+			client.release(broken);
+		}
 	}
 
 	/** A line of the service's log while the administrator wants to see what the flag stands for. */

@@ -1,0 +1,101 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { hrefOf, type Path, parseReference } from "./paths.ts";
+import { Refusal } from "./refusal.ts";
+import type { Storage } from "./storage.ts";
+import { parseXml, type XmlElement } from "./xml.ts";
+
+const longestXmlBytes = 64 * 1024;
+
+/** A request, its answer, and what they are about. */
+export class Exchange {
+	readonly request: IncomingMessage;
+	readonly response: ServerResponse;
+	readonly storage: Storage;
+	readonly path: Path;
+	readonly #instancePath: string;
+
+	/** @param instancePath begins and ends with a slash. */
+	constructor(
+		request: IncomingMessage,
+		response: ServerResponse,
+		storage: Storage,
+		{ path, instancePath }: { path: Path; instancePath: string },
+	) {
+		this.request = request;
+		this.response = response;
+		this.storage = storage;
+		this.path = path;
+		this.#instancePath = instancePath;
+	}
+
+	href(path: Path, isFolder: boolean): string {
+		return hrefOf(path, isFolder, this.#instancePath);
+	}
+
+	/** @param text a URL or path in a header. @throws Refusal where it leads elsewhere. */
+	pathOf(text: string): Path {
+		const { host = "" } = this.request.headers;
+		return parseReference(text, host, this.#instancePath);
+	}
+
+	/** @throws Refusal where it is not one of these. */
+	depth<Depth extends string>(allowed: readonly Depth[]): Depth {
+		const depth = this.header("depth")?.toLowerCase() ?? "infinity";
+		const found = allowed.find((one) => one === depth);
+		if (found === undefined)
+			throw new Refusal(400, `Depth has to be ${allowed.join(" or ")}`);
+		return found;
+	}
+
+	header(name: string): string | undefined {
+		return this.request.headers[name]?.toString();
+	}
+
+	/** @returns undefined where there is no body. @throws Refusal where it is no XML that we read. */
+	async readXml(): Promise<XmlElement | undefined> {
+		const pieces: Buffer[] = [];
+		let sizeBytes = 0;
+		for await (const piece of bodyOf(this.request)) {
+			sizeBytes += piece.length;
+			if (sizeBytes > longestXmlBytes)
+				throw new Refusal(413, `At most ${longestXmlBytes} bytes of XML`);
+			pieces.push(piece);
+		}
+		if (sizeBytes === 0) return undefined;
+		return parseXml(decode(Buffer.concat(pieces)));
+	}
+
+	answer(status: number, headers: Record<string, string> = {}): void {
+		this.response.writeHead(status, headers).end();
+	}
+
+	answerXml(
+		status: number,
+		text: string,
+		headers: Record<string, string> = {},
+	): void {
+		this.response
+			.writeHead(status, { ...headers, "content-type": xmlType })
+			.end(text);
+	}
+}
+
+export const xmlType = "application/xml; charset=utf-8";
+
+/** Who stops reading may still answer: the connection stays. */
+export function bodyOf(request: IncomingMessage): AsyncIterable<Buffer> {
+	return request.iterator({ destroyOnReturn: false });
+}
+
+export function hasBody({ headers }: IncomingMessage): boolean {
+	const { "content-length": length, "transfer-encoding": encoding } = headers;
+	return encoding !== undefined || Number(length ?? 0) > 0;
+}
+
+function decode(bytes: Buffer): string {
+	try {
+		return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+	} catch {
+		throw new Refusal(400, "XML has to be UTF-8");
+	}
+}

@@ -1,0 +1,39 @@
+import { BasicAuthentication, runService } from "../../sdk/index.ts";
+import { serveDav } from "./dav.ts";
+import { Exchange } from "./exchange.ts";
+import { parsePath } from "./paths.ts";
+import { Refusal } from "./refusal.ts";
+import { Storage } from "./storage.ts";
+
+// Files in the database, for WebDAV clients at `dav/` and for browsers.
+runService(async (instance) => {
+	const { name, domain, password, webServer } = instance.arguments;
+	const authentication = new BasicAuthentication(password, `${name}@${domain}`);
+	const storage = await Storage.open(instance);
+	instance.onRequest(async (request, response) => {
+		if (!(await authentication.admits(request, response))) return;
+		const { method, url = "/" } = request;
+		instance.trace("webDav", `${method} ${url}`);
+		if (method === "GET" && url === "/")
+			return void response.writeHead(302, { location: "dav/" }).end();
+		const path = pathOf(url);
+		if (typeof path === "number") return void response.writeHead(path).end();
+		await serveDav(
+			new Exchange(request, response, storage, {
+				path,
+				instancePath: webServer.path,
+			}),
+		);
+	});
+	instance.webSockets.on("connection", (socket) => socket.terminate());
+});
+
+/** @returns the status that ends the request where there can be no such file. */
+function pathOf(url: string) {
+	try {
+		return parsePath(url) ?? 404;
+	} catch (error) {
+		if (error instanceof Refusal) return error.status;
+		throw error;
+	}
+}

@@ -1,0 +1,54 @@
+import type { Database } from "./storage.ts";
+
+/**
+ * Makes what is missing. Contents are rows of chunks in a plain table, since large objects are
+ * left out by logical replication and by dumps of tables. A content never changes: copies of a
+ * file share it, and a file is exchanged by pointing to another one.
+ */
+export async function createTables(database: Database): Promise<void> {
+	await database.query(`
+		CREATE TABLE IF NOT EXISTS content (
+			id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+			type text NOT NULL,
+			-- Null while it is being written.
+			size_bytes bigint
+		);
+		CREATE TABLE IF NOT EXISTS chunk (
+			content uuid NOT NULL REFERENCES content ON DELETE CASCADE,
+			-- Of its first byte.
+			position bigint NOT NULL,
+			data bytea NOT NULL,
+			PRIMARY KEY (content, position)
+		);
+		-- Most large files are compressed already.
+		ALTER TABLE chunk ALTER COLUMN data SET STORAGE EXTERNAL;
+		CREATE TABLE IF NOT EXISTS node (
+			id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+			-- Null for the top folder.
+			parent uuid REFERENCES node,
+			name text NOT NULL,
+			-- Null for folders.
+			content uuid REFERENCES content,
+			created timestamptz NOT NULL DEFAULT now(),
+			modified timestamptz NOT NULL DEFAULT now(),
+			UNIQUE (parent, name)
+		);
+		CREATE INDEX IF NOT EXISTS node_content ON node (content);
+		INSERT INTO node (name) SELECT '' WHERE NOT EXISTS (SELECT FROM node WHERE parent IS NULL);
+		CREATE TABLE IF NOT EXISTS property (
+			node uuid NOT NULL REFERENCES node ON DELETE CASCADE,
+			namespace text NOT NULL,
+			name text NOT NULL,
+			-- The whole element.
+			xml text NOT NULL,
+			PRIMARY KEY (node, namespace, name)
+		);
+		CREATE TABLE IF NOT EXISTS lock (
+			token text PRIMARY KEY,
+			path text[] NOT NULL,
+			is_deep boolean NOT NULL,
+			is_exclusive boolean NOT NULL,
+			owner text NOT NULL,
+			expires timestamptz NOT NULL
+		)`);
+}

@@ -1,0 +1,44 @@
+import test from "ava";
+import {
+	davChild,
+	davDocument,
+	elementsOf,
+	parseXml,
+	writeXml,
+} from "./xml.ts";
+
+test("what is read is written with the same meaning", (t) => {
+	const text = `<a:b xmlns:a="urn:x" xmlns="urn:y" a:c="1 &lt; &quot;2&quot;&#10;" xml:lang="de">
+		<d>Füße &amp; 😀<![CDATA[<e>]]></d><f xmlns=""/><g xmlns="DAV:"/></a:b>`;
+	const element = parseXml(text);
+	t.is(element.namespace, "urn:x");
+	t.deepEqual(
+		elementsOf(element).map(({ namespace, name }) => [namespace, name]),
+		[
+			["urn:y", "d"],
+			["", "f"],
+			["DAV:", "g"],
+		],
+	);
+	const written = writeXml(element);
+	const [again] = elementsOf(parseXml(davDocument("prop", written)));
+	t.deepEqual(again?.attributes, element.attributes);
+	t.is(again && writeXml(again), written);
+	t.truthy(davChild(element, "g"));
+});
+
+test("what is no plain XML is refused", (t) => {
+	const status = (text: string) =>
+		(t.throws(() => parseXml(text)) as Error & { status?: number }).status;
+	for (const text of [
+		...["", " ", "text", "<a>", "<a></b>", "<a/><b/>", "<a b=1/>"],
+		...["<a:b/>", '<a xmlns:b=""/>', "<a>&b;</a>", "<a>\u0001</a>"],
+		"<a>&#xD800;</a>",
+	])
+		t.is(status(text), 400, text);
+	const bomb = '<!DOCTYPE a [<!ENTITY b "bb">]><a>&b;</a>';
+	t.is(status(bomb), 403);
+	t.is(status('<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>'), 403);
+	t.is(status("<a>".repeat(60) + "</a>".repeat(60)), 413);
+	t.is(status(`<a>${"<b/>".repeat(1_000)}</a>`), 413);
+});
