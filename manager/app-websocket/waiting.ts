@@ -1,4 +1,5 @@
-import { addressKey, networkKey } from "../login/attempts.ts";
+import { networkKey } from "../login/attempts.ts";
+import { addressKey } from "../sdk/address-key.ts";
 
 export const mostPerAddress = 10;
 export const mostPerNetwork = 50;

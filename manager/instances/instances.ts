@@ -2,9 +2,9 @@ import { DatabaseError } from "pg";
 import type { Database } from "../database/database.ts";
 import { retryUntilDone } from "../database/retry.ts";
 import type { Part } from "../lifecycle/lifecycle.ts";
-import { Turn } from "../lifecycle/turn.ts";
 import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
+import { Turn } from "../sdk/turn.ts";
 import type { Services } from "../services/services.ts";
 import type { Routes } from "../web-routes/routes.ts";
 import {

@@ -1,6 +1,6 @@
-import { isIPv6 } from "node:net";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { OperationError } from "../operations/operation.ts";
+import { addressKey } from "../sdk/address-key.ts";
 import { isPrivateAddress } from "./private-addresses.ts";
 
 export const attemptsPerAddress = 5;
@@ -52,23 +52,4 @@ export class Attempts {
 /** The private network and the rest are told apart, so that one cannot use up the other's limits. */
 export function networkKey(address: string | undefined): string {
 	return isPrivateAddress(address) ? "private" : "public";
-}
-
-/** IPv6 users have at least a /64 to choose addresses from: it counts as one. */
-export function addressKey(address: string | undefined): string {
-	if (address === undefined) return "unknown";
-	const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-	if (mapped?.[1] !== undefined) return mapped[1];
-	if (!isIPv6(address)) return address;
-	const [head = "", tail] = address.split("::");
-	const groups = head === "" ? [] : head.split(":");
-	if (tail !== undefined) {
-		const last = tail === "" ? [] : tail.split(":");
-		while (groups.length + last.length < 8) groups.push("0");
-		groups.push(...last);
-	}
-	return groups
-		.slice(0, 4)
-		.map((group) => Number.parseInt(group, 16).toString(16))
-		.join(":");
 }

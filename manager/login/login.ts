@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
-import { Turn } from "../lifecycle/turn.ts";
 import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
+import { Turn } from "../sdk/turn.ts";
 import { Attempts } from "./attempts.ts";
 import { DigestPassword } from "./digest-password.ts";
 import { Endings } from "./endings.ts";

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RateLimiterMemory } from "rate-limiter-flexible";
-import { addressKey } from "../login/attempts.ts";
+import { addressKey } from "./address-key.ts";
 
 const wrongPerAddress = 10;
 const windowSeconds = 5 * 60;

@@ -1,4 +1,3 @@
-export { Turn } from "../lifecycle/turn.ts";
 export {
 	type AppMessage,
 	type AppServer,
@@ -8,3 +7,4 @@ export { BasicAuthentication } from "./basic-authentication.ts";
 export { AppInstance } from "./instance.ts";
 export type { LogFlag } from "./log-flags.ts";
 export { runService, type StartInstance } from "./service.ts";
+export { Turn } from "./turn.ts";

@@ -1,16 +1,22 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { Agent, request } from "undici";
+import { Client } from "pg";
+import { Agent, type Dispatcher } from "undici";
+import { makeStore } from "../store/make-store.ts";
 import { type Answer, TestManager } from "./test-manager.ts";
 import { TestWebServer } from "./test-web-server.ts";
 
 const patienceMs = 30_000;
-const anyCertificate = new Agent({ connect: { rejectUnauthorized: false } });
 
 /** Manager, PostgreSQL and HAProxy, with somebody logged in. */
 export class TestAppliance {
 	readonly manager: TestManager;
 	readonly webServer: TestWebServer;
+	readonly #browser = new Agent({
+		connect: { rejectUnauthorized: false },
+		headersTimeout: 0,
+		bodyTimeout: 0,
+	});
 	#cookie = "";
 
 	private constructor(manager: TestManager) {
@@ -20,6 +26,17 @@ export class TestAppliance {
 
 	static async create(): Promise<TestAppliance> {
 		return new TestAppliance(await TestManager.create());
+	}
+
+	/** One that has started, with one app from a store. */
+	static async withApp(appFolder: string): Promise<TestAppliance> {
+		const appliance = await TestAppliance.create();
+		const store = join(appliance.manager.directory, "store");
+		const [id] = await makeStore([appFolder], store);
+		await appliance.start();
+		await appliance.done("storeUrlChange", { url: store });
+		await appliance.done("serviceInstall", { id });
+		return appliance;
 	}
 
 	async start(): Promise<void> {
@@ -40,6 +57,7 @@ export class TestAppliance {
 	}
 
 	async remove(): Promise<void> {
+		await this.#browser.destroy();
 		await this.webServer.kill();
 		await this.manager.remove();
 	}
@@ -55,24 +73,73 @@ export class TestAppliance {
 		return body;
 	}
 
-	/** Through the web server, as anybody. */
+	/** Of example.com; waits for it. @returns its path. */
+	async createInstance(
+		serviceId: string,
+		name: string,
+		password: string,
+	): Promise<string> {
+		const wanted = { serviceId, name, domain: "example.com", password };
+		const { path } = await this.done("instanceCreate", wanted);
+		await this.isReached(path);
+		return path;
+	}
+
+	/** A connection to an instance's database. */
+	async database(name: string): Promise<Client> {
+		const { host, user } = this.manager.cluster;
+		const client = new Client({ host, user, database: `example.com_${name}` });
+		await client.connect();
+		return client;
+	}
+
+	/** Of the web server. */
+	get origin(): string {
+		return `https://127.0.0.1:${this.webServer.port}`;
+	}
+
+	/** Through the web server, as anybody. @param path is sent as it is. */
+	request(
+		path: string,
+		options: Omit<Dispatcher.RequestOptions, "path" | "method"> & {
+			method: string;
+		},
+	): Promise<Dispatcher.ResponseData> {
+		return this.#browser.request({
+			...options,
+			origin: this.origin,
+			path,
+			// Its type lacks WebDAV's.
+			method: options.method as Dispatcher.HttpMethod,
+		});
+	}
+
+	/** The same, with the answer read. */
 	async fetch(
 		path: string,
 		options: { method?: "GET" | "POST"; body?: string } = {},
 	) {
-		const { statusCode, headers, body } = await request(
-			`https://127.0.0.1:${this.webServer.port}${path}`,
-			{ dispatcher: anyCertificate, ...options },
-		);
+		const { statusCode, headers, body } = await this.request(path, {
+			method: "GET",
+			...options,
+		});
 		return { status: statusCode, headers, text: await body.text() };
 	}
 
 	/** Where it is answered with another status, or cut off, again and again. */
 	answers(path: string, status = 200): Promise<void> {
-		return until(`${status} at ${path}`, async () => {
-			const answer = await this.fetch(path).catch(() => undefined);
-			return answer?.status === status;
-		});
+		return until(
+			`${status} at ${path}`,
+			async () => (await this.fetch(path)).status === status,
+		);
+	}
+
+	/** Until somebody answers there, whatever it is, but for the web server itself. */
+	isReached(path: string): Promise<void> {
+		return until(
+			`an answer at ${path}`,
+			async () => ![404, 502, 503].includes((await this.fetch(path)).status),
+		);
 	}
 }
 
@@ -82,7 +149,7 @@ export async function until(
 	isSo: () => Promise<boolean>,
 ): Promise<void> {
 	const end = performance.now() + patienceMs;
-	while (!(await isSo())) {
+	while (!(await isSo().catch(() => false))) {
 		if (performance.now() > end) throw new Error(`It never came: ${what}`);
 		await delay(50);
 	}

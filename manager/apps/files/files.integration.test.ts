@@ -6,20 +6,24 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
-import { TestPlatform, until } from "../../testing/test-platform.ts";
+import { TestAppliance, until } from "../../testing/test-appliance.ts";
 
 // Files as WebDAV clients see them: by the web server, the manager, the app and PostgreSQL.
 const password = "it's a päss:word";
 const authorization = `Basic ${Buffer.from(`ann:${password}`).toString("base64")}`;
 const megabyte = 1024 * 1024;
-const platform = await TestPlatform.create(import.meta.dirname);
-const program = join(platform.manager.directory, "data/apps/files/files");
+const appliance = await TestAppliance.withApp(import.meta.dirname);
+const program = join(appliance.manager.directory, "data/apps/files/files");
 let path = "";
 
 test.before(async () => {
-	path = await platform.createInstance("app-platform_files", "files", password);
+	path = await appliance.createInstance(
+		"app-platform_files",
+		"files",
+		password,
+	);
 });
-test.after.always(() => platform.remove());
+test.after.always(() => appliance.remove());
 
 type Headers = Record<string, string>;
 type Body = string | Buffer | Readable;
@@ -31,7 +35,7 @@ async function dav(
 	headers: Headers = {},
 	body?: Body,
 ) {
-	const answer = await platform.request(`${path}dav/${name}`, {
+	const answer = await appliance.request(`${path}dav/${name}`, {
 		method,
 		headers: { authorization, ...headers },
 		...(body !== undefined && { body }),
@@ -47,7 +51,7 @@ async function dav(
 
 const put = (name: string, body: Body, headers: Headers = {}) =>
 	dav("PUT", name, headers, body);
-const to = (name: string) => `${platform.origin}${path}dav/${name}`;
+const to = (name: string) => `${appliance.origin}${path}dav/${name}`;
 const list = async (name: string) => {
 	const { text } = await dav("PROPFIND", name, { depth: "1" });
 	return [...text.matchAll(/<D:href>([^<]*)<\/D:href>/g)].map(([, href]) =>
@@ -57,7 +61,7 @@ const list = async (name: string) => {
 
 /** What is stored, whether a file has it or not. */
 async function stored() {
-	const database = await platform.database("files");
+	const database = await appliance.database("files");
 	try {
 		const { rows } = await database.query(
 			`SELECT (SELECT count(*)::integer FROM content) AS contents,
@@ -100,13 +104,13 @@ function memoryMb(field: "VmRSS" | "VmHWM"): number {
 }
 
 test.serial("who does not know the password sees nothing", async (t) => {
-	const other = await platform.createInstance(
+	const other = await appliance.createInstance(
 		"app-platform_files",
 		"guarded",
 		password,
 	);
 	const ask = async (url: string, headers = {}) => {
-		const answer = await platform.request(url, { method: "GET", headers });
+		const answer = await appliance.request(url, { method: "GET", headers });
 		await answer.body.dump();
 		return answer.statusCode;
 	};
@@ -191,8 +195,8 @@ test.serial("names may be anything that is no trick", async (t) => {
 	t.is((await put("y".repeat(256), "x")).status, 414);
 	for (const destination of [
 		"https://example.org/dav/x",
-		`${platform.origin}/example.com/guarded/dav/x`,
-		`${platform.origin}${path}x`,
+		`${appliance.origin}/example.com/guarded/dav/x`,
+		`${appliance.origin}${path}x`,
 	])
 		t.is((await dav("COPY", "", { destination })).status, 502, destination);
 	t.deepEqual(await list(""), [""]);
@@ -299,7 +303,7 @@ test.serial("of two who replace the same version, one wins", async (t) => {
 test.serial("who reads gets one version, whole", async (t) => {
 	const old = randomBytes(20 * megabyte);
 	await put("shared", old);
-	const slow = await platform.request(`${path}dav/shared`, {
+	const slow = await appliance.request(`${path}dav/shared`, {
 		method: "GET",
 		headers: { authorization },
 	});
@@ -348,7 +352,7 @@ test.serial("an app that is killed in an upload leaves nothing", async (t) => {
 		return answer === true;
 	});
 	upload.end();
-	await platform.answers(path);
+	await appliance.isReached(path);
 	await until("the file is there", async () => {
 		const { status, text } = await dav("GET", "cut");
 		return status === 200 && text === "old";
@@ -376,7 +380,7 @@ test.serial("a file of 300 MB goes through little memory", async (t) => {
 	t.is((await put("film", Readable.from(content()))).status, 201);
 	const putMs = performance.now();
 	const afterPut = memoryMb("VmHWM");
-	const { body, headers } = await platform.request(`${path}dav/film`, {
+	const { body, headers } = await appliance.request(`${path}dav/film`, {
 		method: "GET",
 		headers: { authorization },
 	});
@@ -396,7 +400,7 @@ test.serial("a file of 300 MB goes through little memory", async (t) => {
 });
 
 test.serial("browsers get a page, and no script of a file", async (t) => {
-	const root = await platform.request(path, {
+	const root = await appliance.request(path, {
 		method: "GET",
 		headers: { authorization },
 	});

@@ -1,25 +1,29 @@
 import { readFile } from "node:fs/promises";
 import test from "ava";
 import { browserPage } from "../../../qemu-tests/system/browser.ts";
-import { TestPlatform } from "../../testing/test-platform.ts";
+import { TestAppliance } from "../../testing/test-appliance.ts";
 
 // What people do with a browser.
 const password = "page-password";
-const platform = await TestPlatform.create(import.meta.dirname);
+const appliance = await TestAppliance.withApp(import.meta.dirname);
 const browser = browserPage(test, "files-page");
 let path = "";
 
 test.before(async () => {
-	path = await platform.createInstance("app-platform_files", "files", password);
+	path = await appliance.createInstance(
+		"app-platform_files",
+		"files",
+		password,
+	);
 });
-test.after.always(() => platform.remove());
+test.after.always(() => appliance.remove());
 
 test.serial("a folder is made, a file uploaded and downloaded", async (t) => {
 	const { page, complaints } = browser;
 	const basic = Buffer.from(`ann:${password}`).toString("base64");
 	await page.setExtraHTTPHeaders({ authorization: `Basic ${basic}` });
 	page.on("dialog", (dialog) => dialog.accept("Füße & <more>"));
-	await page.goto(platform.origin + path);
+	await page.goto(appliance.origin + path);
 	await page.getByRole("button", { name: "New folder" }).click();
 	await page.getByRole("link", { name: "Füße & <more>/" }).click();
 	const name = "100% #1.txt";
