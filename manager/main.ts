@@ -1,6 +1,11 @@
 import { Config } from "./config/config.ts";
 import { Database } from "./database/database.ts";
 import { databaseOperations } from "./database/operations.ts";
+import { Optimization } from "./database/optimization.ts";
+import { optimizationOperations } from "./database/optimization-operations.ts";
+import { CleanUps } from "./instances/clean-up.ts";
+import { ConnectionTests } from "./instances/connection-test/connection-test.ts";
+import { instanceDatabaseOperations } from "./instances/database-operations.ts";
 import { Instances } from "./instances/instances.ts";
 import { instanceOperations } from "./instances/operations.ts";
 import { runParts } from "./lifecycle/lifecycle.ts";
@@ -41,6 +46,8 @@ const instances = new Instances(
 	routes,
 	log,
 );
+const cleanUps = new CleanUps(database, settings.dataDirectory, log);
+const optimization = new Optimization(database, config, log);
 const store = new Store(config, services, settings.storeFolder);
 const operations = operationTable([
 	...loginOperations(login, settings.setPasswordsCommand),
@@ -49,7 +56,14 @@ const operations = operationTable([
 	...updateOperations(updates),
 	...storeOperations(store),
 	...serviceOperations(services, instances, store),
-	...instanceOperations(instances, database),
+	...instanceOperations(instances, cleanUps, database),
+	...instanceDatabaseOperations(
+		instances,
+		cleanUps,
+		new ConnectionTests(),
+		settings.postgres.host,
+	),
+	...optimizationOperations(optimization),
 ]);
 const webServer = new WebServer(
 	settings.listen,
@@ -66,5 +80,5 @@ log.info(
 );
 void runParts(log, [
 	...[webServer, database, reserve, updates],
-	...[routes, services, instances],
+	...[routes, services, instances, optimization],
 ]);

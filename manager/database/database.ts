@@ -135,7 +135,20 @@ export class Database implements Part {
 
 	/** One statement in another database of the cluster. */
 	async queryIn(database: string, statement: string): Promise<void> {
-		await this.#withClient(database, (client) => client.query(statement));
+		await this.inDatabase(database, (query) => query(statement));
+	}
+
+	/** Several statements on one connection to another database, which may take their time. */
+	inDatabase<Result>(
+		database: string,
+		work: (query: Query) => Promise<Result>,
+	): Promise<Result> {
+		return this.#withClient(database, (client) =>
+			work(
+				async (statement, values = []) =>
+					(await client.query(statement, values)).rows,
+			),
+		);
 	}
 
 	async #prepare(): Promise<void> {

@@ -46,6 +46,7 @@ export class ServiceProcess {
 	#state: ProcessState = "stopped";
 	#wanted = false;
 	#crashes = 0;
+	#minor = 0;
 	#spawnedMs = 0;
 	#child: ChildProcess | undefined;
 	#server: Server | undefined;
@@ -67,6 +68,11 @@ export class ServiceProcess {
 
 	get state(): ProcessState {
 		return this.#state;
+	}
+
+	/** What it understands of the protocol beyond its version. */
+	get minor(): number {
+		return this.#minor;
 	}
 
 	/** Since it was first started. */
@@ -203,6 +209,7 @@ export class ServiceProcess {
 			return void this.#child?.kill("SIGKILL");
 		}
 		this.#child?.emit("hello");
+		this.#minor = message.minor;
 		this.#state = "running";
 		this.#log.info("the service runs");
 		this.#events.ready();

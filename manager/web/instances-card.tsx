@@ -1,4 +1,4 @@
-import type { InstanceStatus } from "../instances/operations.ts";
+import type { InstanceStatus } from "../instances/status.ts";
 import type { ServiceStatus } from "../services/operations.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
