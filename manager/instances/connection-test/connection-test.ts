@@ -5,7 +5,7 @@ import { inWords } from "./in-words.ts";
 import type { ConnectionResult, ConnectionTarget } from "./target.ts";
 
 /** Longer than each step in it may take. */
-const limitMs = 25_000;
+const limitMs = 20_000;
 const mostHeapMb = 32;
 
 /** How a try ended. */

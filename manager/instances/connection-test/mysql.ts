@@ -49,6 +49,7 @@ async function look(
 		...{ host, port, user, password, database: name },
 		stream: socket,
 		connectTimeout: limitMs,
+		charset: "UTF8MB4_UNICODE_CI",
 		// The server may not ask for our files.
 		flags: ["-LOCAL_FILES"],
 		...(ssl && { ssl }),

@@ -5,7 +5,7 @@ import { problemOf } from "./problem.ts";
 import type { ConnectionResult, ConnectionTarget } from "./target.ts";
 
 // Runs in a thread of its own: see connection-test.ts.
-const limits = { limitMs: 10_000, mostBytes: 1024 * 1024 };
+const limits = { limitMs: 5_000, mostBytes: 1024 * 1024 };
 
 async function main(target: ConnectionTarget): Promise<ConnectionResult> {
 	try {
