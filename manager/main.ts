@@ -4,6 +4,11 @@ import { ManagerAppWebsocket } from "./app-websocket/app-websocket.ts";
 import { Config } from "./config/config.ts";
 import { Database } from "./database/database.ts";
 import { databaseOperations } from "./database/operations.ts";
+import { Optimization } from "./database/optimization.ts";
+import { optimizationOperations } from "./database/optimization-operations.ts";
+import { CleanUps } from "./instances/clean-up.ts";
+import { ConnectionTests } from "./instances/connection-test/connection-test.ts";
+import { instanceDatabaseOperations } from "./instances/database-operations.ts";
 import { Instances } from "./instances/instances.ts";
 import { instanceOperations } from "./instances/operations.ts";
 import { runParts } from "./lifecycle/lifecycle.ts";
@@ -48,6 +53,8 @@ const instances = new Instances(
 	routes,
 	log,
 );
+const cleanUps = new CleanUps(database, settings.dataDirectory, log);
+const optimization = new Optimization(database, config, log);
 const store = new Store(config, services, settings.storeFolder);
 const operations: OperationTable = operationTable([
 	...loginOperations(login, settings.setPasswordsCommand),
@@ -58,7 +65,14 @@ const operations: OperationTable = operationTable([
 	...updateOperations(updates),
 	...storeOperations(store),
 	...serviceOperations(services, instances, store),
-	...instanceOperations(instances, database),
+	...instanceOperations(instances, cleanUps, database),
+	...instanceDatabaseOperations(
+		instances,
+		cleanUps,
+		new ConnectionTests(),
+		settings.postgres.host,
+	),
+	...optimizationOperations(optimization),
 ]);
 const appWebsocket = new ManagerAppWebsocket(login, settings.releaseFile, log);
 const webServer = new WebServer(
@@ -76,5 +90,5 @@ log.info(
 );
 void runParts(log, [
 	...[webServer, database, reserve, updates],
-	...[routes, services, instances],
+	...[routes, services, instances, optimization],
 ]);

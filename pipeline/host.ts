@@ -37,6 +37,8 @@ export const hostPackages = {
 		"chromium",
 		"haproxy",
 		"litmus",
+		"mariadb-client-core",
+		"mariadb-server-core",
 		"postgresql",
 		"qemu-system-arm",
 		"qemu-system-x86",

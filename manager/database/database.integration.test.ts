@@ -20,6 +20,7 @@ test.serial(
 			"0002-update-history",
 			"0003-services",
 			"0004-instances",
+			"0005-external-host",
 			"0006-tokens",
 		]);
 		await manager.stop();

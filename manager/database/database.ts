@@ -87,10 +87,7 @@ export class Database implements Part {
 			const { rows } = await this.#pool.query<Row>(statement, values);
 			return rows;
 		} catch (error) {
-			if (!isUnavailable(error)) throw error;
-			throw new DatabaseUnavailable("PostgreSQL does not answer", {
-				cause: error,
-			});
+			throw asUnavailable(error);
 		}
 	}
 
@@ -114,13 +111,17 @@ export class Database implements Part {
 			broken = error;
 		};
 		client.on("error", lost);
+		const query: Query = async (statement, values = []) => {
+			try {
+				return (await client.query(statement, values)).rows;
+			} catch (error) {
+				throw asUnavailable(error);
+			}
+		};
 		try {
-			await client.query("BEGIN");
-			const result = await work(
-				async (statement, values = []) =>
-					(await client.query(statement, values)).rows,
-			);
-			await client.query("COMMIT");
+			await query("BEGIN");
+			const result = await work(query);
+			await query("COMMIT");
 			return result;
 		} catch (error) {
 			await client.query("ROLLBACK").catch((problem) => {
@@ -135,7 +136,20 @@ export class Database implements Part {
 
 	/** One statement in another database of the cluster. */
 	async queryIn(database: string, statement: string): Promise<void> {
-		await this.#withClient(database, (client) => client.query(statement));
+		await this.inDatabase(database, (query) => query(statement));
+	}
+
+	/** Several statements on one connection to another database, which may take their time. */
+	inDatabase<Result>(
+		database: string,
+		work: (query: Query) => Promise<Result>,
+	): Promise<Result> {
+		return this.#withClient(database, (client) =>
+			work(
+				async (statement, values = []) =>
+					(await client.query(statement, values)).rows,
+			),
+		);
 	}
 
 	async #prepare(): Promise<void> {
@@ -158,6 +172,14 @@ export class Database implements Part {
 			await client.end().catch(() => {});
 		}
 	}
+}
+
+/** @returns the error itself where PostgreSQL refuses the statement. */
+function asUnavailable(error: unknown): unknown {
+	if (!isUnavailable(error)) return error;
+	return new DatabaseUnavailable("PostgreSQL does not answer", {
+		cause: error,
+	});
 }
 
 async function createDatabaseIfMissing(client: Client): Promise<void> {

@@ -1,7 +1,7 @@
 import type { ClientBase } from "pg";
 import { type MigrationMeta, Umzug } from "umzug";
 import { createConfigTable } from "../config/migration.ts";
-import { createInstanceTable } from "../instances/schema.ts";
+import { addExternalHost, createInstanceTable } from "../instances/schema.ts";
 import { createServiceTables } from "../services/schema.ts";
 import { createTokenTable } from "../tokens/schema.ts";
 import { createUpdateTable } from "../update/history.ts";
@@ -12,6 +12,7 @@ const migrations = [
 	{ name: "0002-update-history", up: createUpdateTable },
 	{ name: "0003-services", up: createServiceTables },
 	{ name: "0004-instances", up: createInstanceTable },
+	{ name: "0005-external-host", up: addExternalHost },
 	{ name: "0006-tokens", up: createTokenTable },
 ];
 

@@ -10,7 +10,9 @@ export function scramVerifier(
 	password: string,
 	salt: Buffer = randomBytes(16),
 ): string {
-	const salted = pbkdf2Sync(password, salt, iterations, 32, "sha256");
+	// As clients do: SASLprep is this, but for a few characters that nobody types.
+	const prepared = password.normalize("NFKC");
+	const salted = pbkdf2Sync(prepared, salt, iterations, 32, "sha256");
 	const clientKey = createHmac("sha256", salted).update("Client Key").digest();
 	const storedKey = createHash("sha256").update(clientKey).digest("base64");
 	const serverKey = createHmac("sha256", salted)

@@ -10,7 +10,7 @@ import { onExit } from "signal-exit";
 const run = promisify(execFile);
 const debianServers = "/usr/lib/postgresql";
 
-/** A PostgreSQL server of one's own, reached by a UNIX socket only. */
+/** A PostgreSQL server of one's own, reached by a UNIX socket only unless it is told to listen. */
 export interface TemporaryCluster {
 	/** For PGHOST: the directory of the socket. */
 	host: string;
@@ -27,9 +27,12 @@ export interface TemporaryCluster {
 /**
  * Makes and starts a cluster in a temporary folder, with the newest PostgreSQL on this
  * machine. For tests and developers; nothing in it survives a power cut.
+ * @param settings more of its postgresql.conf; who comes over the network needs a password.
  * @throws Error saying what to install where there is no PostgreSQL.
  */
-export async function startTemporaryCluster(): Promise<TemporaryCluster> {
+export async function startTemporaryCluster(
+	settings: Record<string, string> = {},
+): Promise<TemporaryCluster> {
 	const programs = await findServerPrograms();
 	const owner = await serverOwner();
 	const directory = await mkdtemp(join(tmpdir(), "app-platform-postgresql-"));
@@ -38,7 +41,7 @@ export async function startTemporaryCluster(): Promise<TemporaryCluster> {
 	const user = userInfo().username;
 
 	const initdb = ["--pgdata", data, "--username", user, "--no-sync"];
-	const access = ["--auth-local", "trust", "--auth-host", "reject"];
+	const access = ["--auth-local", "trust", "--auth-host", "scram-sha-256"];
 	const encoding = ["--encoding", "UTF8", "--no-locale"];
 	await run(join(programs, "initdb"), [...initdb, ...access, ...encoding], {
 		...owner,
@@ -46,7 +49,7 @@ export async function startTemporaryCluster(): Promise<TemporaryCluster> {
 	});
 
 	const start = () =>
-		startServer(join(programs, "postgres"), data, directory, owner);
+		startServer(join(programs, "postgres"), data, directory, owner, settings);
 	let server = await start();
 	return {
 		host: directory,
@@ -69,12 +72,14 @@ async function startServer(
 	data: string,
 	socketDirectory: string,
 	owner: { uid: number; gid: number },
+	more: Record<string, string>,
 ) {
 	const options = {
 		listen_addresses: "",
 		unix_socket_directories: socketDirectory,
 		unix_socket_permissions: "0700",
 		fsync: "off",
+		...more,
 	};
 	const settings = Object.entries(options).flatMap(([name, value]) => [
 		"-c",

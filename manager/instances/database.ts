@@ -1,5 +1,5 @@
 import { escapeIdentifier, escapeLiteral } from "pg";
-import type { Database } from "../database/database.ts";
+import type { Database, Query } from "../database/database.ts";
 import { scramVerifier } from "../database/scram.ts";
 import { instancesRole } from "./schema.ts";
 
@@ -29,6 +29,36 @@ export async function makeDatabase(
 	if (!(await hasDatabase(database, databaseName)))
 		await database.query(`CREATE DATABASE ${name} OWNER ${user}`);
 	await database.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
+}
+
+/**
+ * Renames an instance's database and user and changes the password, within a transaction: for
+ * PostgreSQL these are rows like others. Ends who is connected, since it renames no database
+ * that is in use; it waits 5 s for those who connect again meanwhile.
+ * @throws DatabaseError 55006 where somebody stays.
+ */
+export async function changeDatabase(
+	query: Query,
+	from: InstanceDatabase,
+	to: InstanceDatabase,
+): Promise<void> {
+	await query(
+		`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		 WHERE datname = $1 OR usename = $2`,
+		[from.databaseName, from.databaseUser],
+	);
+	const rename = (kind: string, name: string, newName: string) =>
+		query(
+			`ALTER ${kind} ${escapeIdentifier(name)} RENAME TO ${escapeIdentifier(newName)}`,
+		);
+	if (to.databaseName !== from.databaseName)
+		await rename("DATABASE", from.databaseName, to.databaseName);
+	if (to.databaseUser !== from.databaseUser)
+		await rename("ROLE", from.databaseUser, to.databaseUser);
+	// Also after a new name alone: PostgreSQL drops an MD5 password, which is salted with the name.
+	await query(
+		`ALTER ROLE ${escapeIdentifier(to.databaseUser)} PASSWORD ${escapeLiteral(scramVerifier(to.databasePassword))}`,
+	);
 }
 
 /**

@@ -8,6 +8,7 @@ import { Turn } from "../sdk/turn.ts";
 import type { Services } from "../services/services.ts";
 import type { Routes } from "../web-routes/routes.ts";
 import {
+	changeDatabase,
 	dropDatabase,
 	hasDatabase,
 	hasUser,
@@ -15,7 +16,12 @@ import {
 } from "./database.ts";
 import { webPath } from "./names.ts";
 import { RunningInstances, type RunningState } from "./running.ts";
-import { type Instance, InstanceTable, type NewInstance } from "./table.ts";
+import {
+	type Instance,
+	type InstanceEdit,
+	InstanceTable,
+	type NewInstance,
+} from "./table.ts";
 
 /** The instances of all services: their databases, their paths, and that they run. */
 export class Instances implements Part {
@@ -104,6 +110,42 @@ export class Instances implements Part {
 		});
 	}
 
+	/**
+	 * Stops an instance, changes what is given of it, and starts it again. Its row and its
+	 * database change in one transaction, so that a crash leaves all old or all new.
+	 * @throws OperationError where a name is in use; nothing has changed then.
+	 */
+	edit(id: number, changes: Partial<InstanceEdit>): Promise<Instance> {
+		return this.#inTurn(async () => {
+			const before = await this.find(id);
+			if (before.state !== "ready")
+				throw new OperationError(
+					409,
+					"notReady",
+					`The instance is ${before.state === "making" ? "still being made" : "being deleted"}`,
+				);
+			const after = { ...before, ...changes };
+			await this.#refuseNamesInUse(after, before);
+			this.#running.end(before);
+			try {
+				await this.#database.transaction(async (query) => {
+					await changeDatabase(query, before, after);
+					await this.#table.edit(query, id, after);
+				});
+			} catch (error) {
+				void this.#beginLater(id);
+				throw error;
+			}
+			this.#running.forget(before);
+			this.#log.info(
+				{ instance: keyOf(after), before: keyOf(before) },
+				"an instance was changed",
+			);
+			await this.#running.begin(after).catch(() => this.#beginLater(id));
+			return after;
+		});
+	}
+
 	/** With its database. @param name has to be the instance's: deleting needs the word typed. */
 	delete(id: number, name: string): Promise<void> {
 		return this.#inTurn(async () => {
@@ -138,15 +180,24 @@ export class Instances implements Part {
 		});
 	}
 
-	async #refuseNamesInUse(wanted: NewInstance): Promise<void> {
+	/** @param before what the instance is called now, if there is one. */
+	async #refuseNamesInUse(
+		wanted: Omit<NewInstance, "serviceId">,
+		before?: Instance,
+	): Promise<void> {
 		const { domain, name, databaseName, databaseUser } = wanted;
-		const path = webPath(wanted);
-		const all = await this.all();
-		if (all.some((one) => one.domain === domain && one.name === name))
-			throw inUse(`The path ${path}`);
-		if (await hasDatabase(this.#database, databaseName))
+		const others = (await this.all()).filter(({ id }) => id !== before?.id);
+		if (others.some((one) => one.domain === domain && one.name === name))
+			throw inUse(`The path ${webPath(wanted)}`);
+		if (
+			databaseName !== before?.databaseName &&
+			(await hasDatabase(this.#database, databaseName))
+		)
 			throw inUse(`The database ${databaseName}`);
-		if (await hasUser(this.#database, databaseUser))
+		if (
+			databaseUser !== before?.databaseUser &&
+			(await hasUser(this.#database, databaseUser))
+		)
 			throw inUse(`The database user ${databaseUser}`);
 	}
 
@@ -206,6 +257,19 @@ export class Instances implements Part {
 		).catch(() => {}); // Stopped while it waited.
 	}
 
+	/** As its row says by then: a transaction may have counted although its answer was lost. */
+	async #beginLater(id: number): Promise<void> {
+		const attempt = async () => {
+			const instance = (await this.all()).find((one) => one.id === id);
+			if (instance) await this.#running.begin(instance);
+		};
+		await retryUntilDone(
+			() => this.#inTurn(attempt),
+			(error) => this.#log.warn({ err: error, id }, "still no start"),
+			this.#stopping.signal,
+		).catch(() => {}); // Stopped while it waited.
+	}
+
 	async #startAgain(id: number): Promise<void> {
 		await this.#inTurn(async () =>
 			this.#running.begin(await this.find(id)),
@@ -220,7 +284,7 @@ export class Instances implements Part {
 	}
 }
 
-function keyOf({ name, domain }: Instance): string {
+function keyOf({ name, domain }: { name: string; domain: string }): string {
 	return `${name}@${domain}`;
 }
 
@@ -228,10 +292,16 @@ function inUse(what: string): OperationError {
 	return new OperationError(409, "nameInUse", `${what} is in use already`);
 }
 
-/** Somebody with `psql` may have been faster than our own look. */
+/** Somebody with `psql` may have been faster than our own look, or not leave. */
 function asRefusal(error: unknown): unknown {
-	const isTaken =
-		error instanceof DatabaseError &&
-		["23505", "42P04", "42710"].includes(error.code ?? "");
-	return isTaken ? inUse("One of the names") : error;
+	const code = error instanceof DatabaseError ? (error.code ?? "") : "";
+	if (["23505", "42P04", "42710"].includes(code))
+		return inUse("One of the names");
+	if (code === "55006")
+		return new OperationError(
+			409,
+			"databaseInUse",
+			"Somebody keeps connecting to the database: it cannot be renamed, and nothing has changed",
+		);
+	return error;
 }

@@ -2,64 +2,17 @@ import * as z from "zod";
 import type { Database } from "../database/database.ts";
 import { defineOperation, type Operation } from "../operations/operation.ts";
 import { allLogFlags } from "../sdk/log-flags.ts";
+import type { CleanUps } from "./clean-up.ts";
+import { instanceId as id, instanceEdit, newInstance } from "./input.ts";
 import type { Instances } from "./instances.ts";
-import {
-	defaultDatabaseName,
-	domainName,
-	instanceDatabaseName,
-	instanceDatabaseUser,
-	instanceName,
-	webPath,
-} from "./names.ts";
+import { webPath } from "./names.ts";
+import { instanceStatus, readStatus } from "./status.ts";
 
 const nothing = z.strictObject({});
-const id = z.int().min(1);
-
-const newInstance = z
-	.strictObject({
-		serviceId: z.string(),
-		name: instanceName,
-		domain: domainName,
-		/** Without it, one is made up. */
-		password: z.string().min(8).max(256).optional(),
-		/** Both by default `<domain>_<name>`. */
-		databaseName: instanceDatabaseName.optional(),
-		databaseUser: instanceDatabaseUser.optional(),
-	})
-	.transform((input, context) => {
-		const byDefault = defaultDatabaseName(input.domain, input.name);
-		const filled = {
-			...input,
-			databaseName: input.databaseName ?? byDefault,
-			databaseUser: input.databaseUser ?? byDefault,
-		};
-		if (!instanceDatabaseName.safeParse(filled.databaseName).success)
-			context.addIssue(
-				`${byDefault} is too long for a database: give it a name of at most 63 bytes`,
-			);
-		return filled;
-	});
-
-const instanceStatus = z.object({
-	id,
-	serviceId: z.string(),
-	name: z.string(),
-	domain: z.string(),
-	path: z.string(),
-	state: z.enum(["making", "deleting", "running", "stopped", "failed"]),
-	/** Why it failed. */
-	text: z.string().optional(),
-	started: z.boolean(),
-	logFlags: z.int(),
-	databaseName: z.string(),
-	databaseUser: z.string(),
-	databaseSizeBytes: z.number().optional(),
-	connections: z.int(),
-});
-export type InstanceStatus = z.output<typeof instanceStatus>;
 
 export function instanceOperations(
 	instances: Instances,
+	cleanUps: CleanUps,
 	database: Database,
 ): Operation[] {
 	return [
@@ -71,7 +24,7 @@ export function instanceOperations(
 			input: nothing,
 			output: z.object({ instances: z.array(instanceStatus) }),
 			handle: async () => ({
-				instances: await readStatus(instances, database),
+				instances: await readStatus(instances, cleanUps, database),
 			}),
 		}),
 		defineOperation({
@@ -84,6 +37,17 @@ export function instanceOperations(
 				const instance = await instances.create(input);
 				return { id: instance.id, path: webPath(instance) };
 			},
+		}),
+		defineOperation({
+			name: "instanceEdit",
+			summary:
+				"Changes names, passwords or database of an instance; it starts anew",
+			permission: "administrator",
+			input: instanceEdit,
+			output: z.object({ path: z.string() }),
+			handle: async ({ id, changes }) => ({
+				path: webPath(await instances.edit(id, changes)),
+			}),
 		}),
 		defineOperation({
 			name: "instanceCredentials",
@@ -139,31 +103,4 @@ export function instanceOperations(
 			},
 		}),
 	];
-}
-
-async function readStatus(
-	instances: Instances,
-	database: Database,
-): Promise<InstanceStatus[]> {
-	const figures = await database.query<{
-		name: string;
-		sizeBytes: number;
-		connections: number;
-	}>(
-		`SELECT datname AS name, pg_database_size(oid)::float8 AS "sizeBytes",
-			(SELECT count(*)::int FROM pg_stat_activity WHERE datid = pg_database.oid) AS connections
-		 FROM pg_database WHERE datallowconn`,
-	);
-	return (await instances.all()).map((instance) => {
-		const running = instances.runningState(instance.id);
-		const figure = figures.find(({ name }) => name === instance.databaseName);
-		return {
-			...instance,
-			path: webPath(instance),
-			state: instance.state === "ready" ? running.state : instance.state,
-			text: running.text,
-			databaseSizeBytes: figure?.sizeBytes,
-			connections: figure?.connections ?? 0,
-		};
-	});
 }

@@ -9,6 +9,8 @@ import { webPath } from "./names.ts";
 import type { Instance } from "./table.ts";
 
 const tryAgainMs = 10_000;
+/** Services that know less would connect to the usual port of such a host, without TLS. */
+const minorOfExternalHosts = 1;
 
 /** What an instance is doing, as far as its service has said. */
 export interface RunningState {
@@ -59,6 +61,17 @@ export class RunningInstances {
 		await mkdir(dirname(workingPath), { recursive: true });
 		await mkdir(workingPath, { recursive: true, mode: 0o700 });
 		await give(workingPath, service.uid);
+		if (
+			instance.externalHost &&
+			this.#services.isRunning(service.id) &&
+			this.#services.protocolMinor(service.id) < minorOfExternalHosts
+		) {
+			this.#states.set(id, {
+				state: "failed",
+				text: "its service is too old for a database on another host: update it",
+			});
+			return;
+		}
 		const path = webPath(instance);
 		const { sockets } = this.#services.places;
 		const socket = join(sockets, service.folder, `${id}.sock`);
@@ -71,7 +84,7 @@ export class RunningInstances {
 				password,
 				webServer: { socket, path },
 				database: {
-					host: this.#databaseHost,
+					...(instance.externalHost ?? { host: this.#databaseHost }),
 					name: instance.databaseName,
 					user: instance.databaseUser,
 					password: instance.databasePassword,
@@ -97,12 +110,17 @@ export class RunningInstances {
 		});
 	}
 
+	/** Nothing that is heard of it counts any more. */
+	forget(instance: Instance): void {
+		this.#told.delete(toldKey(instance.serviceId, instance));
+		this.#states.delete(instance.id);
+	}
+
 	/** Forgets one that has ended for ever, with its files. */
 	async remove(instance: Instance): Promise<void> {
 		const service = await this.#services.find(instance.serviceId);
 		await removeGiven(this.#workingPath(service, instance), service.uid);
-		this.#told.delete(toldKey(service.id, instance));
-		this.#states.delete(instance.id);
+		this.forget(instance);
 	}
 
 	/** Only of instances that this service was told to start: who lies hurts only itself. */

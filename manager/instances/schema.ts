@@ -36,3 +36,8 @@ export async function createInstanceTable(client: ClientBase): Promise<void> {
 			`REVOKE CONNECT, TEMPORARY ON DATABASE ${database} FROM PUBLIC`,
 		);
 }
+
+/** Null where the instance's database is on this machine. */
+export async function addExternalHost(client: ClientBase): Promise<void> {
+	await client.query("ALTER TABLE instance ADD COLUMN external_host jsonb");
+}

@@ -6,8 +6,9 @@ import {
 	type Server,
 	type ServerResponse,
 } from "node:http";
-import { Pool, type PoolClient } from "pg";
+import type { Pool, PoolClient } from "pg";
 import { WebSocketServer } from "ws";
+import { databasePool } from "./database-pool.ts";
 import { type LogFlag, logFlags } from "./log-flags.ts";
 import type {
 	AlarmSeverity,
@@ -28,8 +29,7 @@ export type Answer = (
 /** One instance of a service, from the service's side. */
 export class AppInstance {
 	readonly arguments: Readonly<InstanceArguments>;
-	/** To its own database. */
-	readonly database: Pool;
+	readonly #database: Pool | undefined;
 	/** Gives WebSockets below its path: `connection`. */
 	readonly webSockets = new WebSocketServer({
 		noServer: true,
@@ -49,9 +49,8 @@ export class AppInstance {
 		this.arguments = given;
 		this.#tellManager = tellManager;
 		this.#logFlags = given.logFlags;
-		const { host, name, user, password } = given.database;
-		this.database = new Pool({ host, database: name, user, password, max: 2 });
-		this.database.on("error", (error) =>
+		this.#database = databasePool(given.database);
+		this.#database?.on("error", (error) =>
 			this.log(`lost a connection to the database: ${error.message}`),
 		);
 		const options = {
@@ -71,6 +70,17 @@ export class AppInstance {
 				this.webSockets.emit("connection", webSocket, request);
 			});
 		});
+	}
+
+	/**
+	 * To its own database.
+	 * @throws Error where that is MySQL: an app that can use it connects by itself, with what
+	 * `arguments.database` says.
+	 */
+	get database(): Pool {
+		if (!this.#database)
+			throw new Error("This app needs PostgreSQL, and its database is MySQL");
+		return this.#database;
 	}
 
 	/** Who answers requests; their `url` is relative to the instance's path. */
@@ -153,7 +163,7 @@ export class AppInstance {
 		for (const client of this.webSockets.clients) client.terminate();
 		this.#server.closeAllConnections();
 		this.#server.close();
-		await this.database.end();
+		await this.#database?.end();
 	}
 
 	/** What goes wrong with one request is told in the log, and ends no other. */

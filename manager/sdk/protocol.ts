@@ -5,9 +5,50 @@ import * as z from "zod";
 
 /** Raised when an older side could not understand the newer one. */
 export const protocolVersion = 1;
+/**
+ * What a service understands beyond that, as it says in its Hello: 1, databases on other hosts
+ * (`port`, `kind`, `tls`). Without it, 0.
+ */
+export const protocolMinor = 1;
 export const longestLineBytes = 64 * 1024;
 
 const instanceKey = { name: z.string(), domain: z.string() };
+
+export const databaseKind = z.enum(["postgresql", "mysql"]);
+export type DatabaseKind = z.output<typeof databaseKind>;
+
+export const defaultPorts: Readonly<Record<DatabaseKind, number>> = {
+	postgresql: 5432,
+	mysql: 3306,
+};
+
+/** As libpq's `sslmode`. */
+export const tlsMode = z.enum([
+	/** Never. */
+	"disable",
+	/** If the server takes it. */
+	"prefer",
+	/** Without looking at the certificate, unless there is a `ca`: then as `verify-ca`. */
+	"require",
+	/** With a certificate of somebody trusted. */
+	"verify-ca",
+	/** And with the name or address that was asked for. */
+	"verify-full",
+]);
+
+const tlsSettings = z.object({
+	mode: tlsMode,
+	/** Who is trusted, as PEM; without it, whom everybody trusts. */
+	ca: z.string().optional(),
+});
+export type TlsSettings = z.output<typeof tlsSettings>;
+
+const databaseHost = z.object({
+	port: z.int(),
+	kind: databaseKind,
+	tls: tlsSettings,
+});
+export type DatabaseHost = z.output<typeof databaseHost>;
 
 /** All that an instance needs to know. */
 export const instanceArguments = z.object({
@@ -21,8 +62,9 @@ export const instanceArguments = z.object({
 		path: z.string(),
 	}),
 	database: z.object({
-		/** Folder of the UNIX socket, or a host. */
+		/** Folder of the UNIX socket; or a DNS name or IP address, then the next three are there. */
 		host: z.string(),
+		...databaseHost.partial().shape,
 		name: z.string(),
 		user: z.string(),
 		password: z.string(),
@@ -59,7 +101,12 @@ const alarmKey = {
 
 export const toManager = z.discriminatedUnion("mt", [
 	/** The first message. */
-	z.object({ mt: z.literal("Hello"), protocol: z.int(), service: shortText }),
+	z.object({
+		mt: z.literal("Hello"),
+		protocol: z.int(),
+		minor: z.int().min(0).default(0),
+		service: shortText,
+	}),
 	z.object({
 		mt: z.literal("InstanceState"),
 		name: shortText,

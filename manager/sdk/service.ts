@@ -5,6 +5,7 @@ import { AppInstance } from "./instance.ts";
 import { readMessages, writeMessage } from "./lines.ts";
 import {
 	type InstanceArguments,
+	protocolMinor,
 	protocolVersion,
 	type ToManager,
 	toService,
@@ -35,6 +36,7 @@ export function runService(startInstance: StartInstance): void {
 	service.say({
 		mt: "Hello",
 		protocol: protocolVersion,
+		minor: protocolMinor,
 		service: values.service ?? "",
 	});
 }

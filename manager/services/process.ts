@@ -53,6 +53,7 @@ export class ServiceProcess {
 	#state: ProcessState = "stopped";
 	#wanted = false;
 	#crashes = 0;
+	#minor = 0;
 	#spawnedMs = 0;
 	#minute = 0;
 	#messagesInMinute = 0;
@@ -77,6 +78,11 @@ export class ServiceProcess {
 
 	get state(): ProcessState {
 		return this.#state;
+	}
+
+	/** What it understands of the protocol beyond its version. */
+	get minor(): number {
+		return this.#minor;
 	}
 
 	/** Since it was first started. */
@@ -229,6 +235,7 @@ export class ServiceProcess {
 			return void this.#child?.kill("SIGKILL");
 		}
 		this.#child?.emit("hello");
+		this.#minor = message.minor;
 		this.#state = "running";
 		this.#log.info("the service runs");
 		this.#healthTimer = setTimeout(

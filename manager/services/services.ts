@@ -206,6 +206,11 @@ export class Services implements Part {
 		else this.#alarms.clear(alarm, alarm.code);
 	}
 
+	/** What its process understands of the protocol beyond its version. */
+	protocolMinor(id: string): number {
+		return this.#running.get(id)?.minor ?? 0;
+	}
+
 	async #beginAll(): Promise<void> {
 		let failure: unknown;
 		for (const service of await this.installed())

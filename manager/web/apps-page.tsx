@@ -1,5 +1,5 @@
 import { useEffect, useMemo } from "preact/hooks";
-import type { InstanceStatus } from "../instances/operations.ts";
+import type { InstanceStatus } from "../instances/status.ts";
 import type { ServicesAnswer } from "../services/operations.ts";
 import { Connection } from "./connection.ts";
 import { InstancesCard } from "./instances-card.tsx";

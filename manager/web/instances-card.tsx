@@ -1,8 +1,10 @@
-import type { InstanceStatus } from "../instances/operations.ts";
+import type { InstanceStatus } from "../instances/status.ts";
 import type { ServiceStatus } from "../services/operations.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
 import { formatBytes } from "./format.ts";
+import { InstanceEdit } from "./instance-edit.tsx";
+import { InstanceFields, instanceInput } from "./instance-fields.tsx";
 
 /** All instances, and the form for another one. */
 export function InstancesCard({
@@ -43,11 +45,14 @@ function InstanceRow({ instance }: { instance: InstanceStatus }) {
 			{text && ` (${text})`}; database {instance.databaseName},{" "}
 			{formatBytes(instance.databaseSizeBytes ?? 0)}, {instance.connections}{" "}
 			connections
+			{instance.externalHost &&
+				`; its data are on ${instance.externalHost.address}${instance.externalHost.kind === "mysql" ? ", MySQL, in no backup" : ""}`}
 			<form onSubmit={onOff.onSubmit}>
 				<button type="submit" disabled={onOff.sending}>
 					{started ? "Stop" : "Start"} {path}
 				</button>
 			</form>
+			<InstanceEdit instance={instance} />
 			<details>
 				<summary>Delete</summary>
 				<form onSubmit={deletion.onSubmit}>
@@ -67,9 +72,7 @@ function InstanceRow({ instance }: { instance: InstanceStatus }) {
 
 function NewInstance({ services }: { services: ServiceStatus[] }) {
 	const { onSubmit, problem, sending } = useForm(async (fields) => {
-		// What is left empty gets its default.
-		const filled = [...fields].filter(([, value]) => value !== "");
-		await post("instanceCreate", Object.fromEntries(filled));
+		await post("instanceCreate", instanceInput(fields));
 	});
 	return (
 		<details>
@@ -85,31 +88,7 @@ function NewInstance({ services }: { services: ServiceStatus[] }) {
 						))}
 					</select>
 				</label>
-				<label>
-					Domain
-					<input name="domain" required placeholder="example.com" />
-				</label>
-				<label>
-					Name
-					<input name="name" required />
-				</label>
-				<label>
-					Password
-					<input
-						name="password"
-						type="password"
-						autocomplete="new-password"
-						placeholder="made up if empty"
-					/>
-				</label>
-				<label>
-					Database
-					<input name="databaseName" placeholder="domain_name" />
-				</label>
-				<label>
-					Database user
-					<input name="databaseUser" placeholder="domain_name" />
-				</label>
+				<InstanceFields />
 				<button type="submit" class="main" disabled={sending}>
 					Create the instance
 				</button>
