@@ -12,6 +12,7 @@ export function optimizationOperations(
 			name: "databaseOptimization",
 			summary: "When the databases are optimized, and how it went last",
 			permission: "administrator",
+			tokens: "read",
 			input: nothing,
 			output: z.object({
 				/** Of local time; up to seven hours later it begins. */

@@ -53,6 +53,8 @@ export async function notesPage(
 /** A WebSocket to an instance, and what it was told first. */
 export async function openNotes(machine: Machine, path: string) {
 	const socket = machine.websocket(path);
+	// Also once nobody waits for it any more.
+	socket.on("error", () => {});
 	const [data] = await once(socket, "message", {
 		signal: AbortSignal.timeout(timeLimit(10_000)),
 	});
