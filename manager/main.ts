@@ -1,3 +1,7 @@
+import { Acme } from "./certificate/acme/acme.ts";
+import { acmeOperations } from "./certificate/acme/operations.ts";
+import { Certificate } from "./certificate/certificate.ts";
+import { certificateOperations } from "./certificate/operations.ts";
 import { Config } from "./config/config.ts";
 import { Database } from "./database/database.ts";
 import { databaseOperations } from "./database/operations.ts";
@@ -33,6 +37,19 @@ const reserve = new Reserve(
 );
 const updates = new Updates(settings.updates, database, log);
 const routes = new Routes(settings.routes, log);
+const certificate = new Certificate(
+	settings.certificate,
+	database,
+	config,
+	log,
+);
+const acme = new Acme(
+	settings.acmeAuthoritiesFile,
+	database,
+	config,
+	certificate,
+	log,
+);
 const services = new Services(settings.services, database, log);
 const instances = new Instances(
 	database,
@@ -47,13 +64,15 @@ const operations = operationTable([
 	...systemOperations(settings.releaseFile),
 	...databaseOperations(database),
 	...updateOperations(updates),
+	...certificateOperations(certificate, acme),
+	...acmeOperations(acme),
 	...storeOperations(store),
 	...serviceOperations(services, instances, store),
 	...instanceOperations(instances, database),
 ]);
 const webServer = new WebServer(
 	settings.listen,
-	{ operations, updates },
+	{ operations, updates, challenges: acme.challenges },
 	login,
 	log,
 );
@@ -66,5 +85,5 @@ log.info(
 );
 void runParts(log, [
 	...[webServer, database, reserve, updates],
-	...[routes, services, instances],
+	...[routes, certificate, acme, services, instances],
 ]);

@@ -36,6 +36,7 @@ export const hostPackages = {
 	test: [
 		"chromium",
 		"haproxy",
+		"pebble",
 		"postgresql",
 		"qemu-system-arm",
 		"qemu-system-x86",

@@ -40,4 +40,9 @@ export class Config {
 			[name, JSON.stringify(value)],
 		);
 	}
+
+	/** @throws DatabaseUnavailable */
+	async delete(name: string): Promise<void> {
+		await this.#database.query("DELETE FROM config WHERE name = $1", [name]);
+	}
 }

@@ -1,6 +1,10 @@
 import cookie from "@fastify/cookie";
 import websocket from "@fastify/websocket";
 import { type FastifyInstance, fastify } from "fastify";
+import {
+	type Challenges,
+	serveChallenges,
+} from "../certificate/acme/challenges.ts";
 import type { Part } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log/log.ts";
 import type { Login } from "../login/login.ts";
@@ -24,6 +28,8 @@ export interface Offers {
 	operations: OperationTable;
 	/** Takes files, which no operation can. */
 	updates: Updates;
+	/** Of authorities, which ask outside of `/manager`. */
+	challenges: Challenges;
 }
 
 /** The manager's pages and its API, below `/manager`. */
@@ -68,6 +74,7 @@ export class WebServer implements Part {
 			},
 			{ prefix: "/manager/api" },
 		);
+		serveChallenges(server, this.#offers.challenges);
 		servePages(server);
 		const address = await listen(server, this.#address);
 		this.#log.info({ address }, "listening");
