@@ -2,10 +2,10 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, watch } from "node:fs";
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { onExit } from "signal-exit";
+import { freePort } from "./free-port.ts";
 
 const run = promisify(execFile);
 const image = join(import.meta.dirname, "../../rootfs-overlay/etc/haproxy");
@@ -99,12 +99,4 @@ async function socketMade(folder: string): Promise<void> {
 		const [, name] = await once(watcher, "change");
 		if (name === "admin.sock") return watcher.close();
 	}
-}
-
-async function freePort(): Promise<number> {
-	const server = createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const address = server.address();
-	server.close();
-	return typeof address === "object" && address ? address.port : 0;
 }
