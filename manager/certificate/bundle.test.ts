@@ -214,6 +214,8 @@ test("garbage: the line is named", (t) => {
 		[good.replace(/(BEGIN PRIVATE KEY-+\n)MI/, "$1@@"), /key .* damaged/],
 		[`${good}-----BEGIN X-----\nAAAA\n-----END X-----\n`, /begins a X/],
 		["\0".repeat(60_000), /Line 1 /],
+		[`${" ".repeat(59_999)}@`, /Line 1 /],
+		[` a${" ".repeat(59_999)}@`, /Line 1 /],
 		["-----BEGIN CERTIFICATE-----\n".repeat(2_000), /has no end/],
 	] as const) {
 		const { code, message } = refused(pem);

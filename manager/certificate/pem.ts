@@ -12,7 +12,7 @@ export interface PemBlock {
 const begin = /^-----BEGIN ([A-Z0-9 ]+)-----$/;
 /** What programs write around blocks for people: openssl's attributes, and comments. */
 const explanation =
-	/^(#.*|Bag Attributes.*|Key Attributes.*|\s+[\w .-]+:.*|\s*(subject|issuer) ?=.*)?$/;
+	/^(#.*|Bag Attributes.*|Key Attributes.*|\s+\w[\w .-]*:.*|\s*(subject|issuer) ?=.*)?$/;
 
 /**
  * The blocks of a PEM file.

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { type Failure, post } from "./api.ts";
 import { AppsPage } from "./apps-page.tsx";
+import { CertificatePage } from "./certificate-page.tsx";
 import { DefaultPasswordNotice } from "./default-password-notice.tsx";
 import { LoginPage } from "./login-page.tsx";
 import { OverviewPage } from "./overview-page.tsx";
@@ -17,9 +18,9 @@ const askAgainMs = 3_000;
 export function App() {
 	const [session, setSession] = useState<Session>();
 	const [problem, setProblem] = useState<string>();
-	const [page, setPage] = useState<"overview" | "apps" | "password" | "update">(
-		"overview",
-	);
+	const [page, setPage] = useState<
+		"overview" | "apps" | "certificate" | "password" | "update"
+	>("overview");
 
 	const askSession = useCallback(async () => {
 		try {
@@ -59,6 +60,9 @@ export function App() {
 						<button type="button" onClick={() => setPage("apps")}>
 							Apps
 						</button>
+						<button type="button" onClick={() => setPage("certificate")}>
+							Certificate
+						</button>
 						<button type="button" onClick={() => setPage("update")}>
 							Update
 						</button>
@@ -84,6 +88,9 @@ export function App() {
 				)}
 				{session?.loggedIn && page === "apps" && (
 					<AppsPage failed={askSession} />
+				)}
+				{session?.loggedIn && page === "certificate" && (
+					<CertificatePage failed={askSession} />
 				)}
 				{session?.loggedIn && page === "update" && (
 					<UpdatePage failed={askSession} />

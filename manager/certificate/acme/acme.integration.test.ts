@@ -203,6 +203,7 @@ test.serial("a failure is told and tried again later", async (t) => {
 
 test.serial("a server that is no authority fails in words", async (t) => {
 	const http = createServer((_request, response) => response.end("x"));
+	t.teardown(() => http.close());
 	http.listen(0, "127.0.0.1");
 	await once(http, "listening");
 	const address = http.address();
@@ -212,7 +213,6 @@ test.serial("a server that is no authority fails in words", async (t) => {
 	// HTTPS, but with the device's own certificate, which nobody vouches for.
 	await enable([name], `https://127.0.0.1:${webServer.port}/dir`);
 	t.regex((await ended()).problem, /certificate/);
-	http.close();
 });
 
 test.serial(

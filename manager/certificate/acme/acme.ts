@@ -93,6 +93,8 @@ export class Acme implements Part {
 
 	/** @throws DatabaseUnavailable */
 	async status(): Promise<AcmeStatus> {
+		// Asked first: what came of an order is stored before it counts as ended.
+		const isOrdering = this.#ordering !== undefined;
 		const stored = await this.#read();
 		if (!stored)
 			return { state: "off", problem: undefined, nextOrderAt: undefined };
@@ -104,8 +106,8 @@ export class Acme implements Part {
 		);
 		return {
 			...{ directoryUrl, email, names, problem },
-			state: this.#ordering ? "ordering" : "waiting",
-			nextOrderAt: this.#ordering ? undefined : new Date(next).toISOString(),
+			state: isOrdering ? "ordering" : "waiting",
+			nextOrderAt: isOrdering ? undefined : new Date(next).toISOString(),
 		};
 	}
 

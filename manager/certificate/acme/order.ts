@@ -50,7 +50,7 @@ async function makeOrder({
 	signal,
 }: Order): Promise<string> {
 	signal.throwIfAborted();
-	// Takes some MB that a device without ACME keeps.
+	// Not before it is needed: it takes some MB of memory.
 	const acme = await import("acme-client");
 	const more = authoritiesFile ? [await readFile(authoritiesFile, "utf8")] : [];
 	const agent = new Agent({ ca: [...rootCertificates, ...more] });
@@ -61,10 +61,11 @@ async function makeOrder({
 		timeout: requestLimitMs,
 		maxContentLength: mostAnswerBytes,
 		signal,
-		// It would wait as long as the authority says; the next order comes anyway.
-		acmeSettings: { retryMaxAttempts: 0 },
 	});
-	const httpsOnly = acme.axios.interceptors.request.use((request) => {
+	// acme-client's own wait as long as the authority says, and hide why it was not reached.
+	acme.axios.interceptors.response.clear();
+	acme.axios.interceptors.request.clear();
+	acme.axios.interceptors.request.use((request) => {
 		if (!request.url?.startsWith("https://"))
 			throw new Error("The authority leads to an address without https");
 		return request;
@@ -102,7 +103,6 @@ async function makeOrder({
 		});
 		return `${certificates.trimEnd()}\n${key}`;
 	} finally {
-		acme.axios.interceptors.request.eject(httpsOnly);
 		agent.destroy();
 	}
 }
