@@ -57,6 +57,7 @@ export async function bundleProgram(
 				sources,
 				"database/umzug-command-line.ts",
 			),
+			"node-forge": join(sources, "certificate/acme/node-forge.ts"),
 		},
 		logLevel: "silent", // Errors are thrown.
 	});

@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import type { CertificateAnswer } from "../certificate/operations.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
@@ -16,12 +17,15 @@ export function CertificateCard({
 }: {
 	certificate: Facts | undefined;
 }) {
+	// The private key does not stay on the page.
+	const [uploads, setUploads] = useState(0);
 	const upload = useForm(async (fields) => {
 		const file = fields.get("file");
 		const isChosen = file instanceof File && file.size > 0;
 		const pem = isChosen ? await file.text() : fields.get("text");
 		if (!pem) throw new Error("Choose a file or paste its text first.");
 		await post("certificateUpload", { pem });
+		setUploads((before) => before + 1);
 	});
 	const back = useForm(async () => {
 		await post("certificateDefault");
@@ -30,7 +34,7 @@ export function CertificateCard({
 		<section class="card">
 			<h2>Certificate of the web server</h2>
 			{certificate ? <Description {...certificate} /> : <p>None.</p>}
-			<form onSubmit={upload.onSubmit}>
+			<form key={uploads} onSubmit={upload.onSubmit}>
 				<label>
 					File with certificate, intermediates and private key (PEM)
 					<input name="file" type="file" />
