@@ -78,6 +78,7 @@ async function bundle(
 				"database/umzug-command-line.ts",
 			),
 			...alias,
+			"node-forge": join(sources, "certificate/acme/node-forge.ts"),
 		},
 		logLevel: "silent", // Errors are thrown.
 	});

@@ -1,6 +1,10 @@
 import { Alarms } from "./alarms/alarms.ts";
 import { alarmOperations } from "./alarms/operations.ts";
 import { ManagerAppWebsocket } from "./app-websocket/app-websocket.ts";
+import { Acme } from "./certificate/acme/acme.ts";
+import { acmeOperations } from "./certificate/acme/operations.ts";
+import { Certificate } from "./certificate/certificate.ts";
+import { certificateOperations } from "./certificate/operations.ts";
 import { Config } from "./config/config.ts";
 import { Database } from "./database/database.ts";
 import { databaseOperations } from "./database/operations.ts";
@@ -45,6 +49,20 @@ const reserve = new Reserve(
 );
 const updates = new Updates(settings.updates, database, log);
 const routes = new Routes(settings.routes, log);
+const certificate = new Certificate(
+	settings.certificate,
+	database,
+	config,
+	alarms,
+	log,
+);
+const acme = new Acme(
+	settings.acmeAuthoritiesFile,
+	database,
+	config,
+	certificate,
+	log,
+);
 const services = new Services(settings.services, database, alarms, log);
 const instances = new Instances(
 	database,
@@ -63,6 +81,8 @@ const operations: OperationTable = operationTable([
 	...systemOperations(settings.releaseFile),
 	...databaseOperations(database),
 	...updateOperations(updates),
+	...certificateOperations(certificate, acme),
+	...acmeOperations(acme),
 	...storeOperations(store),
 	...serviceOperations(services, instances, store),
 	...instanceOperations(instances, cleanUps, database),
@@ -77,7 +97,7 @@ const operations: OperationTable = operationTable([
 const appWebsocket = new ManagerAppWebsocket(login, settings.releaseFile, log);
 const webServer = new WebServer(
 	settings.listen,
-	{ operations, updates, appWebsocket },
+	{ operations, updates, appWebsocket, challenges: acme.challenges },
 	{ login, tokens },
 	log,
 );
@@ -90,5 +110,5 @@ log.info(
 );
 void runParts(log, [
 	...[webServer, database, reserve, updates],
-	...[routes, services, instances, optimization],
+	...[routes, certificate, acme, services, instances, optimization],
 ]);

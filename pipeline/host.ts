@@ -39,6 +39,7 @@ export const hostPackages = {
 		"litmus",
 		"mariadb-client-core",
 		"mariadb-server-core",
+		"pebble",
 		"postgresql",
 		"qemu-system-arm",
 		"qemu-system-x86",

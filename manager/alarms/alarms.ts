@@ -22,7 +22,10 @@ export interface Alarm extends AlarmSource {
 export const appCodes = 0x0024_0000;
 
 /** What the manager itself has to complain about. */
-export const ownCodes = { crashLoop: 0x0025_0001 };
+export const ownCodes = {
+	crashLoop: 0x0025_0001,
+	certificateEnds: 0x0025_0002,
+};
 
 /** One that does nothing but complain takes no more memory than that. */
 const mostOfAService = 100;

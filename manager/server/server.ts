@@ -2,6 +2,10 @@ import cookie from "@fastify/cookie";
 import websocket from "@fastify/websocket";
 import { type FastifyInstance, fastify } from "fastify";
 import type { ManagerAppWebsocket } from "../app-websocket/app-websocket.ts";
+import {
+	type Challenges,
+	serveChallenges,
+} from "../certificate/acme/challenges.ts";
 import type { Part } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log/log.ts";
 import type { Login } from "../login/login.ts";
@@ -29,6 +33,8 @@ export interface Offers {
 	updates: Updates;
 	/** The API for PBX and clients. */
 	appWebsocket: ManagerAppWebsocket;
+	/** Of authorities, which ask outside of `/manager`. */
+	challenges: Challenges;
 }
 
 /** The manager's pages and its API, below `/manager`. */
@@ -83,6 +89,7 @@ export class WebServer implements Part {
 			},
 			{ prefix: "/manager/api" },
 		);
+		serveChallenges(server, this.#offers.challenges);
 		servePages(server, this.#offers.appWebsocket);
 		const address = await listen(server, this.#address);
 		this.#log.info({ address }, "listening");

@@ -44,6 +44,8 @@ const environmentSchema = z
 			.default(appliance.setPasswordsCommand),
 		MANAGER_RUN_FOLDER: z.string().min(1).default(appliance.runFolder),
 		MANAGER_RUN_APP_COMMAND: z.string().min(1).default(appliance.runAppCommand),
+		/** For ACME authorities that no usual root vouches for. */
+		MANAGER_ACME_CA_FILE: z.string().min(1).optional(),
 		MANAGER_LOG_LEVEL: z
 			.enum(["trace", "debug", "info", "warn", "error", "fatal"])
 			.default("info"),
@@ -81,6 +83,11 @@ const environmentSchema = z
 			map: join(environment.MANAGER_RUN_FOLDER, "haproxy/routes.map"),
 			backend: "apps",
 		},
+		certificate: {
+			folder: join(environment.MANAGER_DATA_DIRECTORY, "system/webserver"),
+			adminSocket: join(environment.MANAGER_RUN_FOLDER, "haproxy/admin.sock"),
+		},
+		acmeAuthoritiesFile: environment.MANAGER_ACME_CA_FILE,
 		logLevel: environment.MANAGER_LOG_LEVEL,
 		listen: listenOn(environment),
 		// Named here because runit starts services without USER, which `pg` would read.

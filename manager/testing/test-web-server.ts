@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, watch } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { existsSync, readFileSync, watch } from "node:fs";
+import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { onExit } from "signal-exit";
@@ -14,14 +14,19 @@ const image = join(import.meta.dirname, "../../rootfs-overlay/etc/haproxy");
 export class TestWebServer {
 	readonly folder: string;
 	readonly managerSocket: string;
+	/** With certificate.pem and default.pem. */
+	readonly certificates: string;
 	/** For MANAGER_RUN_FOLDER. */
 	readonly runFolder: string;
 	port = 0;
+	/** Of plain HTTP. */
+	httpPort = 0;
 	#process: ChildProcess | undefined;
 
 	/** @param folder for its files. @param managerSocket where the manager listens. */
 	constructor(folder: string, managerSocket: string) {
 		this.folder = folder;
+		this.certificates = join(folder, "data/system/webserver");
 		this.managerSocket = managerSocket;
 		this.runFolder = join(folder, "run");
 	}
@@ -30,28 +35,21 @@ export class TestWebServer {
 		const own = join(this.runFolder, "haproxy");
 		await mkdir(own, { recursive: true });
 		await writeFile(join(own, "routes.map"), "");
-		const certificate = join(this.folder, "certificate.pem");
-		await run("openssl", [
-			..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=test".split(
-				" ",
-			),
-			...["-keyout", `${certificate}.key`, "-out", certificate],
-		]);
+		await makeCertificates(this.certificates);
 		this.port ||= await freePort();
+		this.httpPort ||= await freePort();
 		const config = readFileSync(join(image, "haproxy.cfg"), "utf8")
 			.replaceAll("/run/haproxy/", `${own}/`)
 			.replaceAll("/run/manager/manager.sock", this.managerSocket)
 			.replaceAll("/etc/haproxy/", `${image}/`)
-			.replace("/mnt/sda2/system/webserver/certificate.pem", certificate)
+			.replace("/mnt/sda2/system/webserver", this.certificates)
 			.replace(":::443 v4v6", `127.0.0.1:${this.port}`)
-			.replace(/^frontend http\n(\t.*\n)*/m, "")
+			.replace(":::80 v4v6", `127.0.0.1:${this.httpPort}`)
 			.replace("maxconn 10000", "maxconn 100")
 			.replaceAll(/^\t(user|group|log) .*\n/gm, "")
 			.replace(/ user root group root/, "");
 		const file = join(this.folder, "haproxy.cfg");
 		await writeFile(file, config);
-		const key = readFileSync(`${certificate}.key`, "utf8");
-		await writeFile(certificate, readFileSync(certificate, "utf8") + key);
 		const ready = socketMade(own);
 		this.#process = spawn("/usr/sbin/haproxy", ["-db", "-f", file], {
 			stdio: "ignore",
@@ -75,6 +73,24 @@ export class TestWebServer {
 		child.kill("SIGKILL");
 		await exited;
 	}
+}
+
+/** As the image's S90haproxy does: what is there stays. */
+async function makeCertificates(folder: string): Promise<void> {
+	const [made, used] = ["default.pem", "certificate.pem"].map((name) =>
+		join(folder, name),
+	) as [string, string];
+	await mkdir(folder, { recursive: true });
+	if (!existsSync(made)) {
+		const { stdout } = await run("openssl", [
+			..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=test -addext subjectAltName=DNS:test".split(
+				" ",
+			),
+			...["-keyout", "-"],
+		]);
+		await writeFile(made, stdout, { mode: 0o600 });
+	}
+	if (!existsSync(used)) await copyFile(made, used);
 }
 
 async function socketMade(folder: string): Promise<void> {

@@ -5,12 +5,14 @@ const answerLimitMs = 5_000;
 
 /**
  * One command to HAProxy's runtime API.
+ * @param payload lines for it, none of them empty; never in an error, since it may be a secret.
  * @returns its answer, without blank lines.
  * @throws Error where HAProxy does not answer.
  */
 export async function haproxy(
 	socketPath: string,
 	command: string,
+	payload?: string,
 ): Promise<string> {
 	const socket = connect(socketPath);
 	socket.setEncoding("utf8");
@@ -21,7 +23,9 @@ export async function haproxy(
 	socket.on("data", (text) => {
 		answer += text;
 	});
-	socket.write(`${command}\n`);
+	socket.write(
+		payload === undefined ? `${command}\n` : `${command} <<\n${payload}\n\n`,
+	);
 	await once(socket, "close");
 	return answer.trim();
 }
@@ -31,8 +35,9 @@ export async function order(
 	socketPath: string,
 	command: string,
 	harmless: RegExp,
+	payload?: string,
 ): Promise<void> {
-	const answer = await haproxy(socketPath, command);
+	const answer = await haproxy(socketPath, command, payload);
 	if (answer !== "" && !harmless.test(answer))
 		throw new Error(`HAProxy refuses "${command}": ${answer}`);
 }

@@ -1,7 +1,6 @@
-import { type FSWatcher, watch } from "node:fs";
-import { basename, dirname } from "node:path";
 import type { Part } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log/log.ts";
+import { HaproxyFollower } from "./follower.ts";
 import { haproxy, order } from "./haproxy.ts";
 import { differences, parseMap, parseServers, type Route } from "./state.ts";
 
@@ -12,8 +11,6 @@ export interface RoutesSettings {
 	backend: string;
 }
 
-const tryAgainMs = 2_000;
-
 /**
  * Which path of the web server leads to which socket. HAProxy is told at run time and never
  * reloaded; after a restart of its own it is told everything again.
@@ -21,64 +18,33 @@ const tryAgainMs = 2_000;
 export class Routes implements Part {
 	readonly name = "routes";
 	readonly #settings: RoutesSettings;
-	readonly #log: Log;
 	readonly #wanted = new Map<string, Route>();
-	#working: Promise<void> | undefined;
-	#again = false;
-	#timer: NodeJS.Timeout | undefined;
-	#watcher: FSWatcher | undefined;
+	readonly #follower: HaproxyFollower;
 
 	constructor(settings: RoutesSettings, log: Log) {
 		this.#settings = settings;
-		this.#log = log;
+		this.#follower = new HaproxyFollower(
+			settings.adminSocket,
+			() => this.#tell(),
+			log,
+		);
 	}
 
 	start(): void {
-		const { adminSocket } = this.#settings;
-		try {
-			// A HAProxy that begins makes its socket anew.
-			this.#watcher = watch(dirname(adminSocket), (_event, name) => {
-				if (name === basename(adminSocket)) this.#bringUpToDate();
-			});
-		} catch (error) {
-			this.#log.warn({ err: error }, "HAProxy is not watched");
-		}
-		this.#bringUpToDate();
+		this.#follower.start();
 	}
 
 	async stop(): Promise<void> {
-		this.#watcher?.close();
-		clearTimeout(this.#timer);
-		await this.#working;
-		clearTimeout(this.#timer);
+		await this.#follower.stop();
 	}
 
 	set(route: Route): void {
 		this.#wanted.set(route.name, route);
-		this.#bringUpToDate();
+		this.#follower.bringUpToDate();
 	}
 
 	delete(name: string): void {
-		if (this.#wanted.delete(name)) this.#bringUpToDate();
-	}
-
-	#bringUpToDate(): void {
-		if (this.#working) {
-			this.#again = true;
-			return;
-		}
-		clearTimeout(this.#timer);
-		this.#working = this.#tell()
-			.catch((error) => {
-				this.#log.warn({ err: error }, "HAProxy is told again soon");
-				this.#timer = setTimeout(() => this.#bringUpToDate(), tryAgainMs);
-			})
-			.finally(() => {
-				this.#working = undefined;
-				if (!this.#again) return;
-				this.#again = false;
-				this.#bringUpToDate();
-			});
+		if (this.#wanted.delete(name)) this.#follower.bringUpToDate();
 	}
 
 	async #tell(): Promise<void> {

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useState } from "preact/hooks";
 import { AccessPage } from "./access-page.tsx";
 import { type Failure, post } from "./api.ts";
 import { AppsPage } from "./apps-page.tsx";
+import { CertificatePage } from "./certificate-page.tsx";
 import { DefaultPasswordNotice } from "./default-password-notice.tsx";
 import { LoginPage } from "./login-page.tsx";
 import { OverviewPage } from "./overview-page.tsx";
@@ -19,7 +20,7 @@ export function App() {
 	const [session, setSession] = useState<Session>();
 	const [problem, setProblem] = useState<string>();
 	const [page, setPage] = useState<
-		"overview" | "apps" | "access" | "password" | "update"
+		"overview" | "apps" | "certificate" | "access" | "password" | "update"
 	>("overview");
 
 	const askSession = useCallback(async () => {
@@ -60,6 +61,9 @@ export function App() {
 						<button type="button" onClick={() => setPage("apps")}>
 							Apps
 						</button>
+						<button type="button" onClick={() => setPage("certificate")}>
+							Certificate
+						</button>
 						<button type="button" onClick={() => setPage("update")}>
 							Update
 						</button>
@@ -90,6 +94,9 @@ export function App() {
 					<AppsPage failed={askSession} />
 				)}
 				{session?.loggedIn && page === "access" && <AccessPage />}
+				{session?.loggedIn && page === "certificate" && (
+					<CertificatePage failed={askSession} />
+				)}
 				{session?.loggedIn && page === "update" && (
 					<UpdatePage failed={askSession} />
 				)}

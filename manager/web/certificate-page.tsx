@@ -1,0 +1,34 @@
+import { useEffect, useMemo } from "preact/hooks";
+import type { AcmeAnswer } from "../certificate/acme/operations.ts";
+import type { CertificateAnswer } from "../certificate/operations.ts";
+import { AcmeCard } from "./acme-card.tsx";
+import { CertificateCard } from "./certificate-card.tsx";
+import { Connection } from "./connection.ts";
+import { useLive } from "./live.ts";
+
+const lookMs = 3_000;
+
+/** The web server's certificate, and who renews it. */
+export function CertificatePage({ failed }: { failed: () => void }) {
+	const connection = useMemo(() => new Connection(), []);
+	useEffect(() => () => connection.close(), [connection]);
+	const { value } = useLive<CertificateAnswer>(
+		connection,
+		"certificate",
+		lookMs,
+		failed,
+	);
+	const { value: acme } = useLive<AcmeAnswer>(
+		connection,
+		"acmeStatus",
+		lookMs,
+		failed,
+	);
+	if (!value || !acme) return null;
+	return (
+		<div class="cards">
+			<CertificateCard certificate={value.certificate} />
+			<AcmeCard acme={acme} names={value.certificate?.names ?? []} />
+		</div>
+	);
+}
