@@ -304,7 +304,7 @@ test.serial(
 		await restartManager();
 		t.is((await manager.logged("alarm")).level, "warn");
 		t.deepEqual(await texts(), [certificate.warning]);
-		await done("certificateDefault");
+		await done("certificateUpload", { pem: smallPem });
 		t.deepEqual(await texts(), []);
 	},
 );

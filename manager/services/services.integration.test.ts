@@ -49,8 +49,11 @@ async function say(line: string, times = 1): Promise<string> {
 	return text;
 }
 
-const alarms = async (): Promise<Alarm[]> =>
-	(await appliance.done("alarms")).alarms;
+/** Of the service: the test's own certificate ends soon. */
+const alarms = async () =>
+	((await appliance.done("alarms")).alarms as Alarm[]).filter(
+		({ service }) => service === id,
+	);
 
 const raise = (code: number, more: object = {}) =>
 	JSON.stringify({
