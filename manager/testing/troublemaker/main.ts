@@ -31,9 +31,11 @@ createInterface({ input: manager }).on("line", (line) => {
 		const chunks = [];
 		for await (const chunk of request) chunks.push(chunk);
 		const line = Buffer.concat(chunks);
-		for (let times = Number(url.searchParams.get("times") ?? 1); times; times--)
-			manager.write(line);
-		response.end(process.pid.toString());
+		// The answer first: the manager may end this process at once.
+		response.end(process.pid.toString(), () => {
+			const times = Number(url.searchParams.get("times") ?? 1);
+			for (let count = 0; count < times; count++) manager.write(line);
+		});
 	}).listen(webServer.socket, () =>
 		say({ mt: "InstanceState", name, domain, state: "running" }),
 	);
