@@ -4,7 +4,6 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
-import { Client } from "pg";
 import { Agent, request } from "undici";
 import { WebSocket } from "ws";
 import { attemptsPerAddress } from "../login/attempts.ts";
@@ -105,14 +104,7 @@ async function logIn(password: string, address?: string) {
 
 const ok = { mt: "AppLoginResult", ok: true };
 
-async function sql(statement: string) {
-	const { host, user } = manager.cluster;
-	const client = new Client({ host, user, database: "manager" });
-	await client.connect();
-	const { rows } = await client.query(statement);
-	await client.end();
-	return rows;
-}
+const sql = manager.query.bind(manager);
 
 async function get(path: string) {
 	const { statusCode, headers, body } = await request(

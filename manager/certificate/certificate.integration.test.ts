@@ -7,19 +7,18 @@ import { setTimeout as delay } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import test from "ava";
-import { Client } from "pg";
 import { WebSocket } from "ws";
+import { TestAppliance } from "../testing/test-appliance.ts";
 import { TestAuthority } from "../testing/test-authority.ts";
-import { TestManager } from "../testing/test-manager.ts";
-import { TestWebServer } from "../testing/test-web-server.ts";
 
 // An admin's certificates, in the bundled manager and a real HAProxy with the image's configuration.
 const run = promisify(execFile);
 const patienceMs = 20_000;
 const name = "device.example.com";
-const manager = await TestManager.create();
-const webServer = new TestWebServer(manager.directory, manager.socket);
-const settings = { MANAGER_RUN_FOLDER: webServer.runFolder };
+const appliance = await TestAppliance.create();
+const { manager, webServer } = appliance;
+const call = appliance.call.bind(appliance);
+const done = appliance.done.bind(appliance);
 const usedFile = join(webServer.certificates, "certificate.pem");
 const defaultFile = join(webServer.certificates, "default.pem");
 const rsa = { newKey: ["rsa:4096"] };
@@ -30,28 +29,9 @@ const small = await TestAuthority.create("small.example.com", {
 	extensions: ["subjectAltName=DNS:small.example.com"],
 });
 const smallPem = small.certificate + small.key;
-let cookie = "";
 
-test.before(async () => {
-	await webServer.start();
-	await manager.start("the database is ready", settings);
-	cookie = await manager.logIn();
-});
-test.after.always(async () => {
-	await webServer.kill();
-	await manager.remove();
-});
-
-async function call(operation: string, input: object = {}) {
-	return manager.call(operation, input, { cookie });
-}
-
-/** @throws Error with the refusal's words. */
-async function done(operation: string, input: object = {}) {
-	const { status, body } = await call(operation, input);
-	if (status !== 200) throw new Error(body.error.message);
-	return body;
-}
+test.before(() => appliance.start());
+test.after.always(() => appliance.remove());
 
 async function connection(): Promise<TLSSocket> {
 	const socket = connect({
@@ -90,20 +70,12 @@ async function untilShown(pem: string): Promise<void> {
 }
 
 async function deleteInDatabase(): Promise<void> {
-	const client = new Client({
-		host: manager.cluster.host,
-		user: manager.cluster.user,
-		database: "manager",
-	});
-	await client.connect();
-	await client.query("DELETE FROM config WHERE name='webserverCertificate'");
-	await client.end();
+	await manager.query("DELETE FROM config WHERE name='webserverCertificate'");
 }
 
 async function restartManager(): Promise<void> {
 	await manager.stop();
-	await manager.start("the database is ready", settings);
-	cookie = await manager.logIn();
+	await appliance.startManager();
 }
 
 /** An open keep-alive connection. @returns the status of one more request on it. */
@@ -143,7 +115,10 @@ test.serial(
 		t.is(await ask(socket), "HTTP/1.1 200 OK");
 		const webSocket = new WebSocket(
 			`wss://127.0.0.1:${webServer.port}/manager/api/ws`,
-			{ rejectUnauthorized: false, headers: { cookie } },
+			{
+				rejectUnauthorized: false,
+				headers: { cookie: await manager.logIn() },
+			},
 		);
 		await once(webSocket, "open");
 		await done("certificateUpload", { pem: smallPem });
@@ -273,16 +248,9 @@ test.serial("or at once by an operation", async (t) => {
 
 test.serial("a damaged entry in the database keeps nobody out", async (t) => {
 	await done("certificateUpload", { pem: smallPem });
-	const client = new Client({
-		host: manager.cluster.host,
-		user: manager.cluster.user,
-		database: "manager",
-	});
-	await client.connect();
-	await client.query(
+	await manager.query(
 		"UPDATE config SET value = '{\"pem\": \"x\"}' WHERE name='webserverCertificate'",
 	);
-	await client.end();
 	await restartManager();
 	await untilShown(await readFile(defaultFile, "utf8"));
 	t.pass();

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { type Alarms, ownCodes } from "../alarms/alarms.ts";
 import type { Config } from "../config/config.ts";
+import { readFileIfThere, writeSecretFile } from "../config/secret-file.ts";
 import type { Database } from "../database/database.ts";
 import { retryUntilDone } from "../database/retry.ts";
 import type { Part } from "../lifecycle/lifecycle.ts";
@@ -13,7 +14,6 @@ import { haproxy, order } from "../web-routes/haproxy.ts";
 import { type Bundle, checkBundle, readBundle } from "./bundle.ts";
 import { dayMs, expiryWarning } from "./expiry.ts";
 import { type Facts, factsOf } from "./facts.ts";
-import { readFileIfThere, writeSecretFile } from "./file.ts";
 
 export interface CertificateSettings {
 	/** With certificate.pem, which HAProxy reads when it starts, and default.pem. */

@@ -1,5 +1,4 @@
 import test from "ava";
-import { Client } from "pg";
 import {
 	startTemporaryMysql,
 	type TemporaryMysql,
@@ -33,17 +32,10 @@ test.before(async () => {
 	await manager.start();
 	cookie = await manager.logIn();
 	// An instance whose service never runs.
-	const client = new Client({
-		host: manager.cluster.host,
-		user: manager.cluster.user,
-		database: "manager",
-	});
-	await client.connect();
-	await client.query(
+	await manager.query(
 		`INSERT INTO service (id, uid, folder, binary_name, title, build, label)
 		 VALUES ('x', 2000, 'x', 'x', 'x', '1', '1')`,
 	);
-	await client.end();
 	const made = await manager.call(
 		"instanceCreate",
 		{

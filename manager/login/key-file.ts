@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { writeSecretFile } from "../config/secret-file.ts";
 import { keyBytes } from "./sealed.ts";
 
 /** @returns the key, or undefined where there is none, or a damaged one. */
@@ -17,14 +18,6 @@ export async function readOrMakeKey(file: string): Promise<Buffer> {
 	if (there) return there;
 	const key = randomBytes(keyBytes);
 	await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-	const temporary = `${file}.new`;
-	const handle = await open(temporary, "w", 0o600);
-	try {
-		await handle.writeFile(key);
-		await handle.sync();
-	} finally {
-		await handle.close();
-	}
-	await rename(temporary, file);
+	await writeSecretFile(file, key);
 	return key;
 }

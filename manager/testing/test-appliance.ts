@@ -12,6 +12,8 @@ const patienceMs = 30_000;
 export class TestAppliance {
 	readonly manager: TestManager;
 	readonly webServer: TestWebServer;
+	/** More of the manager's environment. */
+	settings: NodeJS.ProcessEnv = {};
 	readonly #browser = new Agent({
 		connect: { rejectUnauthorized: false },
 		headersTimeout: 0,
@@ -52,6 +54,7 @@ export class TestAppliance {
 				import.meta.dirname,
 				"../services/run-app.fixture.sh",
 			),
+			...this.settings,
 		});
 		this.#cookie = await this.manager.logIn();
 	}

@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { Client } from "pg";
 import { onExit } from "signal-exit";
 import { Agent, request } from "undici";
 import { WebSocket } from "ws";
@@ -122,6 +123,16 @@ export class TestManager {
 			};
 			this.#look();
 		});
+	}
+
+	/** As with `psql -d manager`. @returns the rows. */
+	async query(statement: string) {
+		const { host, user } = this.cluster;
+		const client = new Client({ host, user, database: "manager" });
+		await client.connect();
+		const { rows } = await client.query(statement);
+		await client.end();
+		return rows;
 	}
 
 	/** @returns the exit code. */

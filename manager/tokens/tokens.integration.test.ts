@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
-import { Client } from "pg";
 import { attemptsPerAddress } from "../login/attempts.ts";
 import { TestManager } from "../testing/test-manager.ts";
 
@@ -34,14 +33,7 @@ async function list() {
 	return body.tokens as { name: string; lastUsedAt: string | null }[];
 }
 
-async function sql(statement: string) {
-	const { host, user } = manager.cluster;
-	const client = new Client({ host, user, database: "manager" });
-	await client.connect();
-	const { rows } = await client.query(statement);
-	await client.end();
-	return rows;
-}
+const sql = manager.query.bind(manager);
 
 async function open(token: string) {
 	const socket = manager.webSocket(bearer(token));

@@ -6,48 +6,30 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
 import test from "ava";
-import { Client } from "pg";
 import { request } from "undici";
 import { TestAcmeServer } from "../../testing/test-acme-server.ts";
+import { TestAppliance } from "../../testing/test-appliance.ts";
 import { TestAuthority } from "../../testing/test-authority.ts";
-import { TestManager } from "../../testing/test-manager.ts";
-import { TestWebServer } from "../../testing/test-web-server.ts";
 
 // Certificates from an ACME authority, whose questions come in at HAProxy's plain HTTP port.
 const patienceMs = 60_000;
 const name = "device.test";
-const manager = await TestManager.create();
-const webServer = new TestWebServer(manager.directory, manager.socket);
+const appliance = await TestAppliance.create();
+const { manager, webServer } = appliance;
+const call = appliance.call.bind(appliance);
+const done = appliance.done.bind(appliance);
 let authority: TestAcmeServer;
-let settings: NodeJS.ProcessEnv;
-let cookie = "";
 
 test.before(async () => {
 	await webServer.start();
 	authority = await TestAcmeServer.start(manager.directory, webServer.httpPort);
-	settings = {
-		MANAGER_RUN_FOLDER: webServer.runFolder,
-		MANAGER_ACME_CA_FILE: authority.authoritiesFile,
-	};
-	await manager.start("the database is ready", settings);
-	cookie = await manager.logIn();
+	appliance.settings = { MANAGER_ACME_CA_FILE: authority.authoritiesFile };
+	await appliance.startManager();
 });
 test.after.always(async () => {
 	await authority?.stop();
-	await webServer.kill();
-	await manager.remove();
+	await appliance.remove();
 });
-
-async function call(operation: string, input: object = {}) {
-	return manager.call(operation, input, { cookie });
-}
-
-/** @throws Error with the refusal's words. */
-async function done(operation: string, input: object = {}) {
-	const { status, body } = await call(operation, input);
-	if (status !== 200) throw new Error(body.error.message);
-	return body;
-}
 
 const enable = (names: string[], directoryUrl = authority.directoryUrl) =>
 	call("acmeEnable", {
@@ -78,19 +60,11 @@ async function shown(): Promise<X509Certificate> {
 	return certificate;
 }
 
-async function query(statement: string) {
-	const { host, user } = manager.cluster;
-	const client = new Client({ host, user, database: "manager" });
-	await client.connect();
-	const { rows } = await client.query(statement);
-	await client.end();
-	return rows;
-}
+const query = manager.query.bind(manager);
 
 async function restartManager(): Promise<void> {
 	await manager.stop();
-	await manager.start("the database is ready", settings);
-	cookie = await manager.logIn();
+	await appliance.startManager();
 }
 
 const plain = (path: string) =>
@@ -177,8 +151,7 @@ test.serial("after its end it is renewed, with the same account", async (t) => {
 	await query(
 		`UPDATE config SET value = '${JSON.stringify({ source: "acme", pem })}' WHERE name='webserverCertificate'`,
 	);
-	await manager.start("the web server has another certificate", settings);
-	cookie = await manager.logIn();
+	await appliance.startManager("the web server has another certificate");
 	await ended();
 	const after = await shown();
 	t.not(after.fingerprint256, before.fingerprint256);

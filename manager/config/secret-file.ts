@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 /** Writes a file that only its owner reads: after a power cut it is the old or the new one. */
 export async function writeSecretFile(
 	path: string,
-	content: string,
+	content: string | Buffer,
 ): Promise<void> {
 	const fresh = `${path}.new`;
 	const file = await open(fresh, "w", 0o600);
