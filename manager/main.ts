@@ -97,7 +97,7 @@ const operations: OperationTable = operationTable([
 const appWebsocket = new ManagerAppWebsocket(login, settings.releaseFile, log);
 const webServer = new WebServer(
 	settings.listen,
-	{ operations, updates, appWebsocket, challenges: acme.challenges },
+	{ operations, updates, store, appWebsocket, challenges: acme.challenges },
 	{ login, tokens },
 	log,
 );

@@ -14,6 +14,8 @@ import type { OperationTable } from "../operations/operation.ts";
 import { OperationError } from "../operations/operation.ts";
 import { serveOverWebSocket } from "../operations/websocket.ts";
 import type { ListenAddress } from "../settings/settings.ts";
+import type { Store } from "../store/store.ts";
+import { serveAppUpload } from "../store/upload.ts";
 import { recognizeTokens } from "../tokens/bearer.ts";
 import type { Tokens } from "../tokens/tokens.ts";
 import type { Updates } from "../update/updates.ts";
@@ -31,6 +33,8 @@ export interface Offers {
 	operations: OperationTable;
 	/** Takes files, which no operation can. */
 	updates: Updates;
+	/** Takes archives, likewise. */
+	store: Store;
 	/** The API for PBX and clients. */
 	appWebsocket: ManagerAppWebsocket;
 	/** Of authorities, which ask outside of `/manager`. */
@@ -79,13 +83,14 @@ export class WebServer implements Part {
 		});
 		await server.register(
 			async (api) => {
-				const { operations, updates } = this.#offers;
+				const { operations, updates, store } = this.#offers;
 				const login = this.#login;
 				const tokens = this.#tokens;
 				recognizeTokens(api, tokens);
 				serveOverHttp(api, operations, login);
 				serveOverWebSocket(api, operations, { login, tokens, log: this.#log });
 				serveUpload(api, updates, login);
+				serveAppUpload(api, store, login);
 			},
 			{ prefix: "/manager/api" },
 		);

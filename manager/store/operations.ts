@@ -35,6 +35,26 @@ export function storeOperations(store: Store): Operation[] {
 			},
 		}),
 		defineOperation({
+			name: "developerMode",
+			summary: "Whether apps can be uploaded, as archives, to /app-archive",
+			permission: "administrator",
+			tokens: "read",
+			input: nothing,
+			output: z.object({ isOn: z.boolean() }),
+			handle: async () => ({ isOn: await store.isDeveloperMode() }),
+		}),
+		defineOperation({
+			name: "developerModeChange",
+			summary: "Lets apps be uploaded, or no longer",
+			permission: "administrator",
+			input: z.strictObject({ isOn: z.boolean() }),
+			output: nothing,
+			async handle({ isOn }) {
+				await store.setDeveloperMode(isOn);
+				return {};
+			},
+		}),
+		defineOperation({
 			name: "storeApps",
 			summary: "The apps that the store has, the newest build of each",
 			permission: "administrator",

@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import {
 	createServer,
@@ -148,3 +150,53 @@ test.serial("a download goes on where its line broke", async (t) => {
 	t.regex(ranges.find((range) => range) ?? "", /^bytes=\d+-$/);
 	t.is((await services())[0].id, id);
 });
+
+/** What `tar -c` makes of a store's folder, sent as a developer does. */
+async function upload(archive: Buffer | string) {
+	const { status, body } = await appliance.upload(
+		"app-archive",
+		"application/x-tar",
+		archive,
+	);
+	return { status, message: body.error?.message as string, body };
+}
+
+const tar = (...args: string[]) =>
+	execFileSync("tar", ["-C", folder, ...args], { maxBuffer: 64 * 1024 * 1024 });
+
+test.serial("an app is uploaded in developer mode only", async (t) => {
+	await appliance.done("serviceRemove", { id });
+	const archive = tar("-c", ".");
+	t.regex((await upload(archive)).message, /developer mode only/);
+	t.deepEqual(await appliance.done("developerMode"), { isOn: false });
+	await appliance.done("developerModeChange", { isOn: true });
+	t.like(await upload(archive), { status: 200, body: { id, build: "1" } });
+	await until("it runs", async () => (await services())[0].state === "running");
+	t.pass();
+});
+
+test.serial("archives that are no store's are refused in words", async (t) => {
+	const before = await services();
+	const link = ["--transform", "s,^\\./apps.json$,1/x,", "-c", "./apps.json"];
+	for (const [archive, words] of [
+		["hello", /cannot be used/],
+		[tar("-c", "1"), /has no .*apps\.json/],
+		[tar("-c", ".").subarray(0, 5_000), /cannot be used/],
+		[tar("-P", "--transform", "s,^,../,", "-c", "apps.json"), /no name/],
+		[tar("-P", "--transform", "s,^,/etc/,", "-c", "apps.json"), /no name/],
+		[tar(...link), /has no .*apps\.json/],
+		[symbolicLink(), /is a symlink/],
+	] as const) {
+		const { status, message } = await upload(archive);
+		t.true(status >= 400, message);
+		t.regex(message, words);
+	}
+	t.deepEqual(await services(), before);
+});
+
+function symbolicLink(): Buffer {
+	const place = join(appliance.manager.directory, "link");
+	mkdirSync(place);
+	symlinkSync("/etc/shadow", join(place, "apps.json"));
+	return execFileSync("tar", ["-C", place, "-c", "apps.json"]);
+}

@@ -1,10 +1,12 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import * as z from "zod";
 import type { Config } from "../config/config.ts";
 import { OperationError } from "../operations/operation.ts";
 import type { ServiceFile } from "../services/service.ts";
 import type { Services } from "../services/services.ts";
+import { unpackStore } from "./archive.ts";
 import {
 	catalogue,
 	parseFileList,
@@ -15,6 +17,7 @@ import { downloadFile } from "./download.ts";
 import { missing, StoreSource } from "./source.ts";
 
 const settingName = "appStoreUrl";
+const developerMode = "developerMode";
 const mostCatalogueBytes = 8 * 1024 * 1024;
 const mostListBytes = 64 * 1024;
 const mostFileBytes = 256 * 1024 * 1024;
@@ -62,19 +65,72 @@ export class Store {
 		return this.#config.write(settingName, url);
 	}
 
+	/** Whether whoever writes apps may install them without a store. */
+	async isDeveloperMode(): Promise<boolean> {
+		return (await this.#config.read(developerMode, z.boolean())) ?? false;
+	}
+
+	setDeveloperMode(isOn: boolean): Promise<void> {
+		return this.#config.write(developerMode, isOn);
+	}
+
+	async refuseUnlessDeveloperMode(): Promise<void> {
+		if (!(await this.isDeveloperMode()))
+			throw new OperationError(
+				409,
+				"developerModeOff",
+				"Apps are uploaded in developer mode only: switch it on first",
+			);
+	}
+
 	/** @throws OperationError where the store cannot be read, or is none. */
-	async apps(signal = new AbortController().signal): Promise<StoreApp[]> {
-		const source = await this.#source();
-		const text = await source.text("apps.json", mostCatalogueBytes, signal);
-		return understood("apps.json", () => catalogue.parse(JSON.parse(text)))
-			.apps;
+	async apps(): Promise<StoreApp[]> {
+		return appsOf(await this.#source(), new AbortController().signal);
 	}
 
 	/**
 	 * Installs the newest build of an app as a service, or updates the service to it.
 	 * @throws OperationError; what ran before runs on then.
 	 */
-	async install(id: string): Promise<void> {
+	install(id: string): Promise<void> {
+		return this.#alone(id, async (progress, signal) => {
+			const source = await this.#source();
+			const app = (await appsOf(source, signal)).find((one) => one.id === id);
+			if (!app)
+				throw new OperationError(404, "noSuchApp", `The store has no ${id}`);
+			await this.#install(source, app, progress, signal);
+		});
+	}
+
+	/**
+	 * The same from a tar archive of a store that has one app.
+	 * @throws OperationError; what ran before runs on then.
+	 */
+	installArchive(archive: Readable): Promise<{ id: string; build: string }> {
+		return this.#alone("an uploaded app", async (progress, signal) => {
+			const folder = join(this.#folder, "uploaded");
+			await mkdir(folder);
+			await unpackStore(archive, folder, (bytes) => {
+				progress.receivedBytes = bytes;
+			});
+			const source = new StoreSource(folder);
+			const [app, another] = await appsOf(source, signal);
+			if (!app || another)
+				throw new OperationError(
+					400,
+					"notOneApp",
+					"The archive is to have one app, and no other: npm run store -- DIR APP",
+				);
+			await this.#install(source, app, progress, signal);
+			return { id: app.id, build: app.versions[0]?.build ?? "" };
+		});
+	}
+
+	/** One installation at a time, in an empty folder. */
+	async #alone<Result>(
+		id: string,
+		work: (progress: Fetching, signal: AbortSignal) => Promise<Result>,
+	): Promise<Result> {
 		if (this.#fetching)
 			throw new OperationError(
 				409,
@@ -85,26 +141,9 @@ export class Store {
 		this.#cancelling = new AbortController();
 		const { signal } = this.#cancelling;
 		try {
-			const app = (await this.apps(signal)).find((one) => one.id === id);
-			if (!app)
-				throw new OperationError(404, "noSuchApp", `The store has no ${id}`);
-			const [{ build, label }] = app.versions as [StoreApp["versions"][0]];
 			await rm(this.#folder, { recursive: true, force: true });
 			await mkdir(this.#folder, { recursive: true });
-			const files = await this.#fetch(app, build, this.#fetching, signal);
-			this.#cancelling = undefined;
-			if (!files.some(({ name }) => name === app.binary))
-				throw new OperationError(
-					502,
-					"storeFailed",
-					`The store's ${id} has no ${app.binary}`,
-				);
-			const { folder, binary, title } = app;
-			await this.#services.install({
-				service: { id, folder, binary, title, build, label },
-				folder: this.#folder,
-				files,
-			});
+			return await work(this.#fetching, signal);
 		} catch (error) {
 			throw signal.aborted ? cancelled(id) : error;
 		} finally {
@@ -112,6 +151,30 @@ export class Store {
 			this.#cancelling = undefined;
 			await rm(this.#folder, { recursive: true, force: true });
 		}
+	}
+
+	async #install(
+		source: StoreSource,
+		app: StoreApp,
+		progress: Fetching,
+		signal: AbortSignal,
+	): Promise<void> {
+		const { id, folder, binary, title } = app;
+		progress.id = id;
+		const [{ build, label }] = app.versions as [StoreApp["versions"][0]];
+		const files = await this.#fetch(source, app, build, progress, signal);
+		this.#cancelling = undefined;
+		if (!files.some(({ name }) => name === binary))
+			throw new OperationError(
+				502,
+				"storeFailed",
+				`The store's ${id} has no ${binary}`,
+			);
+		await this.#services.install({
+			service: { id, folder, binary, title, build, label },
+			folder: this.#folder,
+			files,
+		});
 	}
 
 	/** Ends what is being fetched. @throws OperationError where there is nothing, or all is there. */
@@ -128,12 +191,12 @@ export class Store {
 	}
 
 	async #fetch(
+		source: StoreSource,
 		{ id, folder }: StoreApp,
 		build: string,
 		progress: Fetching,
 		signal: AbortSignal,
 	): Promise<ServiceFile[]> {
-		const source = await this.#source();
 		const target = targetOf[process.arch] ?? process.arch;
 		const listFile = `${build}/${id}_files`;
 		const list = await source.text(listFile, mostListBytes, signal);
@@ -182,6 +245,14 @@ export class Store {
 			);
 		return new StoreSource(url);
 	}
+}
+
+async function appsOf(
+	source: StoreSource,
+	signal: AbortSignal,
+): Promise<StoreApp[]> {
+	const text = await source.text("apps.json", mostCatalogueBytes, signal);
+	return understood("apps.json", () => catalogue.parse(JSON.parse(text))).apps;
 }
 
 function cancelled(id: string): OperationError {

@@ -69,6 +69,12 @@ export class TestAppliance {
 		return this.manager.call(operation, input, { cookie: this.#cookie });
 	}
 
+	/** What no JSON can carry. */
+	upload(path: string, type: string, body: Buffer | string): Promise<Answer> {
+		const headers = { "content-type": type };
+		return this.manager.post(path, body, { cookie: this.#cookie, headers });
+	}
+
 	/** @throws Error with the refusal's words. */
 	async done(operation: string, input: object = {}): Promise<Answer["body"]> {
 		const { status, body } = await this.call(operation, input);

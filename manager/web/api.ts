@@ -13,10 +13,20 @@ export async function post<Output>(
 	operation: string,
 	input: object = {},
 ): Promise<Output> {
-	const response = await fetch(`/manager/api/${operation}`, {
-		method: "POST",
+	return answerOf(operation, {
 		headers: { "content-type": "application/json" },
 		body: JSON.stringify(input),
+	});
+}
+
+/** Posts anything. @throws Failure */
+export async function answerOf<Output>(
+	path: string,
+	request: RequestInit,
+): Promise<Output> {
+	const response = await fetch(`/manager/api/${path}`, {
+		...request,
+		method: "POST",
 	}).catch(() => undefined);
 	if (response === undefined)
 		throw new Failure("unreachable", "The manager does not answer.");

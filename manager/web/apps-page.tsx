@@ -2,6 +2,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import type { InstanceStatus } from "../instances/status.ts";
 import type { ServicesAnswer } from "../services/operations.ts";
 import { Connection } from "./connection.ts";
+import { DeveloperCard } from "./developer-card.tsx";
 import { InstancesCard } from "./instances-card.tsx";
 import { useLive } from "./live.ts";
 import { ServicesCard } from "./services-card.tsx";
@@ -32,6 +33,7 @@ export function AppsPage({ failed }: { failed: () => void }) {
 			/>
 			<ServicesCard services={services.services} />
 			<StoreCard services={services} />
+			<DeveloperCard />
 		</div>
 	);
 }
