@@ -124,7 +124,8 @@ export class ServiceProcess {
 		const child = this.#child;
 		if (child) {
 			const exited = once(child, "exit");
-			this.send({ mt: "Shutdown" });
+			if (this.#socket) this.send({ mt: "Shutdown" });
+			else child.kill(); // It has not said Hello, and hears nothing.
 			const timer = setTimeout(() => child.kill("SIGKILL"), stopLimitMs);
 			await exited;
 			clearTimeout(timer);
