@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { defineOperation, type Operation } from "../operations/operation.ts";
+import { alarmSeverity } from "../sdk/protocol.ts";
 import type { Alarms } from "./alarms.ts";
 
 const alarmsAnswer = z.object({
@@ -9,7 +10,7 @@ const alarmsAnswer = z.object({
 			service: z.string().optional(),
 			instance: z.string().optional(),
 			code: z.int(),
-			severity: z.enum(["indeterminate", "major", "critical"]),
+			severity: alarmSeverity,
 			text: z.string(),
 			details: z.string().optional(),
 			sinceMs: z.int(),

@@ -91,7 +91,7 @@ export const toService = z.discriminatedUnion("mt", [
 export type ToService = z.output<typeof toService>;
 
 const shortText = z.string().max(1_000);
-const severity = z.enum(["indeterminate", "major", "critical"]);
+export const alarmSeverity = z.enum(["indeterminate", "major", "critical"]);
 const alarmKey = {
 	/** Which fault of the app: its own number. */
 	code: z.int().min(0).max(0xffff),
@@ -119,11 +119,11 @@ export const toManager = z.discriminatedUnion("mt", [
 	z.object({
 		mt: z.literal("RaiseAlarm"),
 		...alarmKey,
-		severity,
+		severity: alarmSeverity,
 		text: shortText,
 		details: z.string().max(10_000).optional(),
 	}),
 	z.object({ mt: z.literal("ClearAlarm"), ...alarmKey }),
 ]);
 export type ToManager = z.output<typeof toManager>;
-export type AlarmSeverity = z.output<typeof severity>;
+export type AlarmSeverity = z.output<typeof alarmSeverity>;

@@ -154,6 +154,22 @@ test.serial("a good build takes the place of the one before", async (t) => {
 	await appliance.answers(path);
 });
 
+test.serial(
+	"PostgreSQL lost during an update leaves the build before",
+	async (t) => {
+		await offer({ build: 5 });
+		const pid = (await appliance.fetch(path)).text;
+		const refused = appliance.call("serviceInstall", { id });
+		await isStartedAfter(pid);
+		await appliance.manager.cluster.kill();
+		t.is((await refused).status, 503);
+		await appliance.manager.cluster.start();
+		await appliance.answers(path);
+		const [service] = (await appliance.done("services")).services;
+		t.like(service, { build: "4", state: "running" });
+	},
+);
+
 test.serial("one that crashes again and again is an alarm", async (t) => {
 	t.timeout(90_000);
 	for (let crash = 1; crash <= 5; crash += 1) {

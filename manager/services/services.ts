@@ -66,15 +66,7 @@ export class Services implements Part {
 
 	/** Each service by itself: one that cannot be started keeps none from starting. */
 	start(): void {
-		void this.#database.whenReady(
-			() =>
-				retryUntilDone(
-					() => this.#turn.take(() => this.#beginAll()),
-					(error) =>
-						this.#log.error({ err: error }, "services cannot be started"),
-					this.#stopping.signal,
-				).catch(() => {}), // Stopped while it waited.
-		);
+		void this.#database.whenReady(() => this.#beginLater());
 	}
 
 	async stop(): Promise<void> {
@@ -158,7 +150,8 @@ export class Services implements Part {
 			await this.#table.store(installation);
 		} catch (error) {
 			await this.#end(before.id);
-			await this.#begin(before);
+			// PostgreSQL, which has its files, may be what failed.
+			await this.#begin(before).catch(() => void this.#beginLater());
 			throw error;
 		}
 	}
@@ -209,6 +202,15 @@ export class Services implements Part {
 	/** What its process understands of the protocol beyond its version. */
 	protocolMinor(id: string): number {
 		return this.#running.get(id)?.minor ?? 0;
+	}
+
+	/** Those that do not run, until all do. */
+	async #beginLater(): Promise<void> {
+		await retryUntilDone(
+			() => this.#turn.take(() => this.#beginAll()),
+			(error) => this.#log.error({ err: error }, "services cannot be started"),
+			this.#stopping.signal,
+		).catch(() => {}); // Stopped while it waited.
 	}
 
 	async #beginAll(): Promise<void> {
