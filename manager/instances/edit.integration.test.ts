@@ -5,18 +5,14 @@ import {
 } from "node:timers/promises";
 import test from "ava";
 import { Client } from "pg";
-import { appFoldersIn, makeStore } from "../store/make-store.ts";
-import { TestManager } from "../testing/test-manager.ts";
+import { TestAppliance } from "../testing/test-appliance.ts";
 
 // An instance is changed wholly or not at all, also when the manager is killed in the middle.
-const manager = await TestManager.create();
-const settings = {
-	MANAGER_RUN_FOLDER: join(manager.directory, "run"),
-	MANAGER_RUN_APP_COMMAND: join(
-		import.meta.dirname,
-		"../services/run-app.fixture.sh",
-	),
-};
+const appliance = await TestAppliance.withApp(
+	join(import.meta.dirname, "../apps/notes"),
+);
+const { manager } = appliance;
+const begin = () => appliance.startManager();
 const serviceId = "app-platform_notes";
 const names = {
 	old: {
@@ -32,7 +28,6 @@ const names = {
 		databaseUser: "ü".repeat(31),
 	},
 };
-let cookie = "";
 let id = 0;
 
 const connect = async (database: string) => {
@@ -48,35 +43,16 @@ const connect = async (database: string) => {
 const client = await connect("postgres");
 
 test.before(async () => {
-	const store = join(manager.directory, "store");
-	await makeStore(
-		await appFoldersIn(join(import.meta.dirname, "../apps")),
-		store,
-	);
-	await begin();
-	await done("storeUrlChange", { url: store });
-	await done("serviceInstall", { id: serviceId });
 	({ id } = await done("instanceCreate", { serviceId, ...names.old }));
 	await becomes("running");
 });
 test.after.always(async () => {
 	await client.end();
-	await manager.remove();
+	await appliance.remove();
 });
 
-async function begin() {
-	await manager.start("the database is ready", settings);
-	cookie = await manager.logIn();
-}
-
-const call = (operation: string, input: object = {}) =>
-	manager.call(operation, input, { cookie });
-
-async function done(operation: string, input: object = {}) {
-	const { status, body } = await call(operation, input);
-	if (status !== 200) throw new Error(body.error.message);
-	return body;
-}
+const call = appliance.call.bind(appliance);
+const done = appliance.done.bind(appliance);
 
 const edit = (changes: object) => call("instanceEdit", { id, ...changes });
 

@@ -2,48 +2,26 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
 import { Client } from "pg";
-import { appFoldersIn, makeStore } from "../store/make-store.ts";
-import { TestManager } from "../testing/test-manager.ts";
+import { TestAppliance } from "../testing/test-appliance.ts";
 
 // A manager that is killed at any step of making or deleting an instance leaves nothing half-made.
-const manager = await TestManager.create();
-const settings = {
-	MANAGER_RUN_FOLDER: join(manager.directory, "run"),
-	MANAGER_RUN_APP_COMMAND: join(
-		import.meta.dirname,
-		"../services/run-app.fixture.sh",
-	),
-};
+const appliance = await TestAppliance.withApp(
+	join(import.meta.dirname, "../apps/notes"),
+);
+const { manager } = appliance;
+const begin = () => appliance.startManager();
 const serviceId = "app-platform_notes";
 const client = new Client({
 	host: manager.cluster.host,
 	user: manager.cluster.user,
 	database: "manager",
 });
-let cookie = "";
 
-test.before(async () => {
-	const store = join(manager.directory, "store");
-	await makeStore(
-		await appFoldersIn(join(import.meta.dirname, "../apps")),
-		store,
-	);
-	await begin();
-	await client.connect();
-	const call = (operation: string, input: object) =>
-		manager.call(operation, input, { cookie });
-	await call("storeUrlChange", { url: store });
-	await call("serviceInstall", { id: serviceId });
-});
+test.before(() => client.connect());
 test.after.always(async () => {
 	await client.end();
-	await manager.remove();
+	await appliance.remove();
 });
-
-async function begin() {
-	await manager.start("the database is ready", settings);
-	cookie = await manager.logIn();
-}
 
 const exists = (sql: string) => async () =>
 	(await client.query(sql)).rowCount === 1;
@@ -97,18 +75,12 @@ async function killWhen(isSo: () => Promise<boolean>) {
 }
 
 const create = () =>
-	manager
-		.call(
-			"instanceCreate",
-			{ serviceId, name: "x", domain: "example.com" },
-			{ cookie },
-		)
+	appliance
+		.call("instanceCreate", { serviceId, name: "x", domain: "example.com" })
 		.catch(() => undefined);
 
 const remove = (id: number | undefined) =>
-	manager
-		.call("instanceDelete", { id, name: "x" }, { cookie })
-		.catch(() => undefined);
+	appliance.call("instanceDelete", { id, name: "x" }).catch(() => undefined);
 
 for (const [step, isSo] of Object.entries(steps))
 	test.serial(`killed when ${step}, and when it goes`, async (t) => {
