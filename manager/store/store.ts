@@ -1,5 +1,5 @@
 import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import * as z from "zod";
 import type { Config } from "../config/config.ts";
@@ -214,10 +214,12 @@ export class Store {
 		for (const name of names) {
 			const path = `${target}/${folder}/${name}`;
 			progress.file = name;
+			const to = join(this.#folder, name);
+			await mkdir(dirname(to), { recursive: true });
 			const sha256 = await downloadFile(
 				source,
 				`${build}/${path}`,
-				join(this.#folder, name),
+				to,
 				mostFileBytes,
 				(bytes) => {
 					progress.receivedBytes = bytes;

@@ -1,0 +1,12 @@
+const field = document.querySelector("textarea");
+
+function open() {
+	const socket = new WebSocket(location.href.replace(/^http/, "ws"));
+	socket.onmessage = ({ data }) => {
+		if (field.value !== data) field.value = data;
+	};
+	socket.onclose = () => setTimeout(open, 1000);
+	field.oninput = () => socket.send(field.value);
+}
+
+open();
