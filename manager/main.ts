@@ -10,6 +10,8 @@ import { Database } from "./database/database.ts";
 import { databaseOperations } from "./database/operations.ts";
 import { Optimization } from "./database/optimization.ts";
 import { optimizationOperations } from "./database/optimization-operations.ts";
+import { DnsName } from "./dns-name/dns-name.ts";
+import { dnsNameOperations } from "./dns-name/operations.ts";
 import { CleanUps } from "./instances/clean-up.ts";
 import { ConnectionTests } from "./instances/connection-test/connection-test.ts";
 import { instanceDatabaseOperations } from "./instances/database-operations.ts";
@@ -64,6 +66,15 @@ const acme = new Acme(
 	log,
 );
 const services = new Services(settings.services, database, alarms, log);
+certificate.listen((certificates) =>
+	services.announce({ mt: "CertificateChanged", certificates }),
+);
+const dnsName = new DnsName(
+	database,
+	config,
+	(name) => services.announce({ mt: "DnsNameChanged", dnsName: name }),
+	log,
+);
 const instances = new Instances(
 	database,
 	settings.postgres.host,
@@ -83,6 +94,7 @@ const operations: OperationTable = operationTable([
 	...updateOperations(updates),
 	...certificateOperations(certificate, acme),
 	...acmeOperations(acme),
+	...dnsNameOperations(dnsName),
 	...storeOperations(store),
 	...serviceOperations(services, instances, store),
 	...instanceOperations(instances, cleanUps, database),
@@ -110,5 +122,5 @@ log.info(
 );
 void runParts(log, [
 	...[webServer, database, reserve, updates],
-	...[routes, certificate, acme, services, instances, optimization],
+	...[routes, certificate, acme, dnsName, services, instances, optimization],
 ]);

@@ -7,9 +7,9 @@ import * as z from "zod";
 export const protocolVersion = 1;
 /**
  * What a service understands beyond that, as it says in its Hello: 1, databases on other hosts
- * (`port`, `kind`, `tls`). Without it, 0.
+ * (`port`, `kind`, `tls`); 2, CertificateChanged and DnsNameChanged. Without it, 0.
  */
-export const protocolMinor = 1;
+export const protocolMinor = 2;
 export const longestLineBytes = 64 * 1024;
 
 const instanceKey = { name: z.string(), domain: z.string() };
@@ -87,6 +87,18 @@ export const toService = z.discriminatedUnion("mt", [
 		logFlags: z.int().min(0),
 	}),
 	z.object({ mt: z.literal("Shutdown") }),
+	/** After Hello, as soon as it is known, and after each change. */
+	z.object({
+		mt: z.literal("CertificateChanged"),
+		/** PEM: what the web server sends, its own certificate first. Never a key. */
+		certificates: z.string(),
+	}),
+	/** As the one before. */
+	z.object({
+		mt: z.literal("DnsNameChanged"),
+		/** By which people reach this machine; not there where it has none. */
+		dnsName: z.string().optional(),
+	}),
 ]);
 export type ToService = z.output<typeof toService>;
 

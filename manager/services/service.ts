@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { ToService } from "../sdk/protocol.ts";
 
 /** Of folders, files and services: no path, no hidden file, nothing to quote. */
 export const plainName = z
@@ -61,6 +62,12 @@ export interface ServiceFile {
 	/** Lower-case hex. */
 	sha256: string;
 }
+
+/** What every service is told, at its start and whenever it changes. */
+export type Announcement = Extract<
+	ToService,
+	{ mt: "CertificateChanged" | "DnsNameChanged" }
+>;
 
 /** Where services live on this machine; all but `runCommand` are folders. */
 export interface ServicePlaces {
