@@ -84,7 +84,7 @@ const instances = new Instances(
 );
 const cleanUps = new CleanUps(database, settings.dataDirectory, log);
 const optimization = new Optimization(database, config, log);
-const store = new Store(config, services, settings.storeFolder);
+const store = new Store(config, database, services, settings.storeFolder, log);
 const operations: OperationTable = operationTable([
 	...loginOperations(login, settings.setPasswordsCommand),
 	...alarmOperations(alarms),
@@ -122,5 +122,14 @@ log.info(
 );
 void runParts(log, [
 	...[webServer, database, reserve, updates],
-	...[routes, certificate, acme, dnsName, services, instances, optimization],
+	...[
+		routes,
+		certificate,
+		acme,
+		dnsName,
+		services,
+		instances,
+		store,
+		optimization,
+	],
 ]);
