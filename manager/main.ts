@@ -41,7 +41,7 @@ const settings = readSettings(process.env);
 const log = createLog(settings.logLevel);
 const database = new Database(settings.postgres, log);
 const config = new Config(database);
-const alarms = new Alarms(log);
+const alarms = new Alarms(database, log);
 const login = new Login(config, settings.passwordKeyFile, log);
 const tokens = new Tokens(database, log);
 const reserve = new Reserve(
@@ -121,7 +121,7 @@ log.info(
 	"App Platform manager starts",
 );
 void runParts(log, [
-	...[webServer, database, reserve, updates],
+	...[webServer, database, alarms, reserve, updates],
 	...[
 		routes,
 		certificate,

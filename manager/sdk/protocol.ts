@@ -102,7 +102,13 @@ export const toService = z.discriminatedUnion("mt", [
 ]);
 export type ToService = z.output<typeof toService>;
 
-const shortText = z.string().max(1_000);
+/** Without NUL, which no database keeps. */
+const plainText = (most: number) =>
+	z
+		.string()
+		.max(most)
+		.transform((text) => text.replaceAll("\0", " "));
+const shortText = plainText(1_000);
 export const alarmSeverity = z.enum(["indeterminate", "major", "critical"]);
 const alarmKey = {
 	/** Which fault of the app: its own number. */
@@ -133,7 +139,7 @@ export const toManager = z.discriminatedUnion("mt", [
 		...alarmKey,
 		severity: alarmSeverity,
 		text: shortText,
-		details: z.string().max(10_000).optional(),
+		details: plainText(10_000).optional(),
 	}),
 	z.object({ mt: z.literal("ClearAlarm"), ...alarmKey }),
 ]);

@@ -212,7 +212,11 @@ export class Services implements Part {
 		const alarm = { service: id, code: ownCodes.crashLoop };
 		const text = `${title} crashes again and again: see its log`;
 		if (isLoop) this.#alarms.raise({ ...alarm, severity: "critical", text });
-		else this.#alarms.clear(alarm, alarm.code);
+		// Else it comes again with the next manager.
+		else if (!this.#stopping.signal.aborted) {
+			this.#alarms.clear(alarm, alarm.code);
+			this.#alarms.clearLeftOf(id);
+		}
 	}
 
 	/** What its process understands of the protocol beyond its version. */
@@ -231,7 +235,9 @@ export class Services implements Part {
 
 	async #beginAll(): Promise<void> {
 		let failure: unknown;
-		for (const service of await this.installed())
+		const installed = await this.installed();
+		void this.#alarms.clearLeftOfOthers(installed.map(({ id }) => id));
+		for (const service of installed)
 			await this.#begin(service).catch((error) => {
 				failure = error;
 			});
@@ -271,7 +277,7 @@ export class Services implements Part {
 				},
 				message: (message) => this.#heard(id, message),
 				gone: () => {
-					this.#alarms.clearRaisedBy(id);
+					if (!this.#stopping.signal.aborted) this.#alarms.clearRaisedBy(id);
 					this.#listener?.gone(id);
 				},
 				crashLoop: (isLoop) => this.#crashLoop(service, isLoop),

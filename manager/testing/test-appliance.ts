@@ -156,8 +156,9 @@ export class TestAppliance {
 export async function until(
 	what: string,
 	isSo: () => Promise<boolean>,
+	mostMs = patienceMs,
 ): Promise<void> {
-	const end = performance.now() + patienceMs;
+	const end = performance.now() + mostMs;
 	while (!(await isSo().catch(() => false))) {
 		if (performance.now() > end) throw new Error(`It never came: ${what}`);
 		await delay(50);

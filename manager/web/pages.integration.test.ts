@@ -43,6 +43,16 @@ test.serial("somebody logs in", async (t) => {
 	t.pass();
 });
 
+test.serial("past alarms are shown to whom wants them", async (t) => {
+	const { page } = browser;
+	const sql = `INSERT INTO alarm VALUES (gen_random_uuid(), 'notes', NULL, 1,
+		'major', 'the boiler was cold', NULL, now() - interval '1 hour', now())`;
+	await appliance.manager.query(sql);
+	await page.getByText("Show the last ones").click();
+	await page.getByText("notes: the boiler was cold").waitFor();
+	t.pass();
+});
+
 test.serial("the hour of database optimization is set", async (t) => {
 	const { page } = browser;
 	await page.getByRole("button", { name: "Settings" }).click();
