@@ -46,16 +46,8 @@ test.after.always(() => appliance.remove());
 type Headers = Record<string, string>;
 
 /** @param name below the instance's path, as it is sent. */
-async function get(name: string, headers: Headers = {}, method = "GET") {
-	const answer = await appliance.request(path + name, { method, headers });
-	const bytes = Buffer.from(await answer.body.arrayBuffer());
-	return {
-		status: answer.statusCode,
-		headers: answer.headers as Headers,
-		bytes,
-		text: bytes.toString(),
-	};
-}
+const get = (name: string, headers: Headers = {}, method = "GET") =>
+	appliance.fetch(path + name, { method, headers });
 
 test("a page and its script are there, as they were written", async (t) => {
 	const page = await get("");
