@@ -9,10 +9,19 @@ runService(async (instance) => {
 		"CREATE TABLE IF NOT EXISTS note (id int PRIMARY KEY CHECK (id = 1), text text NOT NULL)",
 	);
 	await instance.serveFiles("web");
-	webSockets.on("connection", async (socket) => {
+	webSockets.on("connection", (socket) => {
 		instance.trace("app", "somebody has opened the notes");
-		socket.on("message", (data) => void keep(instance, String(data)));
-		socket.send(await read(instance));
+		// Whoever is cut off comes again, and is told what was really kept.
+		const cutOff = (error: Error) => {
+			instance.log(`The database fails: ${error.message}`);
+			socket.close(1011);
+		};
+		socket.on("message", (data) => {
+			keep(instance, String(data)).catch(cutOff);
+		});
+		read(instance)
+			.then((text) => socket.send(text))
+			.catch(cutOff);
 	});
 });
 
