@@ -56,6 +56,25 @@ for (const domain of domains)
 		t.regex(await pageOf(domain), /<title>Notes<\/title>/);
 	});
 
+test.serial("the app's files are served as they are stored", async (t) => {
+	const headers = { "accept-encoding": "br" };
+	const path = `${notesOf("example.com")}notes.js`;
+	const script = await machine.fetch("https", path, { headers });
+	t.is(script.status, 200);
+	t.is(script.headers.get("content-encoding"), "br");
+	t.regex(await script.text(), /new WebSocket/);
+	const etag = script.headers.get("etag") ?? "";
+	const again = await machine.fetch("https", path, {
+		headers: { ...headers, "if-none-match": etag },
+	});
+	t.is(again.status, 304);
+	const listed = await outputOf(
+		machine.console,
+		"stat -c '%U %a' /mnt/sda2/apps/notes/web /mnt/sda2/apps/notes/web/notes.js",
+	);
+	t.deepEqual(listed.trim().split(/\s*\n/), ["root 755", "root 755"]);
+});
+
 test.serial("two people see each other's edits", async (t) => {
 	const one = await notes("example.com");
 	const two = await notes("example.com");

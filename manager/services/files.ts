@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Database, Query } from "../database/database.ts";
-import type { Service, ServiceFile } from "./service.ts";
+import { instancesFolder, type Service, type ServiceFile } from "./service.ts";
 
 /** Small enough for a machine of 256 MB. */
 const partBytes = 1024 * 1024;
@@ -55,10 +55,22 @@ export async function restoreFiles(
 		restore(database, service.id, name, to),
 	);
 	const wanted = new Set(files.map(({ name }) => name));
-	for (const entry of await readdir(folder, { withFileTypes: true }))
-		if (entry.isFile() && !wanted.has(entry.name))
-			await rm(join(folder, entry.name));
+	for (const path of await filesIn(folder))
+		if (!wanted.has(path)) await rm(join(folder, path));
 	await sync(folder);
+}
+
+/** Their paths, without those of instances. */
+async function filesIn(folder: string, below = ""): Promise<string[]> {
+	const paths: string[] = [];
+	const entries = await readdir(join(folder, below), { withFileTypes: true });
+	for (const entry of entries) {
+		const path = join(below, entry.name);
+		if (entry.isFile()) paths.push(path);
+		else if (entry.isDirectory() && path !== instancesFolder)
+			paths.push(...(await filesIn(folder, path)));
+	}
+	return paths;
 }
 
 /**
@@ -77,6 +89,7 @@ export async function placeFiles(
 	const onTheWay = ({ name }: ServiceFile) => join(folder, `${name}.new`);
 	try {
 		for (const file of missing) {
+			await mkdir(dirname(onTheWay(file)), { recursive: true, mode: 0o755 });
 			await fetch(file, onTheWay(file));
 			await sync(onTheWay(file));
 			if ((await sha256Of(onTheWay(file))) !== file.sha256)
@@ -86,9 +99,13 @@ export async function placeFiles(
 		for (const file of missing) await rm(onTheWay(file), { force: true });
 		throw error;
 	}
-	for (const file of missing)
+	const changed = new Set([folder]);
+	for (const file of missing) {
 		await rename(onTheWay(file), join(folder, file.name));
-	await sync(folder);
+		for (let path = dirname(file.name); path !== "."; path = dirname(path))
+			changed.add(join(folder, path));
+	}
+	for (const one of changed) await sync(one);
 }
 
 async function restore(

@@ -4,8 +4,10 @@ import type { Readable } from "node:stream";
 import { type Extract, extract } from "tar-stream";
 import { OperationError } from "../operations/operation.ts";
 import { plainName } from "../services/service.ts";
+import { mostFilesOfAnApp } from "./catalogue.ts";
 
-const mostFiles = 1_000;
+/** For three targets, and what lists them. */
+const mostFiles = 3 * mostFilesOfAnApp + 10;
 const mostBytes = 512 * 1024 * 1024;
 
 /**

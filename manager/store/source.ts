@@ -127,6 +127,8 @@ async function remote(
 		return { start: { bytes: bytesBefore, version: name }, chunks: body };
 	}
 	await body?.cancel();
+	// All of it is there, or it has become shorter.
+	if (status === 416 && bytes > 0) return remote(url, nothingYet, signal);
 	if (status === 404) throw noSuchFile(url);
 	const message = `the server answers ${status}`;
 	throw status >= 500 ? new Error(message) : failed(url, message);
