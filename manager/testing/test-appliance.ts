@@ -37,12 +37,17 @@ export class TestAppliance {
 	/** One that has started, with one app from a store. */
 	static async withApp(appFolder: string): Promise<TestAppliance> {
 		const appliance = await TestAppliance.create();
-		const store = join(appliance.manager.directory, "store");
-		const [id] = await makeStore([appFolder], store);
-		await appliance.start();
-		await appliance.done("storeUrlChange", { url: store });
-		await appliance.done("serviceInstall", { id });
-		return appliance;
+		try {
+			const store = join(appliance.manager.directory, "store");
+			const [id] = await makeStore([appFolder], store);
+			await appliance.start();
+			await appliance.done("storeUrlChange", { url: store });
+			await appliance.done("serviceInstall", { id });
+			return appliance;
+		} catch (error) {
+			await appliance.remove();
+			throw error;
+		}
 	}
 
 	async start(): Promise<void> {

@@ -1,0 +1,21 @@
+import { cp, mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Command } from "commander";
+import { $ } from "zx";
+
+/** `npm run sdk`: the SDK as others install it, JavaScript with its types. */
+const command = new Command("npm run sdk --")
+	.description("Makes the npm package of the SDK, for `npm publish DIR`")
+	.argument("[dir]", "where to make it; emptied before", "out/sdk")
+	.parse();
+const [directory = ""] = command.processedArgs;
+const source = join(import.meta.dirname, "sdk");
+
+await rm(directory, { recursive: true, force: true });
+await mkdir(directory, { recursive: true });
+await $({
+	stdio: "inherit",
+})`npx tsc --project ${source} --outDir ${directory}`;
+for (const name of ["package.json", "README.md"])
+	await cp(join(source, name), join(directory, name));
+console.log(`${directory} is the package`);
