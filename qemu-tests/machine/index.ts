@@ -23,5 +23,5 @@ export { Machine, type MachineOptions } from "./machine.ts";
 export { builtImage, builtUpdate, logDirectory } from "./places.ts";
 export type { Ssh } from "./ssh.ts";
 export type { TargetName } from "./targets.ts";
-export { eventually, timeFactor, timeLimit } from "./time.ts";
+export { eventually, timeFactor, timeLimit, within } from "./time.ts";
 export { machineForTest, machineForTests } from "./with-ava.ts";

@@ -8,11 +8,15 @@ import {
 	temporaryDirectory,
 	timeLimit,
 } from "../machine/index.ts";
-import { logins, outputOf } from "./steps.ts";
+import { logins, managerSession, outputOf } from "./steps.ts";
 
 // The example app "notes": its store on the device, its instances from outside.
 
 export const storeFolder = "/home/root/store";
+const serviceId = "app-platform_notes";
+
+/** The path of the instance "notes" of a domain. */
+export const notesOf = (domain: string) => `/${domain}/notes/`;
 
 /** Puts a store with our examples on the device; root is at its console then. */
 export async function putStore(machine: Machine): Promise<void> {
@@ -31,6 +35,20 @@ export async function putStore(machine: Machine): Promise<void> {
 		machine.console,
 		`mkdir ${storeFolder} && tar -x -C ${storeFolder} -f /tmp/store.tar && rm /tmp/store.tar`,
 	);
+}
+
+/**
+ * Has "notes" installed from a store on the device, by the manager's API.
+ * @returns makes the instance "notes" of a domain.
+ */
+export async function installNotes(machine: Machine) {
+	await putStore(machine);
+	const call = await managerSession(machine);
+	await call("storeUrlChange", { url: storeFolder });
+	await call("serviceInstall", { id: serviceId });
+	return async (domain: string): Promise<void> => {
+		await call("instanceCreate", { serviceId, name: "notes", domain });
+	};
 }
 
 /** The page of an instance, as soon as the web server leads to it. */
@@ -55,8 +73,13 @@ export async function openNotes(machine: Machine, path: string) {
 	const socket = machine.websocket(path);
 	// Also once nobody waits for it any more.
 	socket.on("error", () => {});
+	const closed = new AbortController();
+	socket.once("close", (code) =>
+		closed.abort(new Error(`The WebSocket was closed with ${code}`)),
+	);
+	const limit = AbortSignal.timeout(timeLimit(10_000));
 	const [data] = await once(socket, "message", {
-		signal: AbortSignal.timeout(timeLimit(10_000)),
+		signal: AbortSignal.any([closed.signal, limit]),
 	});
 	return { socket, text: String(data) };
 }
