@@ -12,6 +12,7 @@ const hardware: Hardware = {
 	memoryMB: 256,
 	cpus: 1,
 	ports: [22],
+	hostServices: [],
 };
 const wiring = {
 	name: "example",

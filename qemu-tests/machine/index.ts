@@ -1,3 +1,4 @@
+export type { HostService } from "./arguments.ts";
 export { bootFile } from "./boot-files.ts";
 export { cacheDirectory, contentHash, withLock } from "./cache.ts";
 export { temporaryDirectory } from "./cleanup.ts";
