@@ -1,7 +1,12 @@
 import test from "ava";
-import { eventually, timeLimit } from "./machine/index.ts";
+import { timeLimit } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
-import { installNotes, notesOf, notesPage, openNotes } from "./system/notes.ts";
+import {
+	installNotes,
+	notesOf,
+	notesPage,
+	notesThere,
+} from "./system/notes.ts";
 import { killProcess, processes } from "./system/processes.ts";
 import { report } from "./system/report.ts";
 import { loginPage, outputOf } from "./system/steps.ts";
@@ -37,11 +42,11 @@ for (const [name, command, signal] of [
 		await traffic.flows();
 		const pid = await killProcess(machine, command, signal);
 		await traffic.flows();
-		const { lost, ...experience } = await traffic.stop();
+		const { lost, texts: written, ...figures } = await traffic.stop();
 		t.deepEqual(lost, []);
-		texts = experience.texts;
+		texts = written;
 		await textsAreThere();
-		await report(name, experience);
+		await report(name, figures);
 		if (signal === "SEGV")
 			await outputOf(
 				machine.console,
@@ -67,14 +72,6 @@ test.serial("all is there again after a restart of the machine", async (t) => {
 });
 
 async function textsAreThere(): Promise<void> {
-	for (const [path, expected] of Object.entries(texts))
-		await eventually(
-			`the text "${expected}"`,
-			async () => {
-				const { socket, text } = await openNotes(machine, path);
-				socket.terminate();
-				return text === expected || undefined;
-			},
-			{ timeoutMs: 2 * minute },
-		);
+	for (const [path, text] of Object.entries(texts))
+		await notesThere(machine, path, text);
 }

@@ -1,16 +1,19 @@
 import test from "ava";
 import { eventually, timeLimit } from "./machine/index.ts";
+import { appRightsTests } from "./system/app-rights.ts";
 import { runningMachine } from "./system/base.ts";
 import { browserPage } from "./system/browser.ts";
 import { card, logInToPage, unfold } from "./system/manager-page.ts";
 import {
+	newerNotes,
 	notesOf,
 	notesPage,
+	notesThere,
 	openNotes,
 	putStore,
 	storeFolder,
 } from "./system/notes.ts";
-import { processes, processId } from "./system/processes.ts";
+import { otherDatabaseHost } from "./system/other-host.ts";
 import { outputOf } from "./system/steps.ts";
 
 // From a store in a folder of the device to instances that people use, in the browser.
@@ -97,72 +100,7 @@ test.serial("two people see each other's edits", async (t) => {
 	t.is(await other?.inputValue(), "");
 });
 
-test.serial(
-	"the service has a user of its own and no more rights",
-	async (t) => {
-		const pid = await processId(machine, processes.notes);
-		const status = await outputOf(machine.console, `cat /proc/${pid}/status`);
-		t.regex(status, /^Uid:\s+2000\s+2000\s+2000\s+2000\s*$/m);
-		t.regex(status, /^Groups:\s*$/m);
-		t.regex(status, /^NoNewPrivs:\s+1\s*$/m);
-		for (const set of ["CapEff", "CapPrm", "CapBnd"])
-			t.regex(status, new RegExp(`^${set}:\\s+0+\\s*$`, "m"));
-		t.regex(
-			await outputOf(machine.console, `cat /proc/${pid}/cgroup`),
-			/^0::\/apps\/notes\s*$/m,
-		);
-		const limits = await outputOf(
-			machine.console,
-			"cd /sys/fs/cgroup/apps/notes && cat memory.max pids.max",
-		);
-		const [memory, mostProcesses] = limits.trim().split(/\s+/).map(Number);
-		t.true(Number(memory) > 100_000_000 && Number(memory) < 300_000_000);
-		t.is(mostProcesses, 200);
-		const asService = `nsenter -t ${pid} -m setpriv --reuid 2000 --regid 2000 --clear-groups`;
-		const own = "/mnt/sda2/apps/notes/instances/1";
-		await outputOf(
-			machine.console,
-			`${asService} sh -c 'echo x >${own}/x && mkdir ${own}/y && echo x >/tmp/x' && test ! -e /tmp/x`,
-		);
-		for (const path of [
-			"/mnt/sda2/pgsql/pg_hba.conf",
-			"/mnt/sda2/system/shadow",
-			"/mnt/sda2/system/webserver/certificate.pem",
-			"/run/haproxy/admin.sock",
-			"/run/manager/manager.sock",
-		]) {
-			const { exitCode } = await machine.console.run(
-				`${asService} test -r ${path} -o -w ${path}`,
-			);
-			t.not(exitCode, 0, path);
-		}
-	},
-);
-
-test.serial(
-	"an instance's password opens its own database and no other",
-	async (t) => {
-		const sql =
-			"SELECT database_password FROM instance WHERE domain = 'example.com'";
-		const password = (
-			await outputOf(machine.console, `psql -d manager -Atc "${sql}"`)
-		).trim();
-		const connect = (database: string, word: string) =>
-			machine.console.run(
-				`PGPASSWORD='${word}' psql -U example.com_notes -d '${database}' -Atc 'SELECT current_user'`,
-			);
-		t.is(
-			(await connect("example.com_notes", password)).output.trim(),
-			"example.com_notes",
-		);
-		t.regex(
-			(await connect("example.com_notes", "wrong")).output,
-			/authentication failed/,
-		);
-		for (const other of ["manager", "example.org_notes"])
-			t.regex((await connect(other, password)).output, /permission denied/);
-	},
-);
+appRightsTests(test, machine);
 
 test.serial("the log of a service is followed", async (t) => {
 	const log = await unfold(card(browser.page, "Services"), "Log");
@@ -195,7 +133,7 @@ test.serial("an instance moves to another path with its data", async (t) => {
 
 test.serial("a database on another host is tried and used", async (t) => {
 	t.timeout(timeLimit(5 * minute));
-	await otherHost(5433);
+	await otherDatabaseHost(machine.console, 5433);
 	const form = await editForm("/example.net/memo/");
 	const host = form.getByLabel("Host, with a port");
 	const tls = form.getByLabel(/^TLS/);
@@ -235,6 +173,23 @@ test.serial("and the device's own again", async (t) => {
 	t.pass();
 });
 
+test.serial("a developer uploads another build", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	await button("Switch developer mode on").click();
+	const archive = browser.page.getByLabel("App as a tar archive");
+	await archive.setInputFiles({
+		...{ name: "notes.tar", mimeType: "application/x-tar" },
+		buffer: await newerNotes({ build: 10002, label: "1.1" }),
+	});
+	await button("Upload and install").click();
+	await browser.page
+		.getByText("Notes 1.1, build 10002: running")
+		.waitFor({ timeout: timeLimit(2 * minute) });
+	await isRunning("/example.net/memo/");
+	await keepsItsText();
+	t.pass();
+});
+
 test.serial("an instance is deleted by its typed name only", async (t) => {
 	t.timeout(timeLimit(3 * minute));
 	const row = rowOf("/example.net/memo/");
@@ -264,6 +219,18 @@ test.serial("an instance is deleted by its typed name only", async (t) => {
 	);
 });
 
+test.serial("a service that has instances is not removed", async (t) => {
+	await button("Remove Notes").click();
+	await card(browser.page, "Services")
+		.getByRole("alert")
+		.filter({ hasText: "1 instance" })
+		.waitFor();
+	t.regex(
+		await notesPage(machine, notesOf("example.org")),
+		/<title>Notes<\/title>/,
+	);
+});
+
 test.serial("the pages have not complained", (t) => {
 	t.deepEqual(browser.complaints, []);
 });
@@ -287,25 +254,4 @@ async function isRunning(path: string) {
 
 const editForm = (path: string) => unfold(rowOf(path), "Edit");
 
-async function keepsItsText(): Promise<void> {
-	await eventually("its text is there", async () => {
-		const { socket, text } = await openNotes(machine, "/example.net/memo/");
-		socket.terminate();
-		return text === written || undefined;
-	});
-}
-
-/** The same PostgreSQL, reached as if it ran on another host that has no TLS. */
-async function otherHost(port: number): Promise<void> {
-	const relay = `const net = require("net");
-		net.createServer((socket) => {
-			const server = net.connect("/run/postgresql/.s.PGSQL.5432");
-			socket.pipe(server).pipe(socket);
-			for (const end of [socket, server]) end.on("error", () => {});
-		}).listen(${port}, "127.0.0.1")`;
-	const oneLine = relay.replace(/\s+/g, " ");
-	await outputOf(
-		machine.console,
-		`node -e '${oneLine}' </dev/null >/dev/null 2>&1 &`,
-	);
-}
+const keepsItsText = () => notesThere(machine, "/example.net/memo/", written);

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { appFoldersIn, makeStore } from "../../manager/store/make-store.ts";
 import {
@@ -18,15 +19,41 @@ const serviceId = "app-platform_notes";
 /** The path of the instance "notes" of a domain. */
 export const notesOf = (domain: string) => `/${domain}/notes/`;
 
-/** Puts a store with our examples on the device; root is at its console then. */
-export async function putStore(machine: Machine): Promise<void> {
+const examples = join(import.meta.dirname, "../../manager/apps");
+
+/** A store with these apps, as a tar archive. */
+async function storeArchive(appFolders: readonly string[]): Promise<Buffer> {
 	const folder = temporaryDirectory();
-	const examples = join(import.meta.dirname, "../../manager/apps");
-	await makeStore(await appFoldersIn(examples), folder.path);
+	await makeStore(appFolders, folder.path);
 	const archive = execFileSync("tar", ["-c", "-C", folder.path, "."], {
 		maxBuffer: 64 * 1024 * 1024,
 	});
 	folder.remove();
+	return archive;
+}
+
+/** The same program as another build, as developers upload it. */
+export async function newerNotes(release: {
+	build: number;
+	label: string;
+}): Promise<Buffer> {
+	const folder = temporaryDirectory();
+	const notes = join(examples, "notes");
+	await cp(notes, folder.path, { recursive: true });
+	const description = join(folder.path, "app.json");
+	const app = JSON.parse(await readFile(description, "utf8"));
+	await writeFile(description, JSON.stringify({ ...app, ...release }));
+	// It imports by paths from where it was.
+	const program = JSON.stringify(join(notes, "main.ts"));
+	await writeFile(join(folder.path, "main.ts"), `import ${program};\n`);
+	const archive = await storeArchive([folder.path]);
+	folder.remove();
+	return archive;
+}
+
+/** Puts a store with our examples on the device; root is at its console then. */
+export async function putStore(machine: Machine): Promise<void> {
+	const archive = await storeArchive(await appFoldersIn(examples));
 	const ssh = await machine.ssh(...logins.admin);
 	await ssh.writeFile("/tmp/store.tar", archive);
 	ssh.close();
@@ -82,4 +109,21 @@ export async function openNotes(machine: Machine, path: string) {
 		signal: AbortSignal.any([closed.signal, limit]),
 	});
 	return { socket, text: String(data) };
+}
+
+/** Until whoever opens an instance is told this text. */
+export async function notesThere(
+	machine: Machine,
+	path: string,
+	expected: string,
+): Promise<void> {
+	await eventually(
+		`the text "${expected}"`,
+		async () => {
+			const { socket, text } = await openNotes(machine, path);
+			socket.terminate();
+			return text === expected || undefined;
+		},
+		{ timeoutMs: 180_000 },
+	);
 }

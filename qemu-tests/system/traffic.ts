@@ -9,7 +9,7 @@ import { openNotes } from "./notes.ts";
 const pauseMs = 200;
 const pauseAfterFailureMs = 1_000;
 const patienceMs = 10_000;
-const longestGapMs = 120_000;
+const longestGapMs = 180_000;
 
 /** What some people have seen of the device while they used it. */
 export interface Experience {
