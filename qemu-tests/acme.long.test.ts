@@ -45,7 +45,7 @@ test.serial("the device trusts the authority's own server", async (t) => {
 
 test.serial("a certificate is ordered on the page and served", async (t) => {
 	t.timeout(timeLimit(5 * minute));
-	await logInToPage(browser.page, machine);
+	await logInToPage(browser.page, machine.url("https"));
 	await order(names);
 	const next = /For device\.test, also\.device\.test: the next order is on/;
 	await acme()

@@ -32,7 +32,7 @@ test.serial("not with a wrong password", async (t) => {
 });
 
 test.serial("with the default password there are no tokens", async (t) => {
-	await logInToPage(browser.page, machine);
+	await logInToPage(browser.page, machine.url("https"));
 	await makeToken("too early");
 	await tokens()
 		.getByRole("alert")

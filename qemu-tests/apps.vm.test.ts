@@ -29,7 +29,7 @@ test.serial("a store lies on the device", async (t) => {
 });
 
 test.serial("an app is found in the store", async (t) => {
-	await logInToPage(browser.page, machine);
+	await logInToPage(browser.page, machine.url("https"));
 	await button("Apps").click();
 	const store = card(browser.page, "App store");
 	await store.getByLabel("Address of the store").fill(storeFolder);

@@ -27,7 +27,7 @@ let before = "";
 test.serial("browsers see the device's own certificate", async (t) => {
 	await machine.console.login(...logins.root);
 	await setClock(machine.console);
-	await logInToPage(browser.page, machine);
+	await logInToPage(browser.page, machine.url("https"));
 	await browser.page
 		.getByRole("button", { name: "Certificate", exact: true })
 		.click();

@@ -1,16 +1,15 @@
 import type { Locator, Page } from "playwright-core";
-import type { Machine } from "../machine/index.ts";
 import { managerPassword } from "./steps.ts";
 
 // The manager's pages, as somebody with a browser uses them.
 
-/** Opens the manager's page and logs in. */
+/** Opens the manager's page and logs in. @param origin such as `https://127.0.0.1:443`. */
 export async function logInToPage(
 	page: Page,
-	machine: Machine,
+	origin: string,
 	password = managerPassword,
 ): Promise<void> {
-	await page.goto(`${machine.url("https")}/manager/`);
+	await page.goto(`${origin}/manager/`);
 	await page.getByLabel("Password").fill(password);
 	await page.getByRole("button", { name: "Log in" }).click();
 	await page.getByRole("button", { name: "Log out" }).waitFor();
