@@ -96,7 +96,10 @@ export async function notesPage(
 }
 
 /** A WebSocket to an instance, and what it was told first. */
-export async function openNotes(machine: Machine, path: string) {
+export async function openNotes(
+	machine: Pick<Machine, "websocket">,
+	path: string,
+) {
 	const socket = machine.websocket(path);
 	// Also once nobody waits for it any more.
 	socket.on("error", () => {});

@@ -11,6 +11,8 @@ const pauseAfterFailureMs = 1_000;
 const patienceMs = 10_000;
 const longestGapMs = 180_000;
 
+type Reached = Pick<Machine, "fetch" | "websocket">;
+
 /** What some people have seen of the device while they used it. */
 export interface Experience {
 	/** By what they asked for: the longest time without an answer. */
@@ -33,7 +35,7 @@ export class Traffic {
 	readonly #ended: Promise<unknown>;
 
 	/** @param paths of the instances. */
-	constructor(machine: Machine, paths: readonly string[]) {
+	constructor(machine: Reached, paths: readonly string[]) {
 		this.#editors = paths.map((path) => new Editor(machine, path));
 		this.#people = [
 			...this.#editors,
@@ -118,10 +120,10 @@ abstract class Person {
 }
 
 class Reader extends Person {
-	readonly #machine: Machine;
+	readonly #machine: Reached;
 	readonly #path: string;
 
-	constructor(machine: Machine, path: string) {
+	constructor(machine: Reached, path: string) {
 		super(`GET ${path}`);
 		this.#machine = machine;
 		this.#path = path;
@@ -140,13 +142,13 @@ class Reader extends Person {
 class Editor extends Person {
 	readonly path: string;
 	readonly lost: string[] = [];
-	readonly #machine: Machine;
+	readonly #machine: Reached;
 	#socket: WebSocket | undefined;
 	#edits = 0;
 	/** What may be there: what was acknowledged last and what was sent since. */
 	#possible: string[] = [];
 
-	constructor(machine: Machine, path: string) {
+	constructor(machine: Reached, path: string) {
 		super(`edit ${path}`);
 		this.#machine = machine;
 		this.path = path;
