@@ -10,7 +10,7 @@ import { managerSession } from "./system/steps.ts";
 
 // The app "files" on the device, as WebDAV clients on the network see it.
 const minute = 60_000;
-const megabytes = 50;
+const megabytes = 20;
 const machine = runningMachine(test, "files");
 const password = "of the drive";
 const path = "/example.com/files/dav/";
