@@ -48,7 +48,7 @@ export function StoreCard({ services }: { services: ServicesAnswer }) {
 			<form onSubmit={address.onSubmit}>
 				<label>
 					Address of the store
-					<input name="url" required value={url} />
+					<input name="url" required defaultValue={url} />
 				</label>
 				<button type="submit" disabled={address.sending}>
 					Use this store
