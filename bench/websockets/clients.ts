@@ -35,17 +35,33 @@ async function open({
 	let left = count;
 	const some = async () => {
 		while (left-- > 0) {
-			const socket = new WebSocket(address, {
-				perMessageDeflate: false,
-				// Servers make their own certificates.
-				rejectUnauthorized: false,
-			});
-			await once(socket, "open");
-			sockets.push(socket);
+			sockets.push(await connect());
 		}
 	};
 	await Promise.all(Array.from({ length: atOnce }, some));
 	return performance.now() - startMs;
+}
+
+/** As a client does that is not let in: it tries again, but not for ever. */
+async function connect(tries = 5): Promise<WebSocket> {
+	const socket = new WebSocket(address, {
+		perMessageDeflate: false,
+		// Servers make their own certificates.
+		rejectUnauthorized: false,
+	});
+	try {
+		await once(socket, "open");
+	} catch (error) {
+		if (tries === 1) throw error;
+		console.error(`A WebSocket is tried again: ${error}`);
+		return connect(tries - 1);
+	}
+	// Idle is no reason to be cut off.
+	socket.once("close", (code) => {
+		console.error(`A WebSocket was closed: ${code}`);
+		process.exit(1);
+	});
+	return socket;
 }
 
 async function measure({
