@@ -23,6 +23,7 @@ export class Clients {
 	}
 
 	async end(): Promise<void> {
+		if (!this.#process.connected) return;
 		const exited = once(this.#process, "exit");
 		this.#process.disconnect();
 		await exited;

@@ -14,11 +14,18 @@ import { logins, outputOf } from "./steps.ts";
 
 export const storeFolder = "/home/root/store";
 
-/** Puts a store with our examples on the device; root is at its console then. */
-export async function putStore(machine: Machine): Promise<void> {
+const examples = join(import.meta.dirname, "../../manager/apps");
+
+/**
+ * Puts a store with our examples on the device; root is at its console then.
+ * @param appFolders others instead.
+ */
+export async function putStore(
+	machine: Machine,
+	appFolders?: readonly string[],
+): Promise<void> {
 	const folder = temporaryDirectory();
-	const examples = join(import.meta.dirname, "../../manager/apps");
-	await makeStore(await appFoldersIn(examples), folder.path);
+	await makeStore(appFolders ?? (await appFoldersIn(examples)), folder.path);
 	const archive = execFileSync("tar", ["-c", "-C", folder.path, "."], {
 		maxBuffer: 64 * 1024 * 1024,
 	});
