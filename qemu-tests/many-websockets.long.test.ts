@@ -18,8 +18,6 @@ const path = "/example.com/echo/";
 const machine = runningMachine(test, "many-websockets");
 let clients: Clients;
 
-test.serial.after.always("hang up", () => clients?.end());
-
 test.serial("an app is there", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	const app = join(import.meta.dirname, "../bench/websockets/app");
@@ -40,7 +38,7 @@ test.serial("all connections are made", async (t) => {
 	t.timeout(timeLimit(60 * minute));
 	clients = new Clients(machine.url("wss") + path);
 	for (let made = step; made <= count; made += step) {
-		const perSecond = await clients.open(step, 32);
+		const perSecond = await clients.open(step, 16);
 		const withThem = await figures(machine.console);
 		await report("idle WebSockets", {
 			[`with ${made}`]: { perSecond, ...withThem },
@@ -51,6 +49,7 @@ test.serial("all connections are made", async (t) => {
 
 test.serial("they work, and so does the manager", async (t) => {
 	t.timeout(timeLimit(10 * minute));
+	t.teardown(() => clients.end());
 	const delays = await clients.delays(10, 10);
 	await report("idle WebSockets", { delays });
 	await loginPage(machine);
