@@ -51,9 +51,17 @@ export async function newerNotes(release: {
 	return archive;
 }
 
-/** Puts a store with our examples on the device; root is at its console then. */
-export async function putStore(machine: Machine): Promise<void> {
-	const archive = await storeArchive(await appFoldersIn(examples));
+/**
+ * Puts a store with our examples on the device; root is at its console then.
+ * @param appFolders others instead.
+ */
+export async function putStore(
+	machine: Machine,
+	appFolders?: readonly string[],
+): Promise<void> {
+	const archive = await storeArchive(
+		appFolders ?? (await appFoldersIn(examples)),
+	);
 	const ssh = await machine.ssh(...logins.admin);
 	await ssh.writeFile("/tmp/store.tar", archive);
 	ssh.close();
