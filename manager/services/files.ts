@@ -54,10 +54,18 @@ export async function restoreFiles(
 	await placeFiles(files, folder, ({ name }, to) =>
 		restore(database, service.id, name, to),
 	);
+	await removeOthers(files, folder);
+	await sync(folder);
+}
+
+/** All that is not of these files goes, but for what instances have. */
+export async function removeOthers(
+	files: readonly ServiceFile[],
+	folder: string,
+): Promise<void> {
 	const wanted = new Set(files.map(({ name }) => name));
 	for (const path of await filesIn(folder))
 		if (!wanted.has(path)) await rm(join(folder, path));
-	await sync(folder);
 }
 
 /** Their paths, without those of instances. */
