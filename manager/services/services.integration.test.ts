@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import test from "ava";
 import type { Alarm } from "../alarms/alarms.ts";
@@ -191,6 +191,19 @@ test.serial("of the build before no file is left", async (t) => {
 	await appliance.answers(path);
 });
 
+test.serial("a file becomes a folder, and a folder a file", async (t) => {
+	const web = join(appliance.manager.directory, "data/apps", id, "web");
+	for (const [build, name] of [
+		[44, "one.js/two.js"],
+		[45, "one.js"],
+	] as const) {
+		await offer({ build, pages: { [name]: "short" } });
+		t.like(await appliance.call("serviceInstall", { id }), { status: 200 });
+		t.is(await readFile(join(web, name), "utf8"), "short");
+	}
+	await appliance.answers(path);
+});
+
 test.serial(
 	"PostgreSQL lost during an update leaves the build before",
 	async (t) => {
@@ -203,7 +216,7 @@ test.serial(
 		await appliance.manager.cluster.start();
 		await appliance.answers(path);
 		const [service] = (await appliance.done("services")).services;
-		t.like(service, { build: "43", state: "running" });
+		t.like(service, { build: "45", state: "running" });
 	},
 );
 
