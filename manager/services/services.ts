@@ -9,7 +9,7 @@ import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
 import type { ToManager, ToService } from "../sdk/protocol.ts";
 import { Turn } from "../sdk/turn.ts";
-import { placeFiles, restoreFiles } from "./files.ts";
+import { placeFiles, removeOthers, restoreFiles } from "./files.ts";
 import { readLogEnd } from "./log-file.ts";
 import { give } from "./ownership.ts";
 import { type ProcessState, ServiceProcess } from "./process.ts";
@@ -145,6 +145,8 @@ export class Services implements Part {
 		);
 		await this.#end(before.id);
 		try {
+			// A compressed variant that only the old build had would be sent for a new file.
+			await removeOthers(files, this.#folderOf(before));
 			if (!(await (await this.#run(next)).staysUp()))
 				throw new OperationError(
 					409,

@@ -238,6 +238,28 @@ test.serial("what has changed meanwhile is fetched anew", async (t) => {
 });
 
 test.serial(
+	"a part of another version, though not asked for, is not taken",
+	async (t) => {
+		await removed();
+		const sums = join(folder, "1/troublemaker_sha256");
+		const text = await readFile(sums);
+		await rm(sums);
+		await interrupt(1_000);
+		// Knows no If-Range, and has another version by now.
+		const ranges: (string | undefined)[] = [];
+		serve = ({ headers: { range } }, response, content) => {
+			ranges.push(range);
+			const changed = Buffer.concat([Buffer.from("#!/bin/false\n"), content]);
+			response.writeHead(range ? 206 : 200, { etag: '"two"' });
+			response.end(range ? changed.subarray(1_000) : content);
+		};
+		t.is((await install()).status, 200);
+		t.deepEqual(ranges, ["bytes=1000-", undefined]);
+		await writeFile(sums, text);
+	},
+);
+
+test.serial(
 	"of what is complete without a checksum the rest is nothing",
 	async (t) => {
 		await removed();
