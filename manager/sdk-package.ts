@@ -1,4 +1,4 @@
-import { cp, mkdir, rm } from "node:fs/promises";
+import { cp, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { $ } from "zx";
@@ -6,13 +6,16 @@ import { $ } from "zx";
 /** `npm run sdk`: the SDK as others install it, JavaScript with its types. */
 const command = new Command("npm run sdk --")
 	.description("Makes the npm package of the SDK, for `npm publish DIR`")
-	.argument("[dir]", "where to make it; emptied before", "out/sdk")
+	.argument("[dir]", "where to make it: a folder that is empty or not there")
 	.parse();
-const [directory = ""] = command.processedArgs;
+const [given] = command.args;
+const directory = given ?? join(import.meta.dirname, "../out/sdk");
 const source = join(import.meta.dirname, "sdk");
 
-await rm(directory, { recursive: true, force: true });
+if (given === undefined) await rm(directory, { recursive: true, force: true });
 await mkdir(directory, { recursive: true });
+if ((await readdir(directory)).length > 0)
+	command.error(`${directory} is not empty: name another folder`);
 await $({
 	stdio: "inherit",
 })`npx tsc --project ${source} --outDir ${directory}`;

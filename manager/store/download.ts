@@ -1,4 +1,4 @@
-import { constants, open, rm } from "node:fs/promises";
+import { constants, type FileHandle, open, rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { retryDelayMs } from "../database/retry.ts";
 import { OperationError } from "../operations/operation.ts";
@@ -56,7 +56,7 @@ export async function downloadFile(
 				}
 				await staging.setVersion(name, have.version);
 				for await (const chunk of chunks) {
-					await file.write(chunk, 0, chunk.length, have.bytes);
+					await writeAll(file, chunk, have.bytes);
 					have = { ...have, bytes: have.bytes + chunk.length };
 					received(have.bytes);
 					if (have.bytes > mostBytes)
@@ -82,6 +82,23 @@ export async function downloadFile(
 		await file.close();
 	}
 	return (await sha256Of(to)) ?? "";
+}
+
+/** A disk that is nearly full takes less than it is given, and says why only at the next attempt. */
+async function writeAll(
+	file: FileHandle,
+	chunk: Uint8Array,
+	position: number,
+): Promise<void> {
+	for (let done = 0; done < chunk.length; ) {
+		const { bytesWritten } = await file.write(
+			chunk,
+			done,
+			chunk.length - done,
+			position + done,
+		);
+		done += bytesWritten;
+	}
 }
 
 /** Neither a refusal nor a fault of our own disk, which have a number. */

@@ -68,7 +68,9 @@ export class Staging {
 
 	/** What the server called the file of which there is a part. */
 	version(name: string): string | undefined {
-		return this.#staged?.versions[name];
+		const { versions = {} } = this.#staged ?? {};
+		// A file may be called "constructor".
+		return Object.hasOwn(versions, name) ? versions[name] : undefined;
 	}
 
 	/** Before anything of that version is written. */
@@ -111,6 +113,10 @@ async function sizeOf(folder: string): Promise<number> {
 	}).catch(() => []);
 	const sizes = entries
 		.filter((entry) => entry.isFile())
-		.map((entry) => stat(join(entry.parentPath, entry.name)));
-	return (await Promise.all(sizes)).reduce((sum, { size }) => sum + size, 0);
+		.map(async (entry) => {
+			// Meanwhile it may be gone.
+			const found = stat(join(entry.parentPath, entry.name));
+			return (await found.catch(() => undefined))?.size ?? 0;
+		});
+	return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }

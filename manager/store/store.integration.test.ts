@@ -8,6 +8,7 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { PassThrough, type Readable } from "node:stream";
 import test from "ava";
 import { browserPage } from "../../qemu-tests/system/browser.ts";
 import { TestAppliance, until } from "../testing/test-appliance.ts";
@@ -344,7 +345,7 @@ test.serial(
 );
 
 /** What `tar -c` makes of a store's folder, sent as a developer does. */
-async function upload(archive: Buffer | string) {
+async function upload(archive: Buffer | string | Readable) {
 	const { status, body } = await appliance.upload(
 		"app-archive",
 		"application/x-tar",
@@ -383,6 +384,24 @@ test.serial("archives that are no store's are refused in words", async (t) => {
 		t.true(status >= 400, message);
 		t.regex(message, words);
 	}
+	t.deepEqual(await services(), before);
+});
+
+test.serial("an upload that stalls can be given up", async (t) => {
+	const before = await services();
+	const archive = new PassThrough();
+	archive.write(tar("-c", ".").subarray(0, 5_000));
+	const answer = upload(archive);
+	await until("it is under way", async () =>
+		Boolean((await appliance.done("services")).fetching),
+	);
+	await appliance.done("serviceInstallCancel");
+	await until("it has ended", async () => {
+		const { fetching } = await appliance.done("services");
+		return fetching === undefined;
+	});
+	archive.end();
+	t.regex((await answer).message, /was cancelled/);
 	t.deepEqual(await services(), before);
 });
 

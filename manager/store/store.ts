@@ -156,9 +156,10 @@ export class Store implements Part {
 			try {
 				await rm(folder, { recursive: true, force: true });
 				await mkdir(folder, { recursive: true });
-				await unpackStore(archive, folder, (bytes) => {
+				const received = (bytes: number) => {
 					progress.receivedBytes = bytes;
-				});
+				};
+				await unpackStore(archive, folder, received, signal);
 				const source = new StoreSource(folder);
 				const [app, another] = await appsOf(source, signal);
 				if (!app || another)

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { Agent, type Dispatcher } from "undici";
@@ -79,7 +80,11 @@ export class TestAppliance {
 	}
 
 	/** What no JSON can carry. */
-	upload(path: string, type: string, body: Buffer | string): Promise<Answer> {
+	upload(
+		path: string,
+		type: string,
+		body: Buffer | string | Readable,
+	): Promise<Answer> {
 		const headers = { "content-type": type };
 		return this.manager.post(path, body, { cookie: this.#cookie, headers });
 	}
