@@ -54,3 +54,21 @@ test("gives up when the line ends", async (t) => {
 	stream.destroy();
 	await t.throwsAsync(waiting, { message: /the end of the line/ });
 });
+
+test("two may wait at once, and neither outlives the line", async (t) => {
+	const stream = new Duplex({ read() {}, write() {} });
+	const console = new Console(stream);
+	const watcher = console.expect(/(?!)/, { unless: /This FAILED/ });
+	const second = console.expect("later");
+	stream.push("sooner");
+	stream.destroy();
+	for (const waiting of [watcher, second])
+		await t.throwsAsync(waiting, { message: /the end of the line/ });
+	const failing = line();
+	const watch = failing.console.expect(/(?!)/, { unless: /This FAILED/ });
+	const other = failing.console.expect("the end");
+	failing.show("This FAILED");
+	await t.throwsAsync(watch, { message: /This FAILED/ });
+	failing.show("the end");
+	await t.notThrowsAsync(other);
+});

@@ -22,7 +22,8 @@ export class Console {
 	#unread = "";
 	#shown = "";
 	#ended = false;
-	#wake: (() => void) | undefined;
+	/** Of those who wait for more, in the order in which they came. */
+	readonly #wakes = new Set<() => void>();
 	#commands = 0;
 
 	constructor(stream: Duplex) {
@@ -30,7 +31,7 @@ export class Console {
 		stream.on("data", (chunk: Buffer) => this.#receive(chunk));
 		stream.on("close", () => {
 			this.#ended = true;
-			this.#wake?.();
+			this.#wakeAll();
 		});
 	}
 
@@ -131,24 +132,27 @@ export class Console {
 		);
 		this.#unread += plain;
 		this.#shown = (this.#shown + plain).slice(-keptLength);
-		this.#wake?.();
+		this.#wakeAll();
+	}
+
+	#wakeAll(): void {
+		for (const wake of this.#wakes) wake();
 	}
 
 	/** Resolves with true when there is more to look at, with false when the time is over. */
 	#moreBefore(end: number): Promise<boolean> {
 		return new Promise((resolve) => {
+			const settle = (isMore: boolean) => {
+				clearTimeout(timer);
+				this.#wakes.delete(wake);
+				resolve(isMore);
+			};
+			const wake = () => settle(true);
 			const timer = setTimeout(
-				() => {
-					this.#wake = undefined;
-					resolve(false);
-				},
+				() => settle(false),
 				Math.max(0, end - Date.now()),
 			);
-			this.#wake = () => {
-				clearTimeout(timer);
-				this.#wake = undefined;
-				resolve(true);
-			};
+			this.#wakes.add(wake);
 		});
 	}
 
