@@ -111,29 +111,30 @@ async function remote(
 	signal: AbortSignal,
 ): Promise<Rest> {
 	// Without a name for what was there before, both parts could be of different files.
+	const from = version === undefined ? 0 : bytes;
 	const range: Record<string, string> =
-		bytes > 0 && version !== undefined
-			? { range: `bytes=${bytes}-`, "if-range": version }
+		from > 0 && version !== undefined
+			? { range: `bytes=${from}-`, "if-range": version }
 			: {};
 	const response = await follow(url, range, signal).catch((error) => {
 		throw error instanceof AddressRefused ? failed(url, error.message) : error;
 	});
 	const { status, headers, body } = response;
-	if ((status === 200 || status === 206) && body) {
-		const bytesBefore = status === 206 ? bytes : 0;
-		const tag = headers.get("etag") ?? undefined;
-		// A weak one does not promise the same bytes (RFC 9110, 8.8.1).
-		const name = tag?.startsWith("W/") ? undefined : tag;
-		// Not all servers look at If-Range.
-		if (bytesBefore > 0 && tag !== undefined && name !== version) {
-			await body.cancel();
-			return remote(url, nothingYet, signal);
-		}
-		return { start: { bytes: bytesBefore, version: name }, chunks: body };
-	}
+	const tag = headers.get("etag") ?? undefined;
+	// A weak one does not promise the same bytes (RFC 9110, 8.8.1).
+	const name = tag?.startsWith("W/") ? undefined : tag;
+	if (status === 200 && body)
+		return { start: { bytes: 0, version: name }, chunks: body };
+	// Not all servers look at If-Range, or send the part that they are asked for.
+	const isRest =
+		headers.get("content-range")?.startsWith(`bytes ${from}-`) &&
+		(tag === undefined || name === version);
+	if (status === 206 && from > 0 && body && isRest)
+		return { start: { bytes: from, version: name }, chunks: body };
 	await body?.cancel();
-	// All of it is there, or it has become shorter.
-	if (status === 416 && bytes > 0) return remote(url, nothingYet, signal);
+	// Not the rest; or there is none: all is there, or the file has become shorter.
+	if ((status === 206 || status === 416) && from > 0)
+		return remote(url, nothingYet, signal);
 	if (status === 404) throw noSuchFile(url);
 	const message = `the server answers ${status}`;
 	throw status >= 500 ? new Error(message) : failed(url, message);

@@ -131,6 +131,11 @@ test.serial(
 	},
 );
 
+/** What says where a part begins. */
+const partOf = ({ length }: Buffer, start: number) => ({
+	"content-range": `bytes ${start}-${length - 1}/${length}`,
+});
+
 test.serial("a download goes on where its line broke", async (t) => {
 	const ranges: (string | undefined)[] = [];
 	serve = (request, response, content) => {
@@ -141,6 +146,7 @@ test.serial("a download goes on where its line broke", async (t) => {
 		response.writeHead(range ? 206 : 200, {
 			etag: '"one"',
 			"content-length": content.length - start,
+			...(range && partOf(content, start)),
 		});
 		const end = Math.min(start + 1_000, content.length);
 		response.write(content.subarray(start, end), () => {
@@ -182,7 +188,10 @@ function sendRest(etag: string): (string | undefined)[] {
 				? Number(/^bytes=(\d+)-$/.exec(headers.range ?? "")?.[1] ?? 0)
 				: 0;
 		const status = start === 0 ? 200 : start < content.length ? 206 : 416;
-		response.writeHead(status, { etag });
+		response.writeHead(status, {
+			etag,
+			...(status === 206 && partOf(content, start)),
+		});
 		response.end(status === 416 ? "" : content.subarray(start));
 	};
 	return ranges;
@@ -251,7 +260,10 @@ test.serial(
 		serve = ({ headers: { range } }, response, content) => {
 			ranges.push(range);
 			const changed = Buffer.concat([Buffer.from("#!/bin/false\n"), content]);
-			response.writeHead(range ? 206 : 200, { etag: '"two"' });
+			response.writeHead(range ? 206 : 200, {
+				etag: '"two"',
+				...(range && partOf(changed, 1_000)),
+			});
 			response.end(range ? changed.subarray(1_000) : content);
 		};
 		t.is((await install()).status, 200);
@@ -259,6 +271,20 @@ test.serial(
 		await writeFile(sums, text);
 	},
 );
+
+test.serial("another part than was asked for is not taken", async (t) => {
+	await removed();
+	await interrupt(1_000);
+	const ranges: (string | undefined)[] = [];
+	serve = ({ headers: { range } }, response, content) => {
+		ranges.push(range);
+		if (!range) return void response.end(content);
+		response.writeHead(206, { etag: '"one"', ...partOf(content, 500) });
+		response.end(content.subarray(500));
+	};
+	t.is((await install()).status, 200);
+	t.deepEqual(ranges, ["bytes=1000-", undefined]);
+});
 
 test.serial(
 	"of what is complete without a checksum the rest is nothing",

@@ -244,7 +244,8 @@ export class Store implements Part {
 	 */
 	async cancel(): Promise<void> {
 		if (this.#cancelling) return this.#cancelling.abort();
-		if (!(await this.interrupted()))
+		const left = await this.interrupted();
+		if (!left)
 			throw new OperationError(
 				409,
 				"nothingToCancel",
@@ -252,7 +253,8 @@ export class Store implements Part {
 					? `${this.#fetching.id} has been fetched, and is being started`
 					: "Nothing is being fetched",
 			);
-		await this.#staging.clear();
+		// Nobody is to go on with it meanwhile.
+		await this.#alone(left.id, () => this.#staging.clear());
 	}
 
 	async #fetch(

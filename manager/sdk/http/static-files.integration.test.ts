@@ -61,6 +61,8 @@ test("a page and its script are there, as they were written", async (t) => {
 	t.is(headers["content-type"], "text/javascript; charset=utf-8");
 	t.is(headers["content-length"], String(script.length));
 	t.regex(headers["cache-control"] ?? "", /immutable/);
+	const again = await get("assets/list.js?v=1");
+	t.regex(again.headers["cache-control"] ?? "", /immutable/);
 	t.is((await get("F%C3%BC%C3%9Fe%20100%25.txt")).text, "name");
 	t.is((await get("numbers.txt")).text, "0123456789");
 	t.is((await get("empty.txt")).status, 200);

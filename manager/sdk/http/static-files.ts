@@ -105,7 +105,8 @@ export class StaticFiles {
 
 	#cacheControl(path: string): string {
 		// With the ETag, to ask again costs little.
-		return this.#immutable?.test(path)
+		// Not `test`, which remembers where it was when the expression is global.
+		return this.#immutable && path.search(this.#immutable) >= 0
 			? `public, max-age=${yearSeconds}, immutable`
 			: "no-cache";
 	}
