@@ -6,7 +6,7 @@ import { freePort } from "../manager/testing/free-port.ts";
 import { TestAcmeServer } from "../manager/testing/test-acme-server.ts";
 import { eventually, temporaryDirectory, timeLimit } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
-import { browserPage } from "./system/browser.ts";
+import { guestBrowser } from "./system/browser.ts";
 import { card, logInToPage } from "./system/manager-page.ts";
 import { loginPage, logins, outputOf, setClock } from "./system/steps.ts";
 
@@ -14,7 +14,7 @@ import { loginPage, logins, outputOf, setClock } from "./system/steps.ts";
 const minute = 60_000;
 const authorityAt = { address: "10.0.2.100", port: await freePort() };
 const machine = runningMachine(test, "acme", { hostServices: [authorityAt] });
-const browser = browserPage(test, "acme");
+const browser = guestBrowser(test, "acme");
 const folder = temporaryDirectory();
 const names = ["device.test", "also.device.test"];
 let authority: TestAcmeServer;

@@ -3,13 +3,13 @@ import test from "ava";
 import { AppClient } from "../manager/testing/app-client.ts";
 import { within } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
-import { browserPage } from "./system/browser.ts";
+import { guestBrowser } from "./system/browser.ts";
 import { card, logInToPage, unfold } from "./system/manager-page.ts";
 import { managerCookie, managerPassword } from "./system/steps.ts";
 
 // Programs that use the manager: PBX and clients by AppWebsocket, scripts with tokens.
 const machine = runningMachine(test, "api-access");
-const browser = browserPage(test, "api-access");
+const browser = guestBrowser(test, "api-access");
 const newPassword = "of the administrator";
 const loggedIn = { mt: "AppLoginResult", ok: true };
 let client: AppClient;

@@ -2,7 +2,7 @@ import test from "ava";
 import { eventually, timeLimit } from "./machine/index.ts";
 import { appRightsTests } from "./system/app-rights.ts";
 import { runningMachine } from "./system/base.ts";
-import { browserPage } from "./system/browser.ts";
+import { guestBrowser } from "./system/browser.ts";
 import { card, logInToPage, unfold } from "./system/manager-page.ts";
 import {
 	newerNotes,
@@ -19,7 +19,7 @@ import { outputOf } from "./system/steps.ts";
 // From a store in a folder of the device to instances that people use, in the browser.
 const minute = 60_000;
 const machine = runningMachine(test, "apps");
-const browser = browserPage(test, "apps");
+const browser = guestBrowser(test, "apps");
 const domains = ["example.com", "example.org"];
 const written = "bread and milk";
 

@@ -5,7 +5,7 @@ import test from "ava";
 import { TestAuthority } from "../manager/testing/test-authority.ts";
 import { eventually } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
-import { browserPage } from "./system/browser.ts";
+import { guestBrowser } from "./system/browser.ts";
 import { card, logInToPage } from "./system/manager-page.ts";
 import { killProcess, processes } from "./system/processes.ts";
 import { logins, managerCookie, setClock } from "./system/steps.ts";
@@ -21,7 +21,7 @@ const complete = [server, intermediate, root]
 	.concat(server.key)
 	.join("");
 const machine = runningMachine(test, "certificate");
-const browser = browserPage(test, "certificate");
+const browser = guestBrowser(test, "certificate");
 let before = "";
 
 test.serial("browsers see the device's own certificate", async (t) => {

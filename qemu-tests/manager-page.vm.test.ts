@@ -1,12 +1,12 @@
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
-import { browserPage } from "./system/browser.ts";
+import { guestBrowser } from "./system/browser.ts";
 import { managerPassword } from "./system/steps.ts";
 
 const machine = runningMachine(test, "manager-page");
 
-const browser = browserPage(test, "manager-page");
+const browser = guestBrowser(test, "manager-page");
 const { complaints } = browser;
 
 test.serial("shows a login page at /manager/", async (t) => {

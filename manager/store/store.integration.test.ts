@@ -10,14 +10,14 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { PassThrough, type Readable } from "node:stream";
 import test from "ava";
-import { browserPage } from "../../qemu-tests/system/browser.ts";
+import { browserPage } from "../testing/browser.ts";
 import { TestAppliance, until } from "../testing/test-appliance.ts";
 import { makeStore } from "./make-store.ts";
 
 // A store that is far away, broken, or not well-meaning.
 const id = "troublemaker";
 const appliance = await TestAppliance.create();
-const browser = browserPage(test, "store-page");
+const browser = browserPage(test, "out/store-page.png");
 const folder = join(appliance.manager.directory, "store");
 type Serve = (
 	request: IncomingMessage,

@@ -4,14 +4,14 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import test from "ava";
-import { browserPage } from "../../qemu-tests/system/browser.ts";
 import { card, logInToPage } from "../../qemu-tests/system/manager-page.ts";
 import { makeStore } from "../store/make-store.ts";
+import { browserPage } from "../testing/browser.ts";
 import { TestAppliance, until } from "../testing/test-appliance.ts";
 
 // What an administrator sees of apps that make trouble.
 const appliance = await TestAppliance.create();
-const browser = browserPage(test, "apps-page");
+const browser = browserPage(test, "out/apps-page.png");
 const folder = join(appliance.manager.directory, "store");
 let isSlow = true;
 

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import test from "ava";
 import { Client } from "pg";
-import { browserPage } from "../../qemu-tests/system/browser.ts";
 import { startTemporaryCluster } from "../database/temporary-cluster.ts";
+import { browserPage } from "../testing/browser.ts";
 import { freePort } from "../testing/free-port.ts";
 import { TestAppliance, until } from "../testing/test-appliance.ts";
 
@@ -14,7 +14,7 @@ const external = await startTemporaryCluster({
 	port: String(port),
 	listen_addresses: "127.0.0.1",
 });
-const browser = browserPage(test, "manager-pages");
+const browser = browserPage(test, "out/manager-pages.png");
 
 test.before(async () => {
 	const admin = new Client({

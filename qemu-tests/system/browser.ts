@@ -1,69 +1,16 @@
 import { join } from "node:path";
 import type { TestFn } from "ava";
 import {
-	type Browser,
-	type BrowserContext,
-	chromium,
-	type Page,
-} from "playwright-core";
+	type BrowserPage,
+	browserPage,
+} from "../../manager/testing/browser.ts";
 import { logDirectory, timeLimit } from "../machine/index.ts";
 
-// Debian's Chromium, which shall talk to the guest and to nobody else.
-const flags = [
-	"--no-sandbox",
-	"--disable-gpu",
-	"--disable-quic",
-	"--no-first-run",
-	"--disable-background-networking",
-	"--disable-component-update",
-	"--disable-sync",
-];
-
-/** Refusals are answers with such a status, and machines are switched off in tests. */
-const ofNetwork = /^(Failed to load resource|WebSocket connection to)/;
-
-/** A browser with one page for the tests of a file. */
-export interface BrowserPage {
-	/** There as soon as a test runs. */
-	readonly page: Page;
-	/** One more, of the same person. */
-	anotherPage(): Promise<Page>;
-	/** Errors of the pages' own scripts, and what the browser has refused them. */
-	complaints: string[];
-}
-
-/** @param name of the picture of a page on which a test fails. */
-export function browserPage(test: TestFn, name: string): BrowserPage {
-	const complaints: string[] = [];
-	let browser: Browser;
-	let context: BrowserContext;
-	let page: Page;
-	test.before("a browser is open", async () => {
-		browser = await chromium.launch({
-			executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-			args: flags,
-		});
-		context = await browser.newContext({ ignoreHTTPSErrors: true });
-		context.setDefaultTimeout(timeLimit(30_000));
-		context.on("weberror", (error) => complaints.push(error.error().message));
-		context.on("console", (message) => {
-			if (message.type() === "error" && !ofNetwork.test(message.text()))
-				complaints.push(message.text());
-		});
-		page = await context.newPage();
-	});
-	test.after.always(() => browser?.close());
-	test.afterEach.always(async (t) => {
-		if (t.passed || !page) return;
-		const path = join(logDirectory, `${name}.png`);
-		await page.screenshot({ path, fullPage: true });
-		t.log(`The page is shown in ${path}`);
-	});
-	return {
-		get page() {
-			return page;
-		},
-		anotherPage: () => context.newPage(),
-		complaints,
-	};
+/** A browser for the pages of a guest. @param name of the picture of a page on which a test fails. */
+export function guestBrowser(test: TestFn, name: string): BrowserPage {
+	return browserPage(
+		test,
+		join(logDirectory, `${name}.png`),
+		timeLimit(30_000),
+	);
 }

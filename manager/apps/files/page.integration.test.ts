@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
 import test from "ava";
-import { browserPage } from "../../../qemu-tests/system/browser.ts";
+import { browserPage } from "../../testing/browser.ts";
 import { TestAppliance } from "../../testing/test-appliance.ts";
 
 // What people do with a browser.
 const password = "page-password";
 const appliance = await TestAppliance.withApp(import.meta.dirname);
-const browser = browserPage(test, "files-page");
+const browser = browserPage(test, "out/files-page.png");
 let path = "";
 
 test.before(async () => {
