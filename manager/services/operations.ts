@@ -78,7 +78,7 @@ export function serviceOperations(
 					throw new OperationError(
 						409,
 						"hasInstances",
-						`${id} still has ${left.length} instances: delete them first, their data go with them`,
+						`${id} still has instances (${left.length}): delete them first, their data go with them`,
 					);
 				await services.remove(id);
 				return {};
