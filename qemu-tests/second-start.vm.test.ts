@@ -42,6 +42,20 @@ test.serial("was never out of memory", async (t) => {
 	t.notRegex(kernel, /Out of memory|oom-kill/i);
 });
 
+test.serial("lets in as many as 256 MB have room for", async (t) => {
+	const ask = `const { connect } = require("net");
+		const socket = connect("/run/haproxy/admin.sock");
+		socket.end("show info\\n");
+		socket.pipe(process.stdout)`;
+	const info = await outputOf(
+		machine.console,
+		`node -e '${ask.replace(/\s+/g, " ")}'`,
+	);
+	const most = Number(/^Maxconn: (\d+)$/m.exec(info)?.[1]);
+	await report("memory in 256 MB", { mostConnections: most });
+	t.true(most >= 1_000 && most <= 3_000, `${most} connections`);
+});
+
 test.serial("shows the kernel's configuration", async (t) => {
 	const config = await outputOf(
 		machine.console,
