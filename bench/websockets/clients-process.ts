@@ -31,14 +31,16 @@ export class Clients {
 
 	async #ask<Answer>(question: Question): Promise<Answer> {
 		this.#process.send(question);
-		const failed = once(this.#process, "exit").then(() => {
+		const answered = new AbortController();
+		const { signal } = answered;
+		const failed = once(this.#process, "exit", { signal }).then(() => {
 			throw new Error("The clients have failed: the lines above say why");
 		});
+		failed.catch(() => {}); // Nobody waits for it once there is an answer.
 		const [answer] = await Promise.race([
-			once(this.#process, "message"),
+			once(this.#process, "message", { signal }),
 			failed,
-		]);
-		failed.catch(() => {});
+		]).finally(() => answered.abort());
 		return answer as Answer;
 	}
 }

@@ -24,6 +24,8 @@ export type Hardware = {
 	ports: readonly number[];
 	/** All of this host that the guest reaches. */
 	hostServices: readonly HostService[];
+	/** A TAP device of this host, which a second network card leads to. */
+	tap?: string | undefined;
 };
 
 /** A port of 127.0.0.1 that the guest reaches at an address of its network, 10.0.2.0/24. */
@@ -198,6 +200,7 @@ function networkArguments({
 	network,
 	ports,
 	hostServices,
+	tap,
 }: Hardware): string[] {
 	if (network === "none") return [];
 	const forwards = [
@@ -210,6 +213,15 @@ function networkArguments({
 	return [
 		...option("netdev", ["user,id=net,restrict=on", ...forwards].join(",")),
 		...option("device", `${network},netdev=net`),
+		...(tap
+			? [
+					...option(
+						"netdev",
+						`tap,id=tap,ifname=${tap},script=no,downscript=no`,
+					),
+					...option("device", `${network},netdev=tap`),
+				]
+			: []),
 	];
 }
 
