@@ -39,7 +39,7 @@ export const treePaths: readonly string[] = [
 	"usr/{lib,lib64}/ld-linux*",
 	"usr/lib/openssh/sftp-server",
 	"usr/lib/sftp-server",
-	"usr/lib/*/security/pam_{unix,rootok,faildelay}.so",
+	"usr/lib/{*/security,security}/pam_{unix,rootok,faildelay}.so",
 	"usr/sbin/unix_chkpwd",
 	"etc/mke2fs.conf",
 ];
