@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test from "ava";
 import {
-	commands,
+	commandsOf,
 	files,
 	initScripts,
 	libraries,
@@ -36,7 +36,8 @@ async function makeLayers(): Promise<{ base: string; overlay: string }> {
 		await mkdir(dirname(path), { recursive: true });
 		await writeFile(path, text);
 	};
-	for (const name of commands) await write(join(layers.base, "usr/bin", name));
+	for (const name of commandsOf(gateway))
+		await write(join(layers.base, "usr/bin", name));
 	for (const name of setuidCommands)
 		await chmod(join(layers.base, "usr/bin", name), 0o4755);
 	for (const name of libraries) await write(join(layers.base, "usr/lib", name));

@@ -1,10 +1,11 @@
 import { lstat, readdir, readFile, readlink } from "node:fs/promises";
 import { join, normalize } from "node:path";
+import { ramdiskCommands } from "../initramfs/contents.ts";
 import { libraryFolders } from "../pipeline/elf.ts";
-import type { Target } from "./target.ts";
+import { type Target, targets } from "./target.ts";
 
 /** What must be on the image, whichever base it was made from: commands that people type. */
-export const commands: readonly string[] = [
+const commands: readonly string[] = [
 	..."psql vacuumdb reindexdb pg_dump pg_restore initdb pg_ctl postgres".split(
 		" ",
 	),
@@ -82,7 +83,7 @@ async function missingContents(
 	};
 	const inFolders = (folders: readonly string[], name: string) =>
 		folders.map((folder) => join(folder, name));
-	for (const command of [...commands, ...target.commands])
+	for (const command of commandsOf(target))
 		await want(command, inFolders(searchPath, command));
 	const [base = ""] = layers;
 	const folders = await libraryFolders(base);
@@ -98,6 +99,15 @@ async function missingContents(
 		if (!new RegExp(`^${name}:[^:]*:${id}:`, "m").test(passwd))
 			missing.push(`user ${name} (${id})`);
 	return missing;
+}
+
+/** All that people type and scripts call, in the installed system or in the ramdisk. */
+export function commandsOf(target: Target): Set<string> {
+	const ofSomeTargets = targets.flatMap((one) => one.commands);
+	const ofAll = [...commands, ...ramdiskCommands].filter(
+		(command) => !ofSomeTargets.includes(command),
+	);
+	return new Set([...ofAll, ...target.commands]);
 }
 
 /** Scripts of the base in a folder of which all is ours. */

@@ -5,6 +5,11 @@ import { targets } from "../target.ts";
 import { type BuildrootOptions, buildrootOptions } from "./options.ts";
 import { BuildrootOutput } from "./output.ts";
 
+/** Packages of this machine that goals want besides those of every build. */
+const packagesOfGoals: Readonly<Record<string, string[]>> = {
+	"pkg-stats": ["python3-aiohttp", "python3-setuptools"],
+};
+
 /** `npm run buildroot -- x86_64 legal-info`: Buildroot's own goals, configured as the build has it. */
 const command: Command = new Command("npm run buildroot --")
 	.description(
@@ -31,7 +36,8 @@ if (!target)
 	);
 try {
 	const options = command.opts<BuildrootOptions>();
-	prepareHost(["buildroot"], options);
+	const packages = goals.flatMap((goal) => packagesOfGoals[goal] ?? []);
+	prepareHost(["buildroot"], { packages, offline: options.offline });
 	await lockCache(() =>
 		console.error("Waiting for a build that uses the same cache"),
 	);

@@ -16,3 +16,10 @@ mkdir -p usr/lib/openssh
 [ ! -f usr/libexec/sftp-server ] || mv usr/libexec/sftp-server usr/lib/openssh/
 ln -sfn openssh/sftp-server usr/lib/sftp-server
 rm -f usr/sbin/sshd usr/bin/ssh usr/bin/ssh-* usr/bin/sftp usr/libexec/ssh*
+
+# PostgreSQL's programs also under its major version, which Debian has and later upgrades look for.
+major=$(sed -n '1s/^# PostgreSQL //p' usr/share/postgresql/postgres.bki)
+mkdir -p "usr/lib/postgresql/$major/bin"
+for program in usr/bin/postgres usr/bin/initdb usr/bin/psql usr/bin/pg_*; do
+	ln -sfn "../../../../bin/${program##*/}" "usr/lib/postgresql/$major/bin/${program##*/}"
+done
