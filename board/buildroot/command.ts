@@ -5,18 +5,16 @@ import { targets } from "../target.ts";
 import { type BuildrootOptions, buildrootOptions } from "./options.ts";
 import { BuildrootOutput } from "./output.ts";
 
-/** Packages of this machine that goals want besides those of every build. */
-const packagesOfGoals: Readonly<Record<string, string[]>> = {
-	"pkg-stats": ["python3-aiohttp", "python3-setuptools"],
-};
+/** Our goal for Buildroot's check, which its makefile has only for a Git checkout. */
+const CVE_CHECK = "cve-check";
 
 /** `npm run buildroot -- x86_64 legal-info`: Buildroot's own goals, configured as the build has it. */
 const command: Command = new Command("npm run buildroot --")
 	.description(
 		`Calls Buildroot's make for a target, in the folder in which npm run build -- --base buildroot works.
 
-Useful goals: show-info (all packages, as JSON), legal-info (licences and sources), pkg-stats (CVEs,
-newer versions), source (downloads everything), menuconfig, <package>-reconfigure.`,
+Useful goals: show-info (all packages, as JSON), legal-info (licences and sources), source (downloads
+everything), menuconfig, <package>-reconfigure. The goal ${CVE_CHECK} lists known vulnerabilities.`,
 	)
 	.argument("<target>", targets.map(({ name }) => name).join(", "))
 	.argument(
@@ -36,8 +34,12 @@ if (!target)
 	);
 try {
 	const options = command.opts<BuildrootOptions>();
-	const packages = goals.flatMap((goal) => packagesOfGoals[goal] ?? []);
-	prepareHost(["buildroot"], { packages, offline: options.offline });
+	const isCheck = goals.includes(CVE_CHECK);
+	prepareHost(["buildroot"], {
+		// Python's distutils, which newer ones have no more.
+		packages: isCheck ? ["python3-setuptools"] : [],
+		offline: options.offline,
+	});
 	await lockCache(() =>
 		console.error("Waiting for a build that uses the same cache"),
 	);
@@ -47,7 +49,9 @@ try {
 		console.log(
 			`Buildroot's configuration takes all options: ${output.folder}`,
 		);
-	} else process.exitCode = await output.makeAtTerminal(goals);
+	} else if (isCheck)
+		console.log(`The report: ${await output.checkVulnerabilities()}`);
+	else process.exitCode = await output.makeAtTerminal(goals);
 } catch (error) {
 	console.error(error instanceof Error ? error.message : error);
 	process.exitCode = 1;

@@ -156,6 +156,25 @@ export class BuildrootOutput {
 		return status ?? 1;
 	}
 
+	/**
+	 * Buildroot's check for known vulnerabilities (CVEs) of all packages, by the American national
+	 * database, which it fetches. Returns the path of the report, a CycloneDX file.
+	 */
+	async checkVulnerabilities(): Promise<string> {
+		await this.configure();
+		const report = join(this.folder, "cve.json");
+		await writeFile(join(this.folder, "show-info.json"), await this.packages());
+		const shell = $({
+			cwd: this.folder,
+			env: this.#environment,
+			stdio: ["ignore", "inherit", "inherit"],
+		});
+		const { folder } = this.#source;
+		await shell`${folder}/utils/generate-cyclonedx -i show-info.json -o sbom.json`;
+		await shell`${folder}/support/scripts/cve-check -i sbom.json -o ${report} --nvd-path ${this.#dlFolder}/buildroot-nvd ${this.#offline ? ["--no-nvd-update"] : []}`;
+		return report;
+	}
+
 	/** The value of one of Buildroot's make variables. */
 	async variable(name: string): Promise<string> {
 		const [program, ...args] = this.#command([
@@ -200,13 +219,14 @@ export class BuildrootOutput {
 		return spawn(program, args, { env: this.#environment, stdio });
 	}
 
-	/** Closed: no CFLAGS of whoever builds gets in. */
+	/** Closed: no CFLAGS of whoever builds gets in, and the tools are those that were installed for it. */
 	get #environment(): NodeJS.ProcessEnv {
 		const names = Object.keys(process.env).filter((name) =>
-			/^(PATH|HOME|TERM|(https?|ftp|no)_proxy|SSL_CERT_\w+)$/i.test(name),
+			/^(HOME|TERM|(https?|ftp|no)_proxy|SSL_CERT_\w+)$/i.test(name),
 		);
 		return {
 			...Object.fromEntries(names.map((name) => [name, process.env[name]])),
+			PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
 			LC_ALL: "C.UTF-8",
 			TZ: "UTC",
 			PYTHONDONTWRITEBYTECODE: "1",
