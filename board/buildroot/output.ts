@@ -4,7 +4,7 @@ import { createWriteStream } from "node:fs";
 import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { $, glob } from "zx";
+import { $, glob, type ProcessOutput } from "zx";
 import { cacheSubfolder } from "../../pipeline/cache.ts";
 import { hashOfInputs, hashOfPaths } from "../../pipeline/hash.ts";
 import type { Target } from "../target.ts";
@@ -18,6 +18,8 @@ import type { BuildrootOptions } from "./options.ts";
 import { type BuildrootSource, buildrootSource } from "./source.ts";
 
 const LAST_LINES = 15;
+/** flock's exit status when somebody else has the folder; make's own are 0 to 2. */
+const LOCKED = 75;
 
 /** What a changed file of cannot be taken up by what Buildroot has already compiled. */
 const recipes = ["Config.in", "external.desc", "external.mk", "package"];
@@ -96,21 +98,17 @@ export class BuildrootOutput {
 		await mkdir(this.folder, { recursive: true });
 		const path = join(this.folder, "app-platform_defconfig");
 		await writeFile(path, this.#defconfig);
-		const [program, ...args] = this.#command([
+		const { stdout, stderr } = await this.#ask(
 			`BR2_DEFCONFIG=${path}`,
 			"defconfig",
-		]);
-		const result = await $({
-			env: this.#environment,
-			quiet: true,
-		})`${program} ${args}`;
+		);
 		refuseDroppedOptions(
 			wantedOptions(
 				this.#defconfig,
 				await readFile(join(treeFolder, "Config.in"), "utf8"),
 			),
 			await readFile(join(this.folder, ".config"), "utf8"),
-			result.stdout + result.stderr,
+			stdout + stderr,
 		);
 	}
 
@@ -177,21 +175,30 @@ export class BuildrootOutput {
 
 	/** The value of one of Buildroot's make variables. */
 	async variable(name: string): Promise<string> {
-		const [program, ...args] = this.#command([
-			...["-s", "printvars", `VARS=${name}`],
-		]);
-		const { stdout } = await $({
-			env: this.#environment,
-			quiet: true,
-		})`${program} ${args}`;
+		const { stdout } = await this.#ask("-s", "printvars", `VARS=${name}`);
 		return stdout.trim().replace(`${name}=`, "");
 	}
 
 	/** Versions and origins of all packages, as Buildroot's `make show-info` has them. */
 	async packages(): Promise<string> {
-		const [program, ...args] = this.#command(["-s", "show-info"]);
-		const shell = $({ env: this.#environment, quiet: true });
-		return (await shell`${program} ${args}`).stdout;
+		return (await this.#ask("-s", "show-info")).stdout;
+	}
+
+	/** What make says to goals that take seconds. */
+	async #ask(...goals: string[]): Promise<ProcessOutput> {
+		const [program, ...args] = this.#command(goals);
+		const result = await $({
+			env: this.#environment,
+			quiet: true,
+			nothrow: true,
+		})`${program} ${args}`;
+		if (result.exitCode === LOCKED)
+			throw new Error(`another Buildroot works in ${this.folder}`);
+		if (result.exitCode !== 0)
+			throw new Error(
+				`Buildroot's make ${goals.join(" ")} failed:\n${result.stderr}`,
+			);
+		return result;
 	}
 
 	/**
@@ -206,7 +213,9 @@ export class BuildrootOutput {
 		return [
 			"setpriv",
 			...["--pdeathsig", "TERM"],
-			...["flock", "--no-fork", "--nonblock", join(this.folder, ".lock")],
+			...["flock", "--no-fork", "--nonblock"],
+			...["--conflict-exit-code", String(LOCKED)],
+			join(this.folder, ".lock"),
 			...["make", "--no-print-directory", "-C", this.#source.folder],
 			...[`O=${this.folder}`, `BR2_EXTERNAL=${treeFolder}`],
 			...(this.#offline ? offline : []),
