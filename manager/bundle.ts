@@ -71,7 +71,6 @@ async function bundle(
 			"process.env.WS_NO_UTF_8_VALIDATE": '"1"',
 		},
 		external: ["pg-native"],
-		loader: { ".html": "text" },
 		alias: {
 			"@rushstack/ts-command-line": join(
 				sources,

@@ -10,6 +10,8 @@ import { Database } from "./database/database.ts";
 import { databaseOperations } from "./database/operations.ts";
 import { Optimization } from "./database/optimization.ts";
 import { optimizationOperations } from "./database/optimization-operations.ts";
+import { DnsName } from "./dns-name/dns-name.ts";
+import { dnsNameOperations } from "./dns-name/operations.ts";
 import { CleanUps } from "./instances/clean-up.ts";
 import { ConnectionTests } from "./instances/connection-test/connection-test.ts";
 import { instanceDatabaseOperations } from "./instances/database-operations.ts";
@@ -39,7 +41,7 @@ const settings = readSettings(process.env);
 const log = createLog(settings.logLevel);
 const database = new Database(settings.postgres, log);
 const config = new Config(database);
-const alarms = new Alarms(log);
+const alarms = new Alarms(database, log);
 const login = new Login(config, settings.passwordKeyFile, log);
 const tokens = new Tokens(database, log);
 const reserve = new Reserve(
@@ -64,6 +66,15 @@ const acme = new Acme(
 	log,
 );
 const services = new Services(settings.services, database, alarms, log);
+certificate.listen((certificates) =>
+	services.announce({ mt: "CertificateChanged", certificates }),
+);
+const dnsName = new DnsName(
+	database,
+	config,
+	(name) => services.announce({ mt: "DnsNameChanged", dnsName: name }),
+	log,
+);
 const instances = new Instances(
 	database,
 	settings.postgres.host,
@@ -73,7 +84,7 @@ const instances = new Instances(
 );
 const cleanUps = new CleanUps(database, settings.dataDirectory, log);
 const optimization = new Optimization(database, config, log);
-const store = new Store(config, services, settings.storeFolder);
+const store = new Store(config, database, services, settings.storeFolder, log);
 const operations: OperationTable = operationTable([
 	...loginOperations(login, settings.setPasswordsCommand),
 	...alarmOperations(alarms),
@@ -83,6 +94,7 @@ const operations: OperationTable = operationTable([
 	...updateOperations(updates),
 	...certificateOperations(certificate, acme),
 	...acmeOperations(acme),
+	...dnsNameOperations(dnsName),
 	...storeOperations(store),
 	...serviceOperations(services, instances, store),
 	...instanceOperations(instances, cleanUps, database),
@@ -109,6 +121,15 @@ log.info(
 	"App Platform manager starts",
 );
 void runParts(log, [
-	...[webServer, database, reserve, updates],
-	...[routes, certificate, acme, services, instances, optimization],
+	...[webServer, database, alarms, reserve, updates],
+	...[
+		routes,
+		certificate,
+		acme,
+		dnsName,
+		services,
+		instances,
+		store,
+		optimization,
+	],
 ]);

@@ -65,6 +65,7 @@ export const hostPackages = {
 		"shellcheck",
 		"u-boot-qemu",
 	],
+	bench: ["nginx"],
 } as const;
 
 /** The package of the compiler that makes code for a target; GNU's name of it comes with it. */

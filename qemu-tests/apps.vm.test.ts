@@ -1,218 +1,208 @@
-import { once } from "node:events";
 import test from "ava";
 import { eventually, timeLimit } from "./machine/index.ts";
+import { appRightsTests } from "./system/app-rights.ts";
 import { runningMachine } from "./system/base.ts";
 import { browserPage } from "./system/browser.ts";
-import { notesPage, openNotes, putStore, storeFolder } from "./system/notes.ts";
+import { card, logInToPage, unfold } from "./system/manager-page.ts";
 import {
-	loginPage,
-	logins,
-	managerPassword,
-	managerSession,
-	outputOf,
-} from "./system/steps.ts";
+	newerNotes,
+	notesOf,
+	notesPage,
+	notesThere,
+	openNotes,
+	putStore,
+	storeFolder,
+} from "./system/notes.ts";
+import { otherDatabaseHost } from "./system/other-host.ts";
+import { outputOf } from "./system/steps.ts";
 
-// From a store in a folder of the device to instances that people use, whatever is killed.
+// From a store in a folder of the device to instances that people use, in the browser.
 const minute = 60_000;
 const machine = runningMachine(test, "apps");
 const browser = browserPage(test, "apps");
 const domains = ["example.com", "example.org"];
-const service = "/mnt/sda2/apps/notes/notes";
+const written = "bread and milk";
 
 test.serial("a store lies on the device", async (t) => {
 	await putStore(machine);
 	t.pass();
 });
 
-test.serial("a service is installed in the browser", async (t) => {
-	const page = browser.page;
-	await page.goto(`${machine.url("https")}/manager/`);
-	await page.getByLabel("Password").fill(managerPassword);
-	await page.getByRole("button", { name: "Log in" }).click();
-	await page.getByRole("button", { name: "Apps" }).click();
-	await page.getByLabel("Address of the store").fill(storeFolder);
-	await page.getByRole("button", { name: "Use this store" }).click();
-	await page.getByRole("button", { name: "Install Notes" }).click();
-	await page
+test.serial("an app is found in the store", async (t) => {
+	await logInToPage(browser.page, machine.url("https"));
+	await button("Apps").click();
+	const store = card(browser.page, "App store");
+	await store.getByLabel("Address of the store").fill(storeFolder);
+	await button("Use this store").click();
+	await button("Install Files").waitFor();
+	const offers = store.getByRole("button", { name: /^Install / });
+	for (const [words, found] of [
+		["webdav", ["Install Files"]],
+		["no such app", []],
+		["NOTES", ["Install Notes"]],
+	] as const) {
+		await store.getByLabel("Search").fill(words);
+		t.deepEqual(await offers.allTextContents(), [...found]);
+	}
+});
+
+test.serial("and installed", async (t) => {
+	await button("Install Notes").click();
+	await browser.page
 		.getByText("Notes 1.0, build 10001: running")
 		.waitFor({ timeout: timeLimit(2 * minute) });
 	t.pass();
 });
 
 for (const domain of domains)
-	test.serial(`an instance for ${domain} is made in the browser`, async (t) => {
+	test.serial(`an instance for ${domain} is made`, async (t) => {
 		t.timeout(timeLimit(3 * minute));
-		const page = browser.page;
-		const form = page.locator("details", { hasText: "New instance" });
-		if ((await form.getAttribute("open")) === null)
-			await form.locator("summary").click();
+		const form = await unfold(card(browser.page, "Instances"), "New instance");
 		await form.getByLabel("Domain", { exact: true }).fill(domain);
 		await form.getByLabel("Name", { exact: true }).fill("notes");
-		await form.getByRole("button", { name: "Create the instance" }).click();
-		await page
-			.getByRole("listitem")
-			.filter({ hasText: `/${domain}/notes/: running` })
-			.waitFor({ timeout: timeLimit(2 * minute) });
-		t.regex(await pageOf(domain), /<title>Notes<\/title>/);
+		await button("Create the instance").click();
+		await isRunning(`/${domain}/notes/`);
+		t.regex(await notesPage(machine, notesOf(domain)), /<title>Notes<\/title>/);
 	});
+
+test.serial("the app's files are served as they are stored", async (t) => {
+	const headers = { "accept-encoding": "br" };
+	const path = `${notesOf("example.com")}notes.js`;
+	const script = await machine.fetch("https", path, { headers });
+	t.is(script.status, 200);
+	t.is(script.headers.get("content-encoding"), "br");
+	t.regex(await script.text(), /new WebSocket/);
+	const etag = script.headers.get("etag") ?? "";
+	const again = await machine.fetch("https", path, {
+		headers: { ...headers, "if-none-match": etag },
+	});
+	t.is(again.status, 304);
+	const listed = await outputOf(
+		machine.console,
+		"stat -c '%U %a' /mnt/sda2/apps/notes/web /mnt/sda2/apps/notes/web/notes.js",
+	);
+	t.deepEqual(listed.trim().split(/\s*\n/), ["root 755", "root 755"]);
+});
 
 test.serial("two people see each other's edits", async (t) => {
-	const one = await notes("example.com");
-	const two = await notes("example.com");
-	one.socket.send("bread and milk");
-	const [seen] = await once(two.socket, "message");
-	t.is(String(seen), "bread and milk");
-	t.is((await notes("example.org")).text, "");
-	for (const { socket } of [one, two]) socket.terminate();
+	const fields = [];
+	for (const domain of ["example.com", "example.com", "example.org"]) {
+		const page = await browser.anotherPage();
+		t.teardown(() => page.close());
+		await page.goto(machine.url("https") + notesOf(domain));
+		fields.push(page.getByLabel("Notes"));
+	}
+	const [one, two, other] = fields;
+	await one?.fill(written);
+	await eventually("the other sees it", async () =>
+		(await two?.inputValue()) === written ? true : undefined,
+	);
+	t.is(await other?.inputValue(), "");
 });
 
-test.serial(
-	"the service has a user of its own and no more rights",
-	async (t) => {
-		const pid = await processId(service);
-		const status = await outputOf(machine.console, `cat /proc/${pid}/status`);
-		t.regex(status, /^Uid:\s+2000\s+2000\s+2000\s+2000\s*$/m);
-		t.regex(status, /^Groups:\s*$/m);
-		t.regex(status, /^NoNewPrivs:\s+1\s*$/m);
-		for (const set of ["CapEff", "CapPrm", "CapBnd"])
-			t.regex(status, new RegExp(`^${set}:\\s+0+\\s*$`, "m"));
-		t.regex(
-			await outputOf(machine.console, `cat /proc/${pid}/cgroup`),
-			/^0::\/apps\/notes\s*$/m,
-		);
-		const limits = await outputOf(
-			machine.console,
-			"cd /sys/fs/cgroup/apps/notes && cat memory.max pids.max",
-		);
-		const [memory, processes] = limits.trim().split(/\s+/).map(Number);
-		t.true(Number(memory) > 100_000_000 && Number(memory) < 300_000_000);
-		t.is(processes, 200);
-		const asService = `nsenter -t ${pid} -m setpriv --reuid 2000 --regid 2000 --clear-groups`;
-		const own = "/mnt/sda2/apps/notes/instances/1";
-		await outputOf(
-			machine.console,
-			`${asService} sh -c 'echo x >${own}/x && mkdir ${own}/y && echo x >/tmp/x' && test ! -e /tmp/x`,
-		);
-		for (const path of [
-			"/mnt/sda2/pgsql/pg_hba.conf",
-			"/mnt/sda2/system/shadow",
-			"/mnt/sda2/system/webserver/certificate.pem",
-			"/run/haproxy/admin.sock",
-			"/run/manager/manager.sock",
-		]) {
-			const { exitCode } = await machine.console.run(
-				`${asService} test -r ${path} -o -w ${path}`,
-			);
-			t.not(exitCode, 0, path);
-		}
-	},
-);
+appRightsTests(test, machine);
 
-test.serial(
-	"an instance's password opens its own database and no other",
-	async (t) => {
-		const sql =
-			"SELECT database_password FROM instance WHERE domain = 'example.com'";
-		const password = (
-			await outputOf(machine.console, `psql -d manager -Atc "${sql}"`)
-		).trim();
-		const connect = (database: string, word: string) =>
-			machine.console.run(
-				`PGPASSWORD='${word}' psql -U example.com_notes -d '${database}' -Atc 'SELECT current_user'`,
-			);
-		t.is(
-			(await connect("example.com_notes", password)).output.trim(),
-			"example.com_notes",
-		);
-		t.regex(
-			(await connect("example.com_notes", "wrong")).output,
-			/authentication failed/,
-		);
-		for (const other of ["manager", "example.org_notes"])
-			t.regex((await connect(other, password)).output, /permission denied/);
-	},
-);
-
-test.serial("it keeps a log", async (t) => {
+test.serial("the log of a service is followed", async (t) => {
+	const log = await unfold(card(browser.page, "Services"), "Log");
+	const lines = async () =>
+		(await log.innerText()).match(
+			/notes@example\.org: somebody has opened the notes/g,
+		)?.length ?? 0;
+	const before = await eventually("the log is shown", async () =>
+		(await lines()) > 0 ? lines() : undefined,
+	);
+	const { socket } = await openNotes(machine, notesOf("example.org"));
+	socket.terminate();
+	await eventually("there is another line", async () =>
+		(await lines()) === before + 1 ? true : undefined,
+	);
 	await outputOf(machine.console, "test -s /var/log/apps/notes/config");
-	await outputOf(machine.console, "test -e /var/log/apps/notes/current");
 	t.pass();
 });
 
-for (const [name, command] of [
-	["the service", service],
-	["HAProxy", "haproxy "],
-	["PostgreSQL", "postgres -D"],
-	["the manager", "/apps/manager/manager"],
-] as const)
-	test.serial(`all is there again after kill -9 of ${name}`, async (t) => {
-		t.timeout(timeLimit(5 * minute));
-		const pid = await processId(command);
-		await outputOf(machine.console, `kill -9 ${pid}`);
-		await eventually(
-			"it is another process",
-			async () => {
-				const now = await processId(command).catch(() => pid);
-				return now === pid ? undefined : now;
-			},
-			{ timeoutMs: minute },
-		);
-		await eventually("the notes are there", async () => {
-			const { text } = await notes("example.com");
-			return text === "bread and milk" ? text : undefined;
-		});
-		t.regex(await pageOf("example.org"), /<title>Notes<\/title>/);
-	});
+test.serial("an instance moves to another path with its data", async (t) => {
+	const form = await editForm("/example.com/notes/");
+	await form.getByLabel("Domain", { exact: true }).fill("example.net");
+	await form.getByLabel("Name", { exact: true }).fill("memo");
+	await form.getByRole("button", { name: "Change" }).click();
+	await isRunning("/example.net/memo/");
+	await keepsItsText();
+	const before = await machine.fetch("https", "/example.com/notes/");
+	t.is(before.status, 404);
+});
 
-test.serial("a crash of the service leaves a core dump", async (t) => {
-	const pid = await processId(service);
-	await outputOf(machine.console, `kill -SEGV ${pid}`);
-	const dump = `/var/log/core_dumps/notes/core.${pid}.*`;
-	await eventually("the core dump is there", async () => {
-		const { exitCode } = await machine.console.run(`test -s ${dump}`);
-		return exitCode === 0 || undefined;
-	});
-	await eventually("the notes are there", async () => {
-		const { text } = await notes("example.com");
-		return text === "bread and milk" || undefined;
-	});
+test.serial("a database on another host is tried and used", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	await otherDatabaseHost(machine.console, 5433);
+	const form = await editForm("/example.net/memo/");
+	const host = form.getByLabel("Host, with a port");
+	const tls = form.getByLabel(/^TLS/);
+	const password = form.getByLabel("Database password", { exact: true });
+	for (const [address, mode, word, expected] of [
+		[
+			"127.0.0.1:1",
+			"prefer",
+			"",
+			/127\.0\.0\.1 refuses connections on port 1:/,
+		],
+		["127.0.0.1:5433", "require", "", /The server takes no TLS/],
+		["127.0.0.1:5433", "prefer", "wrong", /does not know the user/],
+		["127.0.0.1:5433", "prefer", "", /It works: PostgreSQL 17.*without TLS/],
+	] as const) {
+		await host.fill(address);
+		await tls.selectOption(mode);
+		await password.fill(word);
+		await form.getByRole("button", { name: "Try the database" }).click();
+		await form.getByRole("status").filter({ hasText: expected }).waitFor();
+	}
+	await form.getByRole("button", { name: "Change" }).click();
+	const row = await isRunning("/example.net/memo/");
+	await row.filter({ hasText: "its data are on 127.0.0.1:5433" }).waitFor();
+	await keepsItsText();
 	t.pass();
 });
 
-test.serial("only one process of the service is left", async (t) => {
-	const pids = await outputOf(
-		machine.console,
-		"cat /sys/fs/cgroup/apps/notes/cgroup.procs",
-	);
-	t.is(pids.trim().split(/\s+/).length, 1, pids);
+test.serial("and the device's own again", async (t) => {
+	const form = await editForm("/example.net/memo/");
+	await form.getByLabel("Host, with a port").fill("");
+	await form.getByRole("button", { name: "Change" }).click();
+	await form.getByRole("button", { name: "Clean up database" }).click();
+	await form.getByText(/Last time: .* before, .* after/).waitFor();
+	await isRunning("/example.net/memo/");
+	await keepsItsText();
+	t.pass();
 });
 
-test.serial("all is there again after a restart of the machine", async (t) => {
-	t.timeout(timeLimit(8 * minute));
-	machine.console.send("reboot\n");
-	await machine.waitForReboot({ timeoutMs: 2 * minute });
-	await loginPage(machine);
-	await eventually(
-		"the notes are there",
-		async () => {
-			const { text } = await notes("example.com");
-			return text === "bread and milk" ? text : undefined;
-		},
-		{ timeoutMs: 2 * minute },
-	);
-	t.regex(await pageOf("example.org"), /<title>Notes<\/title>/);
-	t.deepEqual(browser.complaints, []);
+test.serial("a developer uploads another build", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	await button("Switch developer mode on").click();
+	const archive = browser.page.getByLabel("App as a tar archive");
+	await archive.setInputFiles({
+		...{ name: "notes.tar", mimeType: "application/x-tar" },
+		buffer: await newerNotes({ build: 10002, label: "1.1" }),
+	});
+	await button("Upload and install").click();
+	await browser.page
+		.getByText("Notes 1.1, build 10002: running")
+		.waitFor({ timeout: timeLimit(2 * minute) });
+	await isRunning("/example.net/memo/");
+	await keepsItsText();
+	t.pass();
 });
 
-test.serial("an instance that is deleted leaves nothing", async (t) => {
+test.serial("an instance is deleted by its typed name only", async (t) => {
 	t.timeout(timeLimit(3 * minute));
-	const call = await managerSession(machine);
-	const { instances } = (await call("instances")) as {
-		instances: { id: number; domain: string }[];
-	};
-	const id = instances.find(({ domain }) => domain === "example.com")?.id;
-	await call("instanceDelete", { id, name: "notes" });
-	await machine.console.login(...logins.root);
+	const row = rowOf("/example.net/memo/");
+	const form = await unfold(row, "Delete");
+	for (const [typed, outcome] of [
+		["notes", row.getByText("Type the instance's name, memo,")],
+		["memo", undefined],
+	] as const) {
+		await form.getByLabel("To confirm, type its name").fill(typed);
+		await form.getByRole("button", { name: "Delete" }).click();
+		if (outcome) await outcome.waitFor();
+		else await row.waitFor({ state: "detached" });
+	}
 	t.regex(
 		await outputOf(machine.console, "ls /mnt/sda2/apps/notes/instances"),
 		/^\d+\s*$/,
@@ -223,21 +213,45 @@ test.serial("an instance that is deleted leaves nothing", async (t) => {
 		await outputOf(machine.console, `psql -d manager -Atc '${names}'`),
 		/example\.com/,
 	);
-	t.regex(await pageOf("example.org"), /<title>Notes<\/title>/);
+	t.regex(
+		await notesPage(machine, notesOf("example.org")),
+		/<title>Notes<\/title>/,
+	);
 });
 
-const notesOf = (domain: string) => `/${domain}/notes/`;
-
-/** The page of an instance, as soon as the web server leads to it. */
-const pageOf = (domain: string) => notesPage(machine, notesOf(domain));
-
-/** A WebSocket to an instance, and what it was told first. */
-const notes = (domain: string) => openNotes(machine, notesOf(domain));
-
-async function processId(command: string): Promise<string> {
-	const pids = await outputOf(
-		machine.console,
-		`pgrep -o -f '^(/usr/bin/node )?${command}'`,
+test.serial("a service that has instances is not removed", async (t) => {
+	await button("Remove Notes").click();
+	await card(browser.page, "Services")
+		.getByRole("alert")
+		.filter({ hasText: "1 instance" })
+		.waitFor();
+	t.regex(
+		await notesPage(machine, notesOf("example.org")),
+		/<title>Notes<\/title>/,
 	);
-	return pids.trim();
+});
+
+test.serial("the pages have not complained", (t) => {
+	t.deepEqual(browser.complaints, []);
+});
+
+const button = (name: string) =>
+	browser.page.getByRole("button", { name, exact: true });
+
+/** The line of an instance, on the page of the apps. */
+const rowOf = (path: string) =>
+	card(browser.page, "Instances")
+		.getByRole("listitem")
+		.filter({
+			has: browser.page.getByRole("link", { name: path, exact: true }),
+		});
+
+async function isRunning(path: string) {
+	const row = rowOf(path).filter({ hasText: `${path}: running` });
+	await row.waitFor({ timeout: timeLimit(2 * minute) });
+	return row;
 }
+
+const editForm = (path: string) => unfold(rowOf(path), "Edit");
+
+const keepsItsText = () => notesThere(machine, "/example.net/memo/", written);

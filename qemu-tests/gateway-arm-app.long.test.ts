@@ -2,14 +2,9 @@ import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { newGateway } from "./system/gateway-starts.ts";
 import { memoryFigures } from "./system/memory.ts";
-import { notesPage, openNotes, putStore, storeFolder } from "./system/notes.ts";
+import { installNotes, notesOf, notesPage, openNotes } from "./system/notes.ts";
 import { report } from "./system/report.ts";
-import {
-	loginPage,
-	managerSession,
-	outputOf,
-	watchInstallation,
-} from "./system/steps.ts";
+import { loginPage, outputOf, watchInstallation } from "./system/steps.ts";
 
 // The smallest machine there is, an ARMv7 gateway of 256 MB, with an app.
 const minute = 60_000;
@@ -20,16 +15,9 @@ test.serial("a gateway of 256 MB runs an app", async (t) => {
 	await machine.boot();
 	await watchInstallation(machine, { timeoutMs: 15 * minute });
 	await loginPage(machine, { timeoutMs: 12 * minute });
-	await putStore(machine);
-	const call = await managerSession(machine);
-	await call("storeUrlChange", { url: storeFolder });
-	await call("serviceInstall", { id: "app-platform_notes" });
-	await call("instanceCreate", {
-		serviceId: "app-platform_notes",
-		name: "notes",
-		domain: "example.com",
-	});
-	const path = "/example.com/notes/";
+	const createInstance = await installNotes(machine);
+	await createInstance("example.com");
+	const path = notesOf("example.com");
 	t.regex(await notesPage(machine, path), /<title>Notes<\/title>/);
 	t.is((await openNotes(machine, path)).text, "");
 	const memory = await memoryFigures(machine.console);

@@ -1,55 +1,80 @@
+import { once } from "node:events";
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
 import { memoryFigures } from "./system/memory.ts";
-import { notesPage, openNotes, putStore, storeFolder } from "./system/notes.ts";
+import {
+	installNotes,
+	notesOf,
+	notesPage,
+	notesThere,
+	openNotes,
+} from "./system/notes.ts";
+import { killProcess, processes } from "./system/processes.ts";
 import { report } from "./system/report.ts";
-import { managerSession, outputOf } from "./system/steps.ts";
+import { outputOf } from "./system/steps.ts";
 
 // Fifty instances on a machine of 512 MB, which is the default of a virtual machine.
 const minute = 60_000;
 const count = 50;
 const machine = runningMachine(test, "many-instances");
-const paths = Array.from(
+const domains = Array.from(
 	{ length: count },
-	(_, number) => `/example${number}.com/notes/`,
+	(_, number) => `example${number}.com`,
 );
 
-test.serial(
-	"fifty instances are made, and each has its own notes",
-	async (t) => {
-		t.timeout(timeLimit(30 * minute));
-		await putStore(machine);
-		const call = await managerSession(machine);
-		await call("storeUrlChange", { url: storeFolder });
-		await call("serviceInstall", { id: "app-platform_notes" });
-		const start = performance.now();
-		for (const path of paths)
-			await call("instanceCreate", {
-				serviceId: "app-platform_notes",
-				name: "notes",
-				domain: path.split("/")[1],
-			});
-		const secondsToMakeAll = Math.round((performance.now() - start) / 1000);
-		for (const path of paths) {
-			t.regex(await notesPage(machine, path), /<title>Notes<\/title>/);
-			const { socket, text } = await openNotes(machine, path);
-			t.is(text, "");
-			socket.terminate();
-		}
-		await report("fifty instances", { secondsToMakeAll });
-	},
-);
+test.serial("fifty instances are made, and each answers", async (t) => {
+	t.timeout(timeLimit(30 * minute));
+	const createInstance = await installNotes(machine);
+	const secondsToMakeAll = await seconds(async () => {
+		for (const domain of domains) await createInstance(domain);
+	});
+	for (const path of domains.map(notesOf))
+		t.regex(await notesPage(machine, path), /<title>Notes<\/title>/);
+	await report("fifty instances", { secondsToMakeAll });
+});
 
-test.serial("there is memory left", async (t) => {
-	t.timeout(timeLimit(3 * minute));
+test.serial("each has its own notes, all used at once", async (t) => {
+	t.timeout(timeLimit(15 * minute));
+	const people = [];
+	for (const domain of domains) {
+		const { socket, text } = await openNotes(machine, notesOf(domain));
+		t.is(text, "");
+		people.push({ socket, domain });
+	}
+	await Promise.all(
+		people.map(async ({ socket, domain }) => {
+			socket.send(`of ${domain}`);
+			const [seen] = await once(socket, "message");
+			t.is(String(seen), `of ${domain}`);
+		}),
+	);
 	const memory = await memoryFigures(machine.console);
-	const cgroup = await outputOf(
+	const serviceBytes = await outputOf(
 		machine.console,
 		"cat /sys/fs/cgroup/apps/notes/memory.current",
 	);
-	await report("fifty instances", { memory, serviceBytes: Number(cgroup) });
+	await report("fifty instances", {
+		...{ memory, serviceBytes: Number(serviceBytes) },
+	});
 	t.true(memory.availableKilobytes > 50_000, `${memory.availableKilobytes} KB`);
+	for (const { socket } of people) socket.terminate();
+});
+
+test.serial("all are back after kill -9 of the manager", async (t) => {
+	t.timeout(timeLimit(15 * minute));
+	const secondsToComeBack = await seconds(async () => {
+		await killProcess(machine, processes.manager);
+		for (const domain of domains)
+			await notesThere(machine, notesOf(domain), `of ${domain}`);
+	});
+	await report("fifty instances", { secondsToComeBack });
 	const kernel = await outputOf(machine.console, "dmesg");
 	t.notRegex(kernel, /Out of memory|oom-kill/i);
 });
+
+async function seconds(work: () => Promise<void>): Promise<number> {
+	const start = performance.now();
+	await work();
+	return Math.round((performance.now() - start) / 1000);
+}

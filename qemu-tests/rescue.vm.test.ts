@@ -87,7 +87,7 @@ test.serial("lets an admin make the system the default in vi", async (t) => {
 	console.send(":1s/0/1/\n");
 	await console.expect("[Modified]");
 	console.send(":wq\n");
-	await console.expect(/# *$/);
+	await console.expect(/:~# /);
 	t.regex(
 		await outputOf(console, "head -n 1 /boot/grub/grub.cfg"),
 		/^set default=1$/m,

@@ -3,21 +3,25 @@ import { defineOperation, type Operation } from "../operations/operation.ts";
 import { alarmSeverity } from "../sdk/protocol.ts";
 import type { Alarms } from "./alarms.ts";
 
-const alarmsAnswer = z.object({
-	alarms: z.array(
-		z.object({
-			/** None of both: the manager's own. */
-			service: z.string().optional(),
-			instance: z.string().optional(),
-			code: z.int(),
-			severity: alarmSeverity,
-			text: z.string(),
-			details: z.string().optional(),
-			sinceMs: z.int(),
-		}),
-	),
+const alarmSchema = z.object({
+	/** None of both: the manager's own. */
+	service: z.string().optional(),
+	instance: z.string().optional(),
+	code: z.int(),
+	severity: alarmSeverity,
+	text: z.string(),
+	details: z.string().optional(),
+	/** In ms since 1970. */
+	sinceMs: z.int(),
 });
+
+const alarmsAnswer = z.object({ alarms: z.array(alarmSchema) });
 export type AlarmsAnswer = z.output<typeof alarmsAnswer>;
+
+const pastAlarmsAnswer = z.object({
+	alarms: z.array(alarmSchema.extend({ endedMs: z.int() })),
+});
+export type PastAlarmsAnswer = z.output<typeof pastAlarmsAnswer>;
 
 export function alarmOperations(alarms: Alarms): Operation[] {
 	return [
@@ -29,6 +33,15 @@ export function alarmOperations(alarms: Alarms): Operation[] {
 			input: z.strictObject({}),
 			output: alarmsAnswer,
 			handle: () => ({ alarms: alarms.active() }),
+		}),
+		defineOperation({
+			name: "pastAlarms",
+			summary: "What was wrong and is not any more, the newest first",
+			permission: "administrator",
+			tokens: "read",
+			input: z.strictObject({}),
+			output: pastAlarmsAnswer,
+			handle: async () => ({ alarms: await alarms.over() }),
 		}),
 	];
 }

@@ -7,7 +7,12 @@ import test from "ava";
 import { Agent, request } from "undici";
 import { WebSocket } from "ws";
 import { attemptsPerAddress } from "../login/attempts.ts";
-import { loginDigest } from "../sdk/app-websocket/digest.ts";
+import {
+	AppClient,
+	loginWith,
+	type Message,
+	who,
+} from "../testing/app-client.ts";
 import { TestManager } from "../testing/test-manager.ts";
 import { TestWebServer } from "../testing/test-web-server.ts";
 import { mostPerAddress } from "./waiting.ts";
@@ -33,72 +38,19 @@ test.afterEach.always((t) => {
 	t.deepEqual(errors, []);
 });
 
-interface Message {
-	mt: string;
-	[field: string]: unknown;
+/** @param address of which the connection seems to come. */
+function connectFrom(address = "192.168.0.10", path = "/manager") {
+	const headers = { "x-forwarded-for": address };
+	return AppClient.opened(manager.webSocket(headers, path));
 }
 
-/** As public clients log in. */
-const who = {
-	app: "manager",
-	domain: "",
-	sip: "manager",
-	guid: "0".repeat(32),
-	dn: "Admin",
-};
-
-function loginWith(challenge: unknown, password: string, as = who): Message {
-	const digest = loginDigest(as, String(challenge), password);
-	return { mt: "AppLogin", ...as, digest };
-}
-
-class AppClient {
-	readonly socket: WebSocket;
-
-	constructor(socket: WebSocket) {
-		this.socket = socket;
-	}
-
-	/** @param address of which the connection seems to come. */
-	static async connect(address = "192.168.0.10", path = "/manager") {
-		const headers = { "x-forwarded-for": address };
-		return AppClient.#opened(manager.webSocket(headers, path));
-	}
-
-	static async overWebServer(path = "/manager") {
-		const url = `wss://127.0.0.1:${webServer.port}${path}`;
-		return AppClient.#opened(new WebSocket(url, { rejectUnauthorized: false }));
-	}
-
-	static async #opened(socket: WebSocket) {
-		await once(socket, "open");
-		return new AppClient(socket);
-	}
-
-	send(message: Message) {
-		this.socket.send(JSON.stringify(message));
-	}
-
-	async ask(message: Message): Promise<Message> {
-		const answer = once(this.socket, "message");
-		this.send(message);
-		const [data] = await answer;
-		return JSON.parse(String(data));
-	}
-
-	async logIn(password: string, as = who): Promise<Message> {
-		const { challenge } = await this.ask({ mt: "AppChallenge" });
-		return this.ask(loginWith(challenge, password, as));
-	}
-
-	async closed(): Promise<number> {
-		const [code] = await once(this.socket, "close");
-		return code;
-	}
+function connectOverWebServer(path: string) {
+	const url = `wss://127.0.0.1:${webServer.port}${path}`;
+	return AppClient.opened(new WebSocket(url, { rejectUnauthorized: false }));
 }
 
 async function logIn(password: string, address?: string) {
-	const client = await AppClient.connect(address);
+	const client = await connectFrom(address);
 	return { client, result: await client.logIn(password) };
 }
 
@@ -119,7 +71,7 @@ test.serial(
 	"a client of the public protocol asks what it talks to",
 	async (t) => {
 		for (const path of ["/manager", "/manager/"]) {
-			const client = await AppClient.overWebServer(path);
+			const client = await connectOverWebServer(path);
 			// As the Go client of the public repository does.
 			const { mt, challenge } = await client.ask({
 				mt: "AppChallenge",
@@ -174,7 +126,7 @@ test.serial("wrong passwords and names are refused alike", async (t) => {
 		["", who],
 		["pwd", { ...who, app: "other" }],
 	] as const) {
-		const client = await AppClient.connect("192.168.0.20");
+		const client = await connectFrom("192.168.0.20");
 		const closed = client.closed();
 		const result = await client.logIn(password, as);
 		t.like(result, { ok: false, error: "wrongPassword" });
@@ -183,14 +135,14 @@ test.serial("wrong passwords and names are refused alike", async (t) => {
 });
 
 test.serial("what was heard cannot be said again", async (t) => {
-	const one = await AppClient.connect("192.168.0.21");
+	const one = await connectFrom("192.168.0.21");
 	const { challenge } = await one.ask({ mt: "AppChallenge" });
 	const login = loginWith(challenge, "pwd");
 	t.deepEqual(await one.ask(login), ok);
 	t.like(await one.ask(login), { ok: false });
-	const two = await AppClient.connect("192.168.0.21");
+	const two = await connectFrom("192.168.0.21");
 	t.like(await two.ask(login), { ok: false });
-	const three = await AppClient.connect("192.168.0.21");
+	const three = await connectFrom("192.168.0.21");
 	await three.ask({ mt: "AppChallenge" });
 	t.like(await three.ask(login), { ok: false });
 });
@@ -248,14 +200,14 @@ test.serial("rubbish ends the connection", async (t) => {
 		['{"mt":"AppLogin","app":"manager","digest":"zz"}', 4401],
 		["x".repeat(70_000), 1009],
 	] as const) {
-		const client = await AppClient.connect("192.168.0.25");
+		const client = await connectFrom("192.168.0.25");
 		client.socket.send(message);
 		t.is(await client.closed(), code, String(message).slice(0, 60));
 	}
 });
 
 test.serial("challenges without a login have an end", async (t) => {
-	const client = await AppClient.connect("192.168.0.26");
+	const client = await connectFrom("192.168.0.26");
 	for (let i = 0; i < 100; i++) client.send({ mt: "AppChallenge" });
 	t.is(await client.closed(), 4400);
 });
@@ -274,7 +226,7 @@ test.serial("a flood keeps only its own address out", async (t) => {
 	const address = "192.168.0.27";
 	const flood = await Promise.all(
 		Array.from({ length: 5 * mostPerAddress }, async () => {
-			const client = await AppClient.connect(address);
+			const client = await connectFrom(address);
 			const end = client.closed();
 			return { client, end };
 		}),
@@ -322,8 +274,8 @@ test.serial(
 );
 
 test.serial("who does not log in is cut off after half a minute", async (t) => {
-	const silent = await AppClient.connect("192.168.0.31");
-	const slow = await AppClient.connect("192.168.0.31");
+	const silent = await connectFrom("192.168.0.31");
+	const slow = await connectFrom("192.168.0.31");
 	const begin = performance.now();
 	const ends = [silent.closed(), slow.closed()];
 	await slow.ask({ mt: "AppChallenge" }); // That gives it no more time.

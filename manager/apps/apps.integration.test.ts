@@ -200,6 +200,16 @@ test.serial("instances come back when PostgreSQL does", async (t) => {
 	t.is((await open("/example.com/notes/")).text, "bread and milk");
 });
 
+test.serial("whose edit is not kept is cut off", async (t) => {
+	const { socket } = await open("/example.com/notes/");
+	await manager.cluster.kill();
+	socket.send("beer");
+	const [code] = await once(socket, "close");
+	t.is(code, 1011);
+	await manager.cluster.start();
+	t.is((await open("/example.com/notes/")).text, "bread and milk");
+});
+
 test.serial("HAProxy that is killed knows all paths again", async (t) => {
 	await webServer.kill();
 	await webServer.start();

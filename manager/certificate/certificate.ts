@@ -52,6 +52,7 @@ export class Certificate implements Part {
 	/** No two change file and HAProxy at the same time. */
 	readonly #turn = new Turn();
 	readonly #stopping = new AbortController();
+	#listener: ((certificates: string) => void) | undefined;
 	/** What HAProxy is to have, once that is known. */
 	#wanted: string | undefined;
 	#dailyLook: NodeJS.Timeout | undefined;
@@ -75,6 +76,11 @@ export class Certificate implements Part {
 			() => this.#turn.take(() => this.#tell(this.#wanted)),
 			log,
 		);
+	}
+
+	/** @param listener gets what the web server sends, as PEM without the key, when it changes. */
+	listen(listener: (certificates: string) => void): void {
+		this.#listener = listener;
 	}
 
 	start(): void {
@@ -140,6 +146,7 @@ export class Certificate implements Part {
 				{ subject: certificates[0]?.subject, source },
 				"the web server has another certificate",
 			);
+			this.#listener?.(certificates.join(""));
 			await this.#warnOfEnd();
 		});
 	}
@@ -160,6 +167,7 @@ export class Certificate implements Part {
 		this.#wanted = current.bundle.pem;
 		await this.#writeFile(this.#wanted);
 		this.#follower.bringUpToDate();
+		this.#listener?.(current.bundle.certificates.join(""));
 	}
 
 	async #current(): Promise<Current | undefined> {

@@ -22,6 +22,7 @@ test.serial(
 			"0004-instances",
 			"0005-external-host",
 			"0006-tokens",
+			"0007-alarms",
 		]);
 		await manager.stop();
 		await manager.start();

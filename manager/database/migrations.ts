@@ -1,5 +1,6 @@
 import type { ClientBase } from "pg";
 import { type MigrationMeta, Umzug } from "umzug";
+import { createAlarmTable } from "../alarms/table.ts";
 import { createConfigTable } from "../config/migration.ts";
 import { addExternalHost, createInstanceTable } from "../instances/schema.ts";
 import { createServiceTables } from "../services/schema.ts";
@@ -14,6 +15,7 @@ const migrations = [
 	{ name: "0004-instances", up: createInstanceTable },
 	{ name: "0005-external-host", up: addExternalHost },
 	{ name: "0006-tokens", up: createTokenTable },
+	{ name: "0007-alarms", up: createAlarmTable },
 ];
 
 /**

@@ -4,6 +4,20 @@ import { type Optimization, optimizationHour } from "./optimization.ts";
 
 const nothing = z.strictObject({});
 
+const optimizationAnswer = z.object({
+	/** Of local time; up to seven hours later it begins. */
+	hour: optimizationHour,
+	next: z.iso.datetime(),
+	last: z
+		.object({
+			startedAt: z.iso.datetime(),
+			endedAt: z.iso.datetime().optional(),
+			failed: z.array(z.string()),
+		})
+		.optional(),
+});
+export type OptimizationAnswer = z.output<typeof optimizationAnswer>;
+
 export function optimizationOperations(
 	optimization: Optimization,
 ): Operation[] {
@@ -14,18 +28,7 @@ export function optimizationOperations(
 			permission: "administrator",
 			tokens: "read",
 			input: nothing,
-			output: z.object({
-				/** Of local time; up to seven hours later it begins. */
-				hour: optimizationHour,
-				next: z.iso.datetime(),
-				last: z
-					.object({
-						startedAt: z.iso.datetime(),
-						endedAt: z.iso.datetime().optional(),
-						failed: z.array(z.string()),
-					})
-					.optional(),
-			}),
+			output: optimizationAnswer,
 			async handle() {
 				const { last } = optimization;
 				return {

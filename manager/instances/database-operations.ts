@@ -1,5 +1,9 @@
 import * as z from "zod";
-import { defineOperation, type Operation } from "../operations/operation.ts";
+import {
+	defineOperation,
+	type Operation,
+	OperationError,
+} from "../operations/operation.ts";
 import type { CleanUps } from "./clean-up.ts";
 import type { ConnectionTests } from "./connection-test/connection-test.ts";
 import { externalHost } from "./external-host.ts";
@@ -19,11 +23,14 @@ export function instanceDatabaseOperations(
 		defineOperation({
 			name: "instanceTestConnection",
 			summary:
-				"Tries to connect to an instance's database, and says what fails",
+				"Tries to connect to the database of an instance, or of one to be made, and says what fails",
 			permission: "administrator",
-			/** What is left out is as the instance has it; null is this machine. */
+			/**
+			 * What is left out is as the instance has it; null is this machine. Without `id`, for an
+			 * instance that is yet to be made, nothing can be left out.
+			 */
 			input: z.strictObject({
-				id: instanceId,
+				id: instanceId.optional(),
 				externalHost: externalHost.nullable().optional(),
 				databaseName: instanceDatabaseName.optional(),
 				databaseUser: instanceDatabaseUser.optional(),
@@ -36,14 +43,25 @@ export function instanceDatabaseOperations(
 				usesTls: z.boolean().optional(),
 			}),
 			async handle({ id, ...given }) {
-				const stored = await instances.find(id);
-				const { externalHost: host = stored.externalHost } = given;
-				return connectionTests.try({
-					...(host ?? { host: localHost }),
-					name: given.databaseName ?? stored.databaseName,
-					user: given.databaseUser ?? stored.databaseUser,
-					password: given.databasePassword ?? stored.databasePassword,
-				});
+				const stored = id === undefined ? undefined : await instances.find(id);
+				const { externalHost: host = stored?.externalHost } = given;
+				if (!stored && !host)
+					throw new OperationError(
+						400,
+						"notMadeYet",
+						"A database on this machine is made with its instance: before that only one on another host can be tried",
+					);
+				const name = given.databaseName ?? stored?.databaseName;
+				const user = given.databaseUser ?? stored?.databaseUser;
+				const password = given.databasePassword ?? stored?.databasePassword;
+				if (!name || !user || !password)
+					throw new OperationError(
+						400,
+						"databaseUnknown",
+						"Say which database, user and password are to be tried: the instance is not made yet",
+					);
+				const where = host ?? { host: localHost };
+				return connectionTests.try({ ...where, name, user, password });
 			},
 		}),
 		defineOperation({

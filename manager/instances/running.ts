@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ToManager } from "../sdk/protocol.ts";
 import { give, removeGiven } from "../services/ownership.ts";
-import type { Service } from "../services/service.ts";
+import { instancesFolder, type Service } from "../services/service.ts";
 import type { Services } from "../services/services.ts";
 import type { Routes } from "../web-routes/routes.ts";
 import { webPath } from "./names.ts";
@@ -153,7 +153,12 @@ export class RunningInstances {
 	}
 
 	#workingPath({ folder }: Service, { id }: Instance): string {
-		return join(this.#services.places.apps, folder, "instances", String(id));
+		return join(
+			this.#services.places.apps,
+			folder,
+			instancesFolder,
+			String(id),
+		);
 	}
 }
 

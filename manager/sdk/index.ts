@@ -4,7 +4,17 @@ export {
 	AppSession,
 } from "./app-websocket/session.ts";
 export { BasicAuthentication } from "./basic-authentication.ts";
+export {
+	failedPrecondition,
+	type Version,
+} from "./http/preconditions.ts";
+export { sendContent } from "./http/send.ts";
+export { StaticFiles } from "./http/static-files.ts";
 export { AppInstance } from "./instance.ts";
 export type { LogFlag } from "./log-flags.ts";
-export { runService, type StartInstance } from "./service.ts";
+export {
+	type RunningService,
+	runService,
+	type StartInstance,
+} from "./service.ts";
 export { Turn } from "./turn.ts";

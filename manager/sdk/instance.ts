@@ -9,6 +9,7 @@ import {
 import type { Pool, PoolClient } from "pg";
 import { WebSocketServer } from "ws";
 import { databasePool } from "./database-pool.ts";
+import { StaticFiles, type StaticFilesOptions } from "./http/static-files.ts";
 import { type LogFlag, logFlags } from "./log-flags.ts";
 import type {
 	AlarmSeverity,
@@ -38,6 +39,7 @@ export class AppInstance {
 	readonly #server: Server;
 	readonly #tellManager: (message: ToManager) => void;
 	#logFlags: number;
+	#files: StaticFiles | undefined;
 	#answer: Answer = (_request, response) => {
 		response.writeHead(404).end();
 	};
@@ -86,6 +88,18 @@ export class AppInstance {
 	/** Who answers requests; their `url` is relative to the instance's path. */
 	onRequest(answer: Answer): void {
 		this.#answer = answer;
+	}
+
+	/**
+	 * Answers GET and HEAD with the files of a folder; what is not there goes to `onRequest`.
+	 * @param folder relative to the program's.
+	 * @throws Error where there is no such folder.
+	 */
+	async serveFiles(
+		folder: string,
+		options?: StaticFilesOptions,
+	): Promise<void> {
+		this.#files = await StaticFiles.open(folder, options);
 	}
 
 	/** All that the work does in the database, or nothing where it throws. */
@@ -172,7 +186,8 @@ export class AppInstance {
 		response: ServerResponse,
 	): Promise<void> {
 		try {
-			await this.#answer(request, response);
+			if (!(await this.#files?.answer(request, response)))
+				await this.#answer(request, response);
 		} catch (error) {
 			this.log(`${request.method} ${request.url}: ${error}`);
 			if (response.headersSent) response.destroy();

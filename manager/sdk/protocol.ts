@@ -7,9 +7,9 @@ import * as z from "zod";
 export const protocolVersion = 1;
 /**
  * What a service understands beyond that, as it says in its Hello: 1, databases on other hosts
- * (`port`, `kind`, `tls`). Without it, 0.
+ * (`port`, `kind`, `tls`); 2, CertificateChanged and DnsNameChanged. Without it, 0.
  */
-export const protocolMinor = 1;
+export const protocolMinor = 2;
 export const longestLineBytes = 64 * 1024;
 
 const instanceKey = { name: z.string(), domain: z.string() };
@@ -87,10 +87,28 @@ export const toService = z.discriminatedUnion("mt", [
 		logFlags: z.int().min(0),
 	}),
 	z.object({ mt: z.literal("Shutdown") }),
+	/** After Hello, as soon as it is known, and after each change. */
+	z.object({
+		mt: z.literal("CertificateChanged"),
+		/** PEM: what the web server sends, its own certificate first. Never a key. */
+		certificates: z.string(),
+	}),
+	/** As the one before. */
+	z.object({
+		mt: z.literal("DnsNameChanged"),
+		/** By which people reach this machine; not there where it has none. */
+		dnsName: z.string().optional(),
+	}),
 ]);
 export type ToService = z.output<typeof toService>;
 
-const shortText = z.string().max(1_000);
+/** Without NUL, which no database keeps. */
+const plainText = (most: number) =>
+	z
+		.string()
+		.max(most)
+		.transform((text) => text.replaceAll("\0", " "));
+const shortText = plainText(1_000);
 export const alarmSeverity = z.enum(["indeterminate", "major", "critical"]);
 const alarmKey = {
 	/** Which fault of the app: its own number. */
@@ -121,7 +139,7 @@ export const toManager = z.discriminatedUnion("mt", [
 		...alarmKey,
 		severity: alarmSeverity,
 		text: shortText,
-		details: z.string().max(10_000).optional(),
+		details: plainText(10_000).optional(),
 	}),
 	z.object({ mt: z.literal("ClearAlarm"), ...alarmKey }),
 ]);

@@ -10,15 +10,28 @@ import {
 	type ToManager,
 	toService,
 } from "./protocol.ts";
+import { Told } from "./told.ts";
 
 /** What an app does when one of its instances starts, before it answers anybody. */
 export type StartInstance = (instance: AppInstance) => Promise<void> | void;
+
+/** What a service knows beyond its instances. */
+export interface RunningService {
+	/** PEM of what the web server sends, its own certificate first; undefined until it is known. */
+	readonly certificates: string | undefined;
+	/** By which people reach this machine, where it has one. */
+	readonly dnsName: string | undefined;
+	/** Called as soon as they are known, and after each change. */
+	onCertificateChanged(listener: (certificates: string) => void): void;
+	/** The same. */
+	onDnsNameChanged(listener: (dnsName: string | undefined) => void): void;
+}
 
 /**
  * Runs a service for the manager that has started this process, until the manager says that
  * it shall end, or is gone.
  */
-export function runService(startInstance: StartInstance): void {
+export function runService(startInstance: StartInstance): RunningService {
 	const { values } = parseArgs({
 		options: { manager: { type: "string" }, service: { type: "string" } },
 	});
@@ -39,12 +52,15 @@ export function runService(startInstance: StartInstance): void {
 		minor: protocolMinor,
 		service: values.service ?? "",
 	});
+	return service;
 }
 
-class Service {
+class Service implements RunningService {
 	readonly #startInstance: StartInstance;
 	readonly #manager: Socket;
 	readonly #instances = new Map<string, AppInstance>();
+	readonly #certificates = new Told<string>();
+	readonly #dnsName = new Told<string | undefined>();
 	#turn: Promise<void> = Promise.resolve();
 
 	constructor(startInstance: StartInstance, manager: Socket) {
@@ -66,6 +82,10 @@ class Service {
 						return;
 					case "Shutdown":
 						return this.#inTurn(() => this.#end());
+					case "CertificateChanged":
+						return this.#certificates.set(message.certificates);
+					case "DnsNameChanged":
+						return this.#dnsName.set(message.dnsName);
 				}
 			},
 			(reason) => {
@@ -73,6 +93,22 @@ class Service {
 				process.exit(1);
 			},
 		);
+	}
+
+	get certificates(): string | undefined {
+		return this.#certificates.value;
+	}
+
+	get dnsName(): string | undefined {
+		return this.#dnsName.value;
+	}
+
+	onCertificateChanged(listener: (certificates: string) => void): void {
+		this.#certificates.follow(listener);
+	}
+
+	onDnsNameChanged(listener: (dnsName: string | undefined) => void): void {
+		this.#dnsName.follow(listener);
 	}
 
 	say(message: ToManager): void {

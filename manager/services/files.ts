@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { Database, Query } from "../database/database.ts";
-import type { Service, ServiceFile } from "./service.ts";
+import { instancesFolder, type Service, type ServiceFile } from "./service.ts";
 
 /** Small enough for a machine of 256 MB. */
 const partBytes = 1024 * 1024;
@@ -54,11 +54,31 @@ export async function restoreFiles(
 	await placeFiles(files, folder, ({ name }, to) =>
 		restore(database, service.id, name, to),
 	);
-	const wanted = new Set(files.map(({ name }) => name));
-	for (const entry of await readdir(folder, { withFileTypes: true }))
-		if (entry.isFile() && !wanted.has(entry.name))
-			await rm(join(folder, entry.name));
+	await removeOthers(files, folder);
 	await sync(folder);
+}
+
+/** All that is not of these files goes, but for what instances have. */
+export async function removeOthers(
+	files: readonly ServiceFile[],
+	folder: string,
+): Promise<void> {
+	const wanted = new Set(files.map(({ name }) => name));
+	for (const path of await filesIn(folder))
+		if (!wanted.has(path)) await rm(join(folder, path));
+}
+
+/** Their paths, without those of instances. */
+async function filesIn(folder: string, below = ""): Promise<string[]> {
+	const paths: string[] = [];
+	const entries = await readdir(join(folder, below), { withFileTypes: true });
+	for (const entry of entries) {
+		const path = join(below, entry.name);
+		if (entry.isFile()) paths.push(path);
+		else if (entry.isDirectory() && path !== instancesFolder)
+			paths.push(...(await filesIn(folder, path)));
+	}
+	return paths;
 }
 
 /**
@@ -74,21 +94,41 @@ export async function placeFiles(
 	for (const file of files)
 		if ((await sha256Of(join(folder, file.name))) !== file.sha256)
 			missing.push(file);
-	const onTheWay = ({ name }: ServiceFile) => join(folder, `${name}.new`);
+	const arriving = missing.map(
+		(file, index) => [file, join(folder, `${index}.new`)] as const,
+	);
 	try {
-		for (const file of missing) {
-			await fetch(file, onTheWay(file));
-			await sync(onTheWay(file));
-			if ((await sha256Of(onTheWay(file))) !== file.sha256)
+		await mkdir(folder, { recursive: true, mode: 0o755 });
+		for (const [file, path] of arriving) {
+			await fetch(file, path);
+			await sync(path);
+			if ((await sha256Of(path)) !== file.sha256)
 				throw new Error(`${file.name} is damaged where it comes from`);
 		}
 	} catch (error) {
-		for (const file of missing) await rm(onTheWay(file), { force: true });
+		for (const [, path] of arriving) await rm(path, { force: true });
 		throw error;
 	}
-	for (const file of missing)
-		await rename(onTheWay(file), join(folder, file.name));
-	await sync(folder);
+	const changed = new Set([folder]);
+	for (const [{ name }, from] of arriving) {
+		await makeWay(folder, name);
+		await rename(from, join(folder, name));
+		for (let path = dirname(name); path !== "."; path = dirname(path))
+			changed.add(join(folder, path));
+	}
+	for (const one of changed) await sync(one);
+}
+
+/** For a file: a build may have a folder where the one before had a file, or a file for a folder. */
+async function makeWay(folder: string, name: string): Promise<void> {
+	const isFolder = async (path: string) =>
+		(await lstat(path).catch(() => undefined))?.isDirectory();
+	for (let path = dirname(name); path !== "."; path = dirname(path))
+		if ((await isFolder(join(folder, path))) === false)
+			await rm(join(folder, path));
+	if (await isFolder(join(folder, name)))
+		await rm(join(folder, name), { recursive: true });
+	await mkdir(dirname(join(folder, name)), { recursive: true, mode: 0o755 });
 }
 
 async function restore(
@@ -119,7 +159,8 @@ export async function sha256Of(path: string): Promise<string | undefined> {
 	try {
 		for await (const chunk of createReadStream(path)) hash.update(chunk);
 	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+		const { code = "" } = error as NodeJS.ErrnoException;
+		if (["ENOENT", "ENOTDIR", "EISDIR"].includes(code)) return undefined;
 		throw error;
 	}
 	return hash.digest("hex");

@@ -24,6 +24,10 @@ export type ServiceStatus = z.output<typeof serviceStatus>;
 
 const servicesAnswer = z.object({
 	services: z.array(serviceStatus),
+	/** What of an installation has arrived that was interrupted: install it again, and it goes on. */
+	interrupted: z
+		.object({ id: z.string(), build: z.string(), receivedBytes: z.int() })
+		.optional(),
 	/** What is being installed. */
 	fetching: z
 		.object({ id: z.string(), file: z.string(), receivedBytes: z.int() })
@@ -47,6 +51,7 @@ export function serviceOperations(
 			output: servicesAnswer,
 			handle: async () => ({
 				services: await services.status(),
+				interrupted: await store.interrupted(),
 				fetching: store.fetching,
 			}),
 		}),

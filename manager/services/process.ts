@@ -35,7 +35,8 @@ export interface ProcessEvents {
 	crashLoop(isLoop: boolean): void;
 }
 
-const helloLimitMs = 30_000;
+/** A small device that starts many services at once is busy for long. */
+const helloLimitMs = 120_000;
 const stopLimitMs = 8_000;
 /** One that does not run ends within that time. */
 const trialMs = 3_000;

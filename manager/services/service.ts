@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { ToService } from "../sdk/protocol.ts";
 
 /** Of folders, files and services: no path, no hidden file, nothing to quote. */
 export const plainName = z
@@ -8,14 +9,37 @@ export const plainName = z
 		"1 to 63 letters, digits and . _ - of which the first is a letter or digit",
 	);
 
+/** In a service's folder, with a folder of each instance. */
+export const instancesFolder = "instances";
+
 /** Taken by the manager itself, as are names with these ends. */
-const reserved = new Set(["manager", "webserver", "instances"]);
+const reserved = new Set(["manager", "webserver", instancesFolder]);
 const reservedEnd = /\.(new|log|sock)$/;
 
 export const freeName = plainName.refine(
 	(name) => !reserved.has(name) && !reservedEnd.test(name),
 	{ error: "is a name of the system" },
 );
+
+/** Of a file in a service's folder: names with slashes between them. */
+export const filePath = z
+	.string()
+	.max(200)
+	.refine(
+		(path) => {
+			const [first, ...others] = path.split("/");
+			const isPlain = (name: string) => plainName.safeParse(name).success;
+			return (
+				freeName.safeParse(first).success &&
+				others.every(isPlain) &&
+				!reservedEnd.test(path)
+			);
+		},
+		{
+			error:
+				"is no path of names of letters, digits and . _ -, or one of the system",
+		},
+	);
 
 /** An app service that is installed. */
 export interface Service {
@@ -33,10 +57,17 @@ export interface Service {
 
 /** A file of it. */
 export interface ServiceFile {
+	/** Its path below the service's folder. */
 	name: string;
 	/** Lower-case hex. */
 	sha256: string;
 }
+
+/** What every service is told, at its start and whenever it changes. */
+export type Announcement = Extract<
+	ToService,
+	{ mt: "CertificateChanged" | "DnsNameChanged" }
+>;
 
 /** Where services live on this machine; all but `runCommand` are folders. */
 export interface ServicePlaces {

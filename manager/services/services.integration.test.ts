@@ -1,5 +1,5 @@
-import { cp, mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import test from "ava";
 import type { Alarm } from "../alarms/alarms.ts";
 import { makeStore } from "../store/make-store.ts";
@@ -28,7 +28,16 @@ test.before(async () => {
 test.after.always(() => appliance.remove());
 
 /** Has the store offer a build, and no other. */
-async function offer({ build, program }: { build: number; program?: string }) {
+async function offer({
+	build,
+	program,
+	pages = {},
+}: {
+	build: number;
+	program?: string;
+	/** What is in the files of its folder `web`. */
+	pages?: Record<string, string>;
+}) {
 	const folder = join(appliance.manager.directory, `app-${build}`);
 	const store = join(appliance.manager.directory, `store-${build}`);
 	await mkdir(store, { recursive: true });
@@ -36,6 +45,11 @@ async function offer({ build, program }: { build: number; program?: string }) {
 	const app = JSON.stringify({ ...description, build });
 	await writeFile(join(folder, "app.json"), app);
 	if (program) await writeFile(join(folder, "main.ts"), program);
+	for (const [name, content] of Object.entries(pages)) {
+		const file = join(folder, "web", name);
+		await mkdir(dirname(file), { recursive: true });
+		await writeFile(file, content);
+	}
 	await makeStore([folder], store);
 	await appliance.done("storeUrlChange", { url: store });
 }
@@ -154,6 +168,42 @@ test.serial("a good build takes the place of the one before", async (t) => {
 	await appliance.answers(path);
 });
 
+test.serial("of the build before no file is left", async (t) => {
+	const web = join(appliance.manager.directory, "data/apps", id, "web");
+	const install = () => appliance.call("serviceInstall", { id });
+	const long = "long ".repeat(100);
+	await offer({ build: 41, pages: { "one.js": long, "two.js": long } });
+	t.is((await install()).status, 200);
+	const all = (await readdir(web)).sort();
+	t.deepEqual(
+		all,
+		["one", "two"].flatMap((name) =>
+			["", ".br", ".gz"].map((ending) => `${name}.js${ending}`),
+		),
+	);
+	const program = "process.exit(1);";
+	await offer({ build: 42, program, pages: { "one.js": "short" } });
+	t.is((await install()).status, 409);
+	t.deepEqual((await readdir(web)).sort(), all);
+	await offer({ build: 43, pages: { "one.js": "short" } });
+	t.is((await install()).status, 200);
+	t.deepEqual(await readdir(web), ["one.js"]);
+	await appliance.answers(path);
+});
+
+test.serial("a file becomes a folder, and a folder a file", async (t) => {
+	const web = join(appliance.manager.directory, "data/apps", id, "web");
+	for (const [build, name] of [
+		[44, "one.js/two.js"],
+		[45, "one.js"],
+	] as const) {
+		await offer({ build, pages: { [name]: "short" } });
+		t.like(await appliance.call("serviceInstall", { id }), { status: 200 });
+		t.is(await readFile(join(web, name), "utf8"), "short");
+	}
+	await appliance.answers(path);
+});
+
 test.serial(
 	"PostgreSQL lost during an update leaves the build before",
 	async (t) => {
@@ -166,7 +216,7 @@ test.serial(
 		await appliance.manager.cluster.start();
 		await appliance.answers(path);
 		const [service] = (await appliance.done("services")).services;
-		t.like(service, { build: "4", state: "running" });
+		t.like(service, { build: "45", state: "running" });
 	},
 );
 

@@ -1,5 +1,6 @@
 import { chmod, copyFile, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { type Alarms, appCodes, ownCodes } from "../alarms/alarms.ts";
 import type { Database } from "../database/database.ts";
 import { retryUntilDone } from "../database/retry.ts";
@@ -8,15 +9,17 @@ import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
 import type { ToManager, ToService } from "../sdk/protocol.ts";
 import { Turn } from "../sdk/turn.ts";
-import { placeFiles, restoreFiles } from "./files.ts";
+import { placeFiles, removeOthers, restoreFiles } from "./files.ts";
 import { readLogEnd } from "./log-file.ts";
 import { give } from "./ownership.ts";
 import { type ProcessState, ServiceProcess } from "./process.ts";
-import type { Service, ServicePlaces } from "./service.ts";
+import type { Announcement, Service, ServicePlaces } from "./service.ts";
 import { type Installation, ServiceTable } from "./table.ts";
 
 /** A screen or two; the whole is in /var/log/apps. */
 const mostLogBytes = 16 * 1024;
+/** Services that know less take an announcement for rubbish. */
+const minorOfAnnouncements = 2;
 
 /** What instances want to know of their services. */
 export interface ServiceListener {
@@ -43,6 +46,7 @@ export class Services implements Part {
 	readonly #log: Log;
 	readonly #running = new Map<string, ServiceProcess>();
 	readonly #stopping = new AbortController();
+	readonly #announced = new Map<Announcement["mt"], Announcement>();
 	#listener: ServiceListener | undefined;
 	/** No service is started by two. */
 	readonly #turn = new Turn();
@@ -141,6 +145,8 @@ export class Services implements Part {
 		);
 		await this.#end(before.id);
 		try {
+			// A compressed variant that only the old build had would be sent for a new file.
+			await removeOthers(files, this.#folderOf(before));
 			if (!(await (await this.#run(next)).staysUp()))
 				throw new OperationError(
 					409,
@@ -177,6 +183,18 @@ export class Services implements Part {
 		this.#running.get(id)?.send(message);
 	}
 
+	/** To all services, also those that begin later; what they know already is not said again. */
+	announce(message: Announcement): void {
+		if (isDeepStrictEqual(this.#announced.get(message.mt), message)) return;
+		this.#announced.set(message.mt, message);
+		for (const id of this.#running.keys()) this.#tell(id, message);
+	}
+
+	#tell(id: string, announcement: Announcement): void {
+		if (this.isRunning(id) && this.protocolMinor(id) >= minorOfAnnouncements)
+			this.send(id, announcement);
+	}
+
 	isRunning(id: string): boolean {
 		return this.#running.get(id)?.state === "running";
 	}
@@ -196,7 +214,11 @@ export class Services implements Part {
 		const alarm = { service: id, code: ownCodes.crashLoop };
 		const text = `${title} crashes again and again: see its log`;
 		if (isLoop) this.#alarms.raise({ ...alarm, severity: "critical", text });
-		else this.#alarms.clear(alarm, alarm.code);
+		// Else it comes again with the next manager.
+		else if (!this.#stopping.signal.aborted) {
+			this.#alarms.clear(alarm, alarm.code);
+			this.#alarms.clearLeftOf(id);
+		}
 	}
 
 	/** What its process understands of the protocol beyond its version. */
@@ -215,7 +237,9 @@ export class Services implements Part {
 
 	async #beginAll(): Promise<void> {
 		let failure: unknown;
-		for (const service of await this.installed())
+		const installed = await this.installed();
+		void this.#alarms.clearLeftOfOthers(installed.map(({ id }) => id));
+		for (const service of installed)
 			await this.#begin(service).catch((error) => {
 				failure = error;
 			});
@@ -249,10 +273,13 @@ export class Services implements Part {
 			service,
 			this.places,
 			{
-				ready: () => this.#listener?.ready(id),
+				ready: () => {
+					for (const one of this.#announced.values()) this.#tell(id, one);
+					this.#listener?.ready(id);
+				},
 				message: (message) => this.#heard(id, message),
 				gone: () => {
-					this.#alarms.clearRaisedBy(id);
+					if (!this.#stopping.signal.aborted) this.#alarms.clearRaisedBy(id);
 					this.#listener?.gone(id);
 				},
 				crashLoop: (isLoop) => this.#crashLoop(service, isLoop),

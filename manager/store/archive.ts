@@ -4,22 +4,27 @@ import type { Readable } from "node:stream";
 import { type Extract, extract } from "tar-stream";
 import { OperationError } from "../operations/operation.ts";
 import { plainName } from "../services/service.ts";
+import { mostFilesOfAnApp } from "./catalogue.ts";
 
-const mostFiles = 1_000;
+/** For three targets, and what lists them. */
+const mostFiles = 3 * mostFilesOfAnApp + 10;
 const mostBytes = 512 * 1024 * 1024;
 
 /**
  * Unpacks a tar archive of a store's folder; nothing of it lands anywhere else.
  * @param received told how many bytes of files are there.
- * @throws OperationError naming what does not belong into a store.
+ * @throws OperationError naming what does not belong into a store, or that the signal came.
  */
 export async function unpackStore(
 	archive: Readable,
 	folder: string,
 	received: (bytes: number) => void,
+	signal: AbortSignal,
 ): Promise<void> {
 	const entries = extract();
 	archive.once("error", (error) => entries.destroy(error));
+	const abort = () => entries.destroy(signal.reason);
+	signal.addEventListener("abort", abort, { once: true });
 	archive.pipe(entries);
 	let files = 0;
 	let bytes = 0;
@@ -46,6 +51,7 @@ export async function unpackStore(
 		const isOurs = error instanceof OperationError || errno !== undefined;
 		throw isOurs ? error : refused(`it is damaged or cut off (${message})`);
 	} finally {
+		signal.removeEventListener("abort", abort);
 		// Whoever sends it reads the answer once all is sent.
 		archive.unpipe(entries);
 		archive.resume();

@@ -1,5 +1,7 @@
 import * as z from "zod";
-import { freeName, plainName } from "../services/service.ts";
+import { filePath, freeName, plainName } from "../services/service.ts";
+
+export const mostFilesOfAnApp = 500;
 
 const text = z.string().max(10_000).default("");
 
@@ -24,9 +26,20 @@ export type StoreApp = z.output<typeof storeApp>;
 
 export const catalogue = z.object({ apps: z.array(storeApp).max(10_000) });
 
-/** The content of `<build>/<id>_files`: names with commas between them, no blanks. */
+const fileList = z
+	.array(filePath)
+	.min(1)
+	.max(mostFilesOfAnApp)
+	.refine(
+		(paths) =>
+			new Set(paths).size === paths.length &&
+			!paths.some((path) => paths.some((one) => one.startsWith(`${path}/`))),
+		{ error: "has a file twice, or as the folder of another" },
+	);
+
+/** The content of `<build>/<id>_files`: paths with commas between them, no blanks. */
 export function parseFileList(content: string): string[] {
-	return z.array(freeName).min(1).max(100).parse(content.trim().split(","));
+	return fileList.parse(content.trim().split(","));
 }
 
 /** Lines of `<build>/<id>_sha256`: sum, two blanks, `<target>/<folder>/<file>`. */

@@ -1,11 +1,15 @@
-import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
 import * as z from "zod";
 import { bundleProgram } from "../bundle.ts";
 import { sha256Of } from "../services/files.ts";
 import { freeName, plainName } from "../services/service.ts";
-import { catalogue } from "./catalogue.ts";
+import { catalogue, parseFileList } from "./catalogue.ts";
+import { copyCompressed } from "./compress.ts";
 
+/** Of an app: the files of its pages. */
+const webFolder = "web";
 const targets = ["arm", "arm64", "x86_64"];
 
 /** An app's app.json, beside its main.ts. */
@@ -22,8 +26,8 @@ const appDescription = z.strictObject({
 });
 
 /**
- * Makes a store in a folder from apps, each a folder with app.json and main.ts. Their programs
- * are bundles for Node, alike on all targets.
+ * Makes a store in a folder from apps, each a folder with app.json and main.ts, and perhaps a folder
+ * `web`. Their programs are bundles for Node, alike on all targets.
  * @returns the ids of the apps.
  * @throws Error naming the app that cannot be built.
  */
@@ -63,13 +67,35 @@ async function writeBuild(
 	const [first, ...others] = targets.map((target) =>
 		join(directory, target, folder),
 	) as [string, ...string[]];
+	// What an earlier one has left.
+	await rm(first, { recursive: true, force: true });
 	await mkdir(first, { recursive: true });
 	await bundleProgram(join(source, "main.ts"), join(first, binary));
-	for (const other of others) await cp(first, other, { recursive: true });
-	const sum = await sha256Of(join(first, binary));
-	const sums = targets.map(
-		(target) => `${sum}  ${target}/${folder}/${binary}\n`,
-	);
-	await writeFile(join(directory, `${id}_files`), binary);
+	const pages = join(source, webFolder);
+	if (existsSync(pages)) await copyCompressed(pages, join(first, webFolder));
+	const files = await filesIn(first);
+	for (const other of others) {
+		await rm(other, { recursive: true, force: true });
+		await cp(first, other, { recursive: true });
+	}
+	const sums: string[] = [];
+	for (const file of files) {
+		const sum = await sha256Of(join(first, file));
+		for (const target of targets)
+			sums.push(`${sum}  ${target}/${folder}/${file}\n`);
+	}
+	const list = parseFileList(files.join(","));
+	await writeFile(join(directory, `${id}_files`), list.join(","));
 	await writeFile(join(directory, `${id}_sha256`), sums.join(""));
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+	const entries = await readdir(folder, {
+		recursive: true,
+		withFileTypes: true,
+	});
+	return entries
+		.filter((entry) => entry.isFile())
+		.map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+		.sort();
 }

@@ -94,12 +94,13 @@ export function storeOperations(store: Store): Operation[] {
 		}),
 		defineOperation({
 			name: "serviceInstallCancel",
-			summary: "Ends the download of an app that is being installed",
+			summary:
+				"Ends the download of an app that is being installed, or gives up one that was interrupted",
 			permission: "administrator",
 			input: nothing,
 			output: nothing,
-			handle() {
-				store.cancel();
+			async handle() {
+				await store.cancel();
 				return {};
 			},
 		}),

@@ -124,9 +124,16 @@ async function remote(
 		const tag = headers.get("etag") ?? undefined;
 		// A weak one does not promise the same bytes (RFC 9110, 8.8.1).
 		const name = tag?.startsWith("W/") ? undefined : tag;
+		// Not all servers look at If-Range.
+		if (bytesBefore > 0 && tag !== undefined && name !== version) {
+			await body.cancel();
+			return remote(url, nothingYet, signal);
+		}
 		return { start: { bytes: bytesBefore, version: name }, chunks: body };
 	}
 	await body?.cancel();
+	// All of it is there, or it has become shorter.
+	if (status === 416 && bytes > 0) return remote(url, nothingYet, signal);
 	if (status === 404) throw noSuchFile(url);
 	const message = `the server answers ${status}`;
 	throw status >= 500 ? new Error(message) : failed(url, message);

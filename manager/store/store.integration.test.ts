@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import {
 	createServer,
 	type IncomingMessage,
@@ -8,13 +8,16 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { PassThrough, type Readable } from "node:stream";
 import test from "ava";
+import { browserPage } from "../../qemu-tests/system/browser.ts";
 import { TestAppliance, until } from "../testing/test-appliance.ts";
 import { makeStore } from "./make-store.ts";
 
 // A store that is far away, broken, or not well-meaning.
 const id = "troublemaker";
 const appliance = await TestAppliance.create();
+const browser = browserPage(test, "store-page");
 const folder = join(appliance.manager.directory, "store");
 type Serve = (
 	request: IncomingMessage,
@@ -151,8 +154,198 @@ test.serial("a download goes on where its line broke", async (t) => {
 	t.is((await services())[0].id, id);
 });
 
+/** Sends some bytes, and nothing more on that line. */
+function sendPart(
+	response: ServerResponse,
+	content: Buffer,
+	sizeBytes: number,
+): void {
+	response.writeHead(200, {
+		etag: '"one"',
+		...(sizeBytes < content.length && { "content-length": content.length }),
+	});
+	response.write(content.subarray(0, sizeBytes));
+}
+
+const state = async () => {
+	const { services, fetching, interrupted } = await appliance.done("services");
+	return { services, fetching, interrupted };
+};
+
+/** Sends the rest to whom names what it has. @returns the ranges that were asked for. */
+function sendRest(etag: string): (string | undefined)[] {
+	const ranges: (string | undefined)[] = [];
+	serve = ({ headers }, response, content) => {
+		ranges.push(headers.range);
+		const start =
+			headers["if-range"] === etag
+				? Number(/^bytes=(\d+)-$/.exec(headers.range ?? "")?.[1] ?? 0)
+				: 0;
+		const status = start === 0 ? 200 : start < content.length ? 206 : 416;
+		response.writeHead(status, { etag });
+		response.end(status === 416 ? "" : content.subarray(start));
+	};
+	return ranges;
+}
+
+const removed = () => appliance.done("serviceRemove", { id });
+const interrupted = { id, build: "1", receivedBytes: 1_000 };
+
+/** Installs as far as these bytes, and ends the manager. @returns its exit code. */
+async function interrupt(
+	sizeBytes: number,
+	signal: NodeJS.Signals = "SIGKILL",
+) {
+	serve = (_request, response, content) =>
+		sendPart(response, content, sizeBytes);
+	void install().catch(() => {});
+	await until("it is under way", async () => {
+		const { fetching } = await state();
+		return fetching?.receivedBytes === sizeBytes;
+	});
+	const code = await appliance.manager.stop(signal);
+	await appliance.startManager("the installation of an app was interrupted");
+	return code;
+}
+
+for (const signal of ["SIGKILL", "SIGTERM"] as const)
+	test.serial(
+		`what had arrived before ${signal} is not fetched again`,
+		async (t) => {
+			await removed();
+			t.is(await interrupt(1_000, signal), signal === "SIGTERM" ? 0 : null);
+			t.deepEqual(await state(), {
+				services: [],
+				fetching: undefined,
+				interrupted,
+			});
+			const ranges = sendRest('"one"');
+			t.is((await install()).status, 200);
+			t.deepEqual(ranges, ["bytes=1000-"]);
+			await until(
+				"it runs",
+				async () => (await services())[0].state === "running",
+			);
+			t.is((await state()).interrupted, undefined);
+		},
+	);
+
+test.serial("what has changed meanwhile is fetched anew", async (t) => {
+	await removed();
+	await interrupt(1_000);
+	const ranges = sendRest('"two"');
+	t.is((await install()).status, 200);
+	t.deepEqual(ranges, ["bytes=1000-"]);
+});
+
+test.serial(
+	"a part of another version, though not asked for, is not taken",
+	async (t) => {
+		await removed();
+		const sums = join(folder, "1/troublemaker_sha256");
+		const text = await readFile(sums);
+		await rm(sums);
+		await interrupt(1_000);
+		// Knows no If-Range, and has another version by now.
+		const ranges: (string | undefined)[] = [];
+		serve = ({ headers: { range } }, response, content) => {
+			ranges.push(range);
+			const changed = Buffer.concat([Buffer.from("#!/bin/false\n"), content]);
+			response.writeHead(range ? 206 : 200, { etag: '"two"' });
+			response.end(range ? changed.subarray(1_000) : content);
+		};
+		t.is((await install()).status, 200);
+		t.deepEqual(ranges, ["bytes=1000-", undefined]);
+		await writeFile(sums, text);
+	},
+);
+
+test.serial(
+	"of what is complete without a checksum the rest is nothing",
+	async (t) => {
+		await removed();
+		const sums = join(folder, "1/troublemaker_sha256");
+		const text = await readFile(sums);
+		await rm(sums);
+		const { size } = await stat(join(folder, "1/x86_64", id, id));
+		await interrupt(size);
+		const ranges = sendRest('"one"');
+		t.is((await install()).status, 200);
+		t.deepEqual(ranges, [`bytes=${size}-`, undefined]);
+		await writeFile(sums, text);
+	},
+);
+
+test.serial("what is complete with a checksum is not asked for", async (t) => {
+	await removed();
+	const { size } = await stat(join(folder, "1/x86_64", id, id));
+	await interrupt(size);
+	const ranges = sendRest('"one"');
+	t.is((await install()).status, 200);
+	t.deepEqual(ranges, []);
+});
+
+test.serial("the page offers to go on with it", async (t) => {
+	const { page } = browser;
+	await removed();
+	await interrupt(1_000);
+	const ranges = sendRest('"one"');
+	await page.goto(`${appliance.origin}/manager/`);
+	await page.getByLabel("Password").fill("pwd");
+	await page.getByRole("button", { name: "Log in" }).click();
+	await page.getByRole("button", { name: "Apps" }).click();
+	const words = page.getByText(/installation of troublemaker, build 1, was/);
+	await words.waitFor();
+	await page.getByRole("button", { name: "Go on with it" }).click();
+	await page.getByText("Troublemaker 1.0, build 1: running").waitFor();
+	await words.waitFor({ state: "detached" });
+	t.deepEqual(ranges, ["bytes=1000-"]);
+	t.deepEqual(browser.complaints, []);
+	await page.close();
+});
+
+test.serial("what was interrupted is given up", async (t) => {
+	await removed();
+	await interrupt(1_000);
+	t.deepEqual((await state()).interrupted, interrupted);
+	await appliance.done("serviceInstallCancel");
+	t.is((await state()).interrupted, undefined);
+	t.is((await appliance.call("serviceInstallCancel")).status, 409);
+	const ranges = sendRest('"one"');
+	t.is((await install()).status, 200);
+	t.deepEqual(ranges, [undefined]);
+});
+
+test.serial(
+	"a line that stays broken is said, and nothing is lost",
+	async (t) => {
+		t.timeout(120_000);
+		await removed();
+		let requests = 0;
+		serve = (_request, response, content) => {
+			requests += 1;
+			if (requests > 1) response.destroy();
+			else sendPart(response, content, 1_000);
+		};
+		const refused = install();
+		await until(
+			"it is under way",
+			async () => (await state()).fetching?.receivedBytes === 1_000,
+		);
+		server.closeAllConnections();
+		t.regex(
+			(await refused).body.error.message,
+			/install it again, and it goes on/,
+		);
+		t.deepEqual((await state()).interrupted, interrupted);
+		const ranges = sendRest('"one"');
+		t.is((await install()).status, 200);
+		t.deepEqual(ranges, ["bytes=1000-"]);
+	},
+);
+
 /** What `tar -c` makes of a store's folder, sent as a developer does. */
-async function upload(archive: Buffer | string) {
+async function upload(archive: Buffer | string | Readable) {
 	const { status, body } = await appliance.upload(
 		"app-archive",
 		"application/x-tar",
@@ -191,6 +384,24 @@ test.serial("archives that are no store's are refused in words", async (t) => {
 		t.true(status >= 400, message);
 		t.regex(message, words);
 	}
+	t.deepEqual(await services(), before);
+});
+
+test.serial("an upload that stalls can be given up", async (t) => {
+	const before = await services();
+	const archive = new PassThrough();
+	archive.write(tar("-c", ".").subarray(0, 5_000));
+	const answer = upload(archive);
+	await until("it is under way", async () =>
+		Boolean((await appliance.done("services")).fetching),
+	);
+	await appliance.done("serviceInstallCancel");
+	await until("it has ended", async () => {
+		const { fetching } = await appliance.done("services");
+		return fetching === undefined;
+	});
+	archive.end();
+	t.regex((await answer).message, /was cancelled/);
 	t.deepEqual(await services(), before);
 });
 

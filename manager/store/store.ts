@@ -3,31 +3,23 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import * as z from "zod";
 import type { Config } from "../config/config.ts";
+import type { Database } from "../database/database.ts";
+import type { Part } from "../lifecycle/lifecycle.ts";
+import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
+import { sha256Of } from "../services/files.ts";
 import type { ServiceFile } from "../services/service.ts";
 import type { Services } from "../services/services.ts";
 import { unpackStore } from "./archive.ts";
-import {
-	catalogue,
-	parseFileList,
-	parseSums,
-	type StoreApp,
-} from "./catalogue.ts";
-import { downloadFile } from "./download.ts";
-import { missing, StoreSource } from "./source.ts";
+import type { StoreApp } from "./catalogue.ts";
+import { DownloadInterrupted, downloadFile } from "./download.ts";
+import { appsOf, type ListedFile, listFiles } from "./listing.ts";
+import { StoreSource } from "./source.ts";
+import { type Interrupted, Staging } from "./staging.ts";
 
 const settingName = "appStoreUrl";
 const developerMode = "developerMode";
-const mostCatalogueBytes = 8 * 1024 * 1024;
-const mostListBytes = 64 * 1024;
 const mostFileBytes = 256 * 1024 * 1024;
-
-/** What a store calls machines, by what Node calls their processors. */
-const targetOf: Partial<Record<string, string>> = {
-	x64: "x86_64",
-	arm64: "arm64",
-	arm: "arm",
-};
 
 /** What is being fetched now. */
 export interface Fetching {
@@ -37,23 +29,73 @@ export interface Fetching {
 }
 
 /** Apps that can be had, and their way from the store onto this machine. */
-export class Store {
+export class Store implements Part {
+	readonly name = "store";
 	readonly #config: Config;
 	readonly #services: Services;
-	readonly #folder: string;
+	/** Where an upload is unpacked. */
+	readonly #uploaded: string;
+	readonly #staging: Staging;
+	readonly #database: Database;
+	readonly #log: Log;
+	#isStopping = false;
+	#lookedBack: Promise<void> | undefined;
+	#working: Promise<unknown> | undefined;
 	#fetching: Fetching | undefined;
 	/** While it can still be cancelled. */
 	#cancelling: AbortController | undefined;
 
-	/** @param folder for files on their way; what is in it is removed. */
-	constructor(config: Config, services: Services, folder: string) {
+	/** @param folder for files on their way. */
+	constructor(
+		config: Config,
+		database: Database,
+		services: Services,
+		folder: string,
+		log: Log,
+	) {
 		this.#config = config;
+		this.#database = database;
 		this.#services = services;
-		this.#folder = folder;
+		this.#uploaded = join(folder, "uploaded");
+		this.#staging = new Staging(folder);
+		this.#log = log;
+	}
+
+	start(): void {
+		this.#lookedBack = this.#database
+			.whenReady(() => this.#lookBack())
+			.catch((error) =>
+				this.#log.error({ err: error }, "what was being installed is unknown"),
+			);
+	}
+
+	/** At what the manager before this one has left. */
+	async #lookBack(): Promise<void> {
+		await rm(this.#uploaded, { recursive: true, force: true });
+		const left = await this.#staging.left();
+		const installed = left ? await this.#services.installed() : [];
+		const isDone = installed.some(
+			({ id, build }) => id === left?.id && build === left.build,
+		);
+		if (left && !isDone)
+			this.#log.warn(left, "the installation of an app was interrupted");
+		else await this.#staging.clear();
+	}
+
+	/** What has arrived stays. */
+	async stop(): Promise<void> {
+		this.#isStopping = true;
+		this.#cancelling?.abort();
+		await this.#working;
 	}
 
 	get fetching(): Fetching | undefined {
 		return this.#fetching;
+	}
+
+	/** What was begun and neither ended nor given up. */
+	async interrupted(): Promise<Interrupted | undefined> {
+		return this.#fetching ? undefined : this.#staging.left();
 	}
 
 	/** @returns "" where none is set. */
@@ -89,7 +131,8 @@ export class Store {
 	}
 
 	/**
-	 * Installs the newest build of an app as a service, or updates the service to it.
+	 * Installs the newest build of an app as a service, or updates the service to it. Goes on where
+	 * an installation of the same build was interrupted.
 	 * @throws OperationError; what ran before runs on then.
 	 */
 	install(id: string): Promise<void> {
@@ -98,7 +141,7 @@ export class Store {
 			const app = (await appsOf(source, signal)).find((one) => one.id === id);
 			if (!app)
 				throw new OperationError(404, "noSuchApp", `The store has no ${id}`);
-			await this.#install(source, app, progress, signal);
+			await this.#install(source, await this.url(), app, progress, signal);
 		});
 	}
 
@@ -108,25 +151,32 @@ export class Store {
 	 */
 	installArchive(archive: Readable): Promise<{ id: string; build: string }> {
 		return this.#alone("an uploaded app", async (progress, signal) => {
-			const folder = join(this.#folder, "uploaded");
-			await mkdir(folder);
-			await unpackStore(archive, folder, (bytes) => {
-				progress.receivedBytes = bytes;
-			});
-			const source = new StoreSource(folder);
-			const [app, another] = await appsOf(source, signal);
-			if (!app || another)
-				throw new OperationError(
-					400,
-					"notOneApp",
-					"The archive is to have one app, and no other: npm run store -- DIR APP",
-				);
-			await this.#install(source, app, progress, signal);
-			return { id: app.id, build: app.versions[0]?.build ?? "" };
+			await this.#lookedBack;
+			const folder = this.#uploaded;
+			try {
+				await rm(folder, { recursive: true, force: true });
+				await mkdir(folder, { recursive: true });
+				const received = (bytes: number) => {
+					progress.receivedBytes = bytes;
+				};
+				await unpackStore(archive, folder, received, signal);
+				const source = new StoreSource(folder);
+				const [app, another] = await appsOf(source, signal);
+				if (!app || another)
+					throw new OperationError(
+						400,
+						"notOneApp",
+						"The archive is to have one app, and no other: npm run store -- DIR APP",
+					);
+				await this.#install(source, folder, app, progress, signal);
+				return { id: app.id, build: app.versions[0]?.build ?? "" };
+			} finally {
+				await rm(folder, { recursive: true, force: true });
+			}
 		});
 	}
 
-	/** One installation at a time, in an empty folder. */
+	/** One installation at a time. */
 	async #alone<Result>(
 		id: string,
 		work: (progress: Fetching, signal: AbortSignal) => Promise<Result>,
@@ -140,21 +190,19 @@ export class Store {
 		this.#fetching = { id, file: "apps.json", receivedBytes: 0 };
 		this.#cancelling = new AbortController();
 		const { signal } = this.#cancelling;
-		try {
-			await rm(this.#folder, { recursive: true, force: true });
-			await mkdir(this.#folder, { recursive: true });
-			return await work(this.#fetching, signal);
-		} catch (error) {
-			throw signal.aborted ? cancelled(id) : error;
-		} finally {
+		const result = work(this.#fetching, signal).finally(() => {
 			this.#fetching = undefined;
 			this.#cancelling = undefined;
-			await rm(this.#folder, { recursive: true, force: true });
-		}
+		});
+		this.#working = result.catch(() => {});
+		return result.catch((error) => {
+			throw signal.aborted ? cancelled(id) : error;
+		});
 	}
 
 	async #install(
 		source: StoreSource,
+		url: string,
 		app: StoreApp,
 		progress: Fetching,
 		signal: AbortSignal,
@@ -162,24 +210,41 @@ export class Store {
 		const { id, folder, binary, title } = app;
 		progress.id = id;
 		const [{ build, label }] = app.versions as [StoreApp["versions"][0]];
-		const files = await this.#fetch(source, app, build, progress, signal);
-		this.#cancelling = undefined;
-		if (!files.some(({ name }) => name === binary))
+		const wanted = await listFiles(source, app, build, signal);
+		if (!wanted.some(({ name }) => name === binary))
 			throw new OperationError(
 				502,
 				"storeFailed",
 				`The store's ${id} has no ${binary}`,
 			);
-		await this.#services.install({
-			service: { id, folder, binary, title, build, label },
-			folder: this.#folder,
-			files,
-		});
+		await this.#lookedBack;
+		await this.#staging.begin({ id, build, url });
+		let isWorthKeeping = false;
+		try {
+			const files: ServiceFile[] = [];
+			for (const file of wanted)
+				files.push(await this.#fetch(source, file, progress, signal));
+			this.#cancelling = undefined;
+			await this.#services.install({
+				service: { id, folder, binary, title, build, label },
+				folder: this.#staging.folder,
+				files,
+			});
+		} catch (error) {
+			isWorthKeeping = this.#isStopping || error instanceof DownloadInterrupted;
+			throw error;
+		} finally {
+			if (!isWorthKeeping) await this.#staging.clear();
+		}
 	}
 
-	/** Ends what is being fetched. @throws OperationError where there is nothing, or all is there. */
-	cancel(): void {
-		if (!this.#cancelling)
+	/**
+	 * Ends what is being fetched, or gives up what was interrupted.
+	 * @throws OperationError where there is nothing, or all is there.
+	 */
+	async cancel(): Promise<void> {
+		if (this.#cancelling) return this.#cancelling.abort();
+		if (!(await this.interrupted()))
 			throw new OperationError(
 				409,
 				"nothingToCancel",
@@ -187,52 +252,39 @@ export class Store {
 					? `${this.#fetching.id} has been fetched, and is being started`
 					: "Nothing is being fetched",
 			);
-		this.#cancelling.abort();
+		await this.#staging.clear();
 	}
 
 	async #fetch(
 		source: StoreSource,
-		{ id, folder }: StoreApp,
-		build: string,
+		{ name, path, sha256: wanted }: ListedFile,
 		progress: Fetching,
 		signal: AbortSignal,
-	): Promise<ServiceFile[]> {
-		const target = targetOf[process.arch] ?? process.arch;
-		const listFile = `${build}/${id}_files`;
-		const list = await source.text(listFile, mostListBytes, signal);
-		const names = understood(listFile, () => parseFileList(list));
-		const sumsFile = `${build}/${id}_sha256`;
-		// The published layout has none; where there are some they count.
-		const sums = await source.text(sumsFile, mostListBytes, signal).then(
-			(text) => understood(sumsFile, () => parseSums(text)),
-			(error: OperationError) => {
-				if (error.code === missing) return undefined;
-				throw error;
+	): Promise<ServiceFile> {
+		progress.file = name;
+		progress.receivedBytes = 0;
+		const place = await this.#staging.place(name);
+		// Of one that was interrupted.
+		if (wanted && (await sha256Of(place)) === wanted)
+			return { name, sha256: wanted };
+		const sha256 = await downloadFile(
+			source,
+			path,
+			this.#staging,
+			name,
+			mostFileBytes,
+			(bytes) => {
+				progress.receivedBytes = bytes;
 			},
+			signal,
 		);
-		const files: ServiceFile[] = [];
-		for (const name of names) {
-			const path = `${target}/${folder}/${name}`;
-			progress.file = name;
-			const sha256 = await downloadFile(
-				source,
-				`${build}/${path}`,
-				join(this.#folder, name),
-				mostFileBytes,
-				(bytes) => {
-					progress.receivedBytes = bytes;
-				},
-				signal,
+		if (wanted && wanted !== sha256)
+			throw new OperationError(
+				502,
+				"storeFailed",
+				`The store's ${path} is damaged: its checksum is not that in its list`,
 			);
-			if (sums && sums.get(path) !== sha256)
-				throw new OperationError(
-					502,
-					"storeFailed",
-					`The store's ${build}/${path} is damaged: its checksum is not that in ${sumsFile}`,
-				);
-			files.push({ name, sha256 });
-		}
-		return files;
+		return { name, sha256 };
 	}
 
 	async #source(): Promise<StoreSource> {
@@ -247,35 +299,10 @@ export class Store {
 	}
 }
 
-async function appsOf(
-	source: StoreSource,
-	signal: AbortSignal,
-): Promise<StoreApp[]> {
-	const text = await source.text("apps.json", mostCatalogueBytes, signal);
-	return understood("apps.json", () => catalogue.parse(JSON.parse(text))).apps;
-}
-
 function cancelled(id: string): OperationError {
 	return new OperationError(
 		409,
 		"cancelled",
 		`The installation of ${id} was cancelled`,
 	);
-}
-
-/** @throws OperationError that names the file whose content is not what it should be. */
-function understood<Result>(file: string, read: () => Result): Result {
-	try {
-		return read();
-	} catch (error) {
-		const reason =
-			error instanceof z.ZodError
-				? z.prettifyError(error)
-				: (error as Error).message;
-		throw new OperationError(
-			502,
-			"storeFailed",
-			`The store's ${file} cannot be used: ${reason}`,
-		);
-	}
 }

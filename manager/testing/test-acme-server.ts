@@ -28,21 +28,28 @@ export class TestAcmeServer {
 		this.#processes = processes;
 	}
 
-	/** @param folder for its files. @param httpPort what it takes for port 80. */
+	/**
+	 * @param folder for its files.
+	 * @param httpPort what it takes for port 80.
+	 * @param reached the address at which a device reaches it, if that is another machine, and the
+	 * port, at both ends.
+	 */
 	static async start(
 		folder: string,
 		httpPort: number,
+		reached?: { address: string; port: number },
 	): Promise<TestAcmeServer> {
+		const address = reached?.address ?? "127.0.0.1";
 		const authority = await TestAuthority.create("Pebble's own");
 		const server = await authority.server("pebble", {
-			extensions: ["subjectAltName=IP:127.0.0.1"],
+			extensions: [`subjectAltName=IP:${address}`],
 		});
 		const file = (name: string) => join(folder, `pebble-${name}`);
 		await writeFile(file("authority.pem"), authority.certificate);
 		await writeFile(file("certificate.pem"), server.certificate);
 		await writeFile(file("key.pem"), server.key);
 		const [acme, dns, management] = await Promise.all([
-			freePort(),
+			reached?.port ?? freePort(),
 			freePort(),
 			freePort(),
 		]);
@@ -69,7 +76,7 @@ export class TestAcmeServer {
 		]);
 		return new TestAcmeServer(
 			file("authority.pem"),
-			`https://127.0.0.1:${acme}/dir`,
+			`https://${address}:${acme}/dir`,
 			`http://127.0.0.1:${management}`,
 			[names, authorityProcess],
 		);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { Agent, type Dispatcher } from "undici";
@@ -7,6 +8,10 @@ import { type Answer, TestManager } from "./test-manager.ts";
 import { TestWebServer } from "./test-web-server.ts";
 
 const patienceMs = 30_000;
+
+type RequestOptions = Omit<Dispatcher.RequestOptions, "path" | "method"> & {
+	method?: string;
+};
 
 /** Manager, PostgreSQL and HAProxy, with somebody logged in. */
 export class TestAppliance {
@@ -33,12 +38,17 @@ export class TestAppliance {
 	/** One that has started, with one app from a store. */
 	static async withApp(appFolder: string): Promise<TestAppliance> {
 		const appliance = await TestAppliance.create();
-		const store = join(appliance.manager.directory, "store");
-		const [id] = await makeStore([appFolder], store);
-		await appliance.start();
-		await appliance.done("storeUrlChange", { url: store });
-		await appliance.done("serviceInstall", { id });
-		return appliance;
+		try {
+			const store = join(appliance.manager.directory, "store");
+			const [id] = await makeStore([appFolder], store);
+			await appliance.start();
+			await appliance.done("storeUrlChange", { url: store });
+			await appliance.done("serviceInstall", { id });
+			return appliance;
+		} catch (error) {
+			await appliance.remove();
+			throw error;
+		}
 	}
 
 	async start(): Promise<void> {
@@ -70,7 +80,11 @@ export class TestAppliance {
 	}
 
 	/** What no JSON can carry. */
-	upload(path: string, type: string, body: Buffer | string): Promise<Answer> {
+	upload(
+		path: string,
+		type: string,
+		body: Buffer | string | Readable,
+	): Promise<Answer> {
 		const headers = { "content-type": type };
 		return this.manager.post(path, body, { cookie: this.#cookie, headers });
 	}
@@ -110,29 +124,27 @@ export class TestAppliance {
 	/** Through the web server, as anybody. @param path is sent as it is. */
 	request(
 		path: string,
-		options: Omit<Dispatcher.RequestOptions, "path" | "method"> & {
-			method: string;
-		},
+		{ method = "GET", ...options }: RequestOptions = {},
 	): Promise<Dispatcher.ResponseData> {
 		return this.#browser.request({
 			...options,
 			origin: this.origin,
 			path,
 			// Its type lacks WebDAV's.
-			method: options.method as Dispatcher.HttpMethod,
+			method: method as Dispatcher.HttpMethod,
 		});
 	}
 
 	/** The same, with the answer read. */
-	async fetch(
-		path: string,
-		options: { method?: "GET" | "POST"; body?: string } = {},
-	) {
-		const { statusCode, headers, body } = await this.request(path, {
-			method: "GET",
-			...options,
-		});
-		return { status: statusCode, headers, text: await body.text() };
+	async fetch(path: string, options?: RequestOptions) {
+		const { statusCode, headers, body } = await this.request(path, options);
+		const bytes = Buffer.from(await body.arrayBuffer());
+		return {
+			status: statusCode,
+			headers: headers as Record<string, string>,
+			bytes,
+			text: bytes.toString(),
+		};
 	}
 
 	/** Where it is answered with another status, or cut off, again and again. */
@@ -156,8 +168,9 @@ export class TestAppliance {
 export async function until(
 	what: string,
 	isSo: () => Promise<boolean>,
+	mostMs = patienceMs,
 ): Promise<void> {
-	const end = performance.now() + patienceMs;
+	const end = performance.now() + mostMs;
 	while (!(await isSo().catch(() => false))) {
 		if (performance.now() > end) throw new Error(`It never came: ${what}`);
 		await delay(50);

@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { Client } from "pg";
 import { onExit } from "signal-exit";
 import { Agent, request } from "undici";
@@ -168,7 +169,7 @@ export class TestManager {
 	/** Posts a body as it is. */
 	async post(
 		operation: string,
-		body: string | Buffer,
+		body: string | Buffer | Readable,
 		from: From,
 	): Promise<Answer> {
 		const { address = "192.168.0.10", cookie, headers } = from;
@@ -210,7 +211,7 @@ export class TestManager {
 		path: string,
 		options: {
 			method: "GET" | "POST";
-			body?: string | Buffer;
+			body?: string | Buffer | Readable;
 			headers?: Record<string, string>;
 		},
 	): Promise<Answer> {

@@ -18,6 +18,9 @@ export class TestWebServer {
 	readonly certificates: string;
 	/** For MANAGER_RUN_FOLDER. */
 	readonly runFolder: string;
+	/** The program and what goes before its own arguments. */
+	command: readonly [string, ...string[]] = ["/usr/sbin/haproxy"];
+	mostConnections = 100;
 	port = 0;
 	/** Of plain HTTP. */
 	httpPort = 0;
@@ -45,14 +48,16 @@ export class TestWebServer {
 			.replace("/mnt/sda2/system/webserver", this.certificates)
 			.replace(":::443 v4v6", `127.0.0.1:${this.port}`)
 			.replace(":::80 v4v6", `127.0.0.1:${this.httpPort}`)
-			.replace("maxconn 10000", "maxconn 100")
+			.replace(/maxconn \d+/, `maxconn ${this.mostConnections}`)
 			.replaceAll(/^\t(user|group|log) .*\n/gm, "")
 			.replace(/ user root group root/, "");
 		const file = join(this.folder, "haproxy.cfg");
 		await writeFile(file, config);
 		const ready = socketMade(own);
-		this.#process = spawn("/usr/sbin/haproxy", ["-db", "-f", file], {
+		const [program, ...prefix] = this.command;
+		this.#process = spawn(program, [...prefix, "-db", "-f", file], {
 			stdio: "ignore",
+			env: { ...process.env, ...environment() },
 		});
 		const child = this.#process;
 		child.once(
@@ -66,6 +71,12 @@ export class TestWebServer {
 		failed.catch(() => {}); // From now on an exit is wanted.
 	}
 
+	/** Of its process. @throws Error where there is none. */
+	get pid(): number {
+		if (this.#process?.pid === undefined) throw new Error("HAProxy is not on");
+		return this.#process.pid;
+	}
+
 	async kill(): Promise<void> {
 		const child = this.#process;
 		if (!child || child.exitCode !== null || child.signalCode !== null) return;
@@ -73,6 +84,13 @@ export class TestWebServer {
 		child.kill("SIGKILL");
 		await exited;
 	}
+}
+
+/** What the image's HAProxy gets. */
+function environment(): NodeJS.ProcessEnv {
+	const script = readFileSync(join(image, "../sv/haproxy/run"), "utf8");
+	const exported = [...script.matchAll(/^export (\w+)=(.*)$/gm)];
+	return Object.fromEntries(exported.map(([, name, value]) => [name, value]));
 }
 
 /** As the image's S90haproxy does: what is there stays. */

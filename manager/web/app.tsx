@@ -7,6 +7,7 @@ import { DefaultPasswordNotice } from "./default-password-notice.tsx";
 import { LoginPage } from "./login-page.tsx";
 import { OverviewPage } from "./overview-page.tsx";
 import { PasswordPage } from "./password-page.tsx";
+import { SettingsPage } from "./settings-page.tsx";
 import { UpdatePage } from "./update-page.tsx";
 
 interface Session {
@@ -20,7 +21,13 @@ export function App() {
 	const [session, setSession] = useState<Session>();
 	const [problem, setProblem] = useState<string>();
 	const [page, setPage] = useState<
-		"overview" | "apps" | "certificate" | "access" | "password" | "update"
+		| "overview"
+		| "apps"
+		| "certificate"
+		| "settings"
+		| "access"
+		| "password"
+		| "update"
 	>("overview");
 
 	const askSession = useCallback(async () => {
@@ -64,6 +71,9 @@ export function App() {
 						<button type="button" onClick={() => setPage("certificate")}>
 							Certificate
 						</button>
+						<button type="button" onClick={() => setPage("settings")}>
+							Settings
+						</button>
 						<button type="button" onClick={() => setPage("update")}>
 							Update
 						</button>
@@ -96,6 +106,9 @@ export function App() {
 				{session?.loggedIn && page === "access" && <AccessPage />}
 				{session?.loggedIn && page === "certificate" && (
 					<CertificatePage failed={askSession} />
+				)}
+				{session?.loggedIn && page === "settings" && (
+					<SettingsPage failed={askSession} />
 				)}
 				{session?.loggedIn && page === "update" && (
 					<UpdatePage failed={askSession} />

@@ -5,9 +5,11 @@ import type { Failure } from "./api.ts";
  * Sends a form by a function, one at a time.
  * @param send gets the fields by name, and the value of the button that was pressed; what it
  * throws is shown.
+ * @param options.keepFields when it throws; else they are as before, and a wrong password is gone.
  */
 export function useForm(
 	send: (fields: FormData, button: string) => Promise<void>,
+	{ keepFields = false } = {},
 ) {
 	const [problem, setProblem] = useState<string>();
 	const [sending, setSending] = useState(false);
@@ -21,6 +23,7 @@ export function useForm(
 			await send(new FormData(form), button?.value ?? "");
 		} catch (failure) {
 			setProblem((failure as Failure).message);
+			if (keepFields) return;
 			form.reset();
 			form.querySelector("input")?.focus();
 		} finally {

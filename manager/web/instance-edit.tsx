@@ -3,7 +3,11 @@ import type { InstanceStatus } from "../instances/status.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
 import { formatBytes } from "./format.ts";
-import { InstanceFields, instanceInput } from "./instance-fields.tsx";
+import {
+	InstanceFields,
+	instanceInput,
+	tryDatabase,
+} from "./instance-fields.tsx";
 
 /** Everything that can be changed of an instance, and what is done with its database. */
 export function InstanceEdit({ instance }: { instance: InstanceStatus }) {
@@ -13,7 +17,7 @@ export function InstanceEdit({ instance }: { instance: InstanceStatus }) {
 		const made = madeUp(fields);
 		const input = { id, ...instanceInput(fields), ...made };
 		setTried(undefined);
-		if (button === "try") setTried(await tryConnection(input));
+		if (button === "try") setTried(await tryDatabase(input));
 		else await post("instanceEdit", input);
 	});
 	const cleanUp = useForm(async () => {
@@ -63,16 +67,6 @@ function madeUp(fields: FormData): Record<string, null> {
 	const wanted = fields.getAll("madeUp").map((name) => [name, null]);
 	fields.delete("madeUp");
 	return Object.fromEntries(wanted);
-}
-
-async function tryConnection(input: Record<string, unknown>): Promise<string> {
-	const { id, externalHost, databaseName, databaseUser, databasePassword } =
-		input;
-	const { text } = await post<{ text: string }>("instanceTestConnection", {
-		...{ id, externalHost, databaseName, databaseUser },
-		...(databasePassword ? { databasePassword } : {}),
-	});
-	return text;
 }
 
 function CleanUpState({ cleanUp }: { cleanUp: InstanceStatus["cleanUp"] }) {

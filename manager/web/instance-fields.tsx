@@ -1,4 +1,5 @@
 import type { InstanceStatus } from "../instances/status.ts";
+import { post } from "./api.ts";
 
 const tlsModes = ["disable", "prefer", "require", "verify-ca", "verify-full"];
 
@@ -114,6 +115,25 @@ function HostFields({ host }: { host: InstanceStatus["externalHost"] }) {
 			</p>
 		</fieldset>
 	);
+}
+
+/**
+ * Tries to connect to the database as it is in the fields.
+ * @param input as from `instanceInput`, with the `id` of an instance that is there.
+ * @returns what came of it. @throws Failure
+ */
+export async function tryDatabase(
+	input: Record<string, unknown>,
+): Promise<string> {
+	const { id, externalHost, databasePassword, domain, name } = input;
+	// What is left empty stays; for a new instance it is made up so.
+	const byDefault = id === undefined ? `${domain}_${name}` : undefined;
+	const { databaseName = byDefault, databaseUser = byDefault } = input;
+	const { text } = await post<{ text: string }>("instanceTestConnection", {
+		...{ id, externalHost, databaseName, databaseUser },
+		...(databasePassword ? { databasePassword } : {}),
+	});
+	return text;
 }
 
 /** The fields as operations take them; what is left empty is left out. */

@@ -1,10 +1,15 @@
+import { useState } from "preact/hooks";
 import type { InstanceStatus } from "../instances/status.ts";
 import type { ServiceStatus } from "../services/operations.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
 import { formatBytes } from "./format.ts";
 import { InstanceEdit } from "./instance-edit.tsx";
-import { InstanceFields, instanceInput } from "./instance-fields.tsx";
+import {
+	InstanceFields,
+	instanceInput,
+	tryDatabase,
+} from "./instance-fields.tsx";
 
 /** All instances, and the form for another one. */
 export function InstancesCard({
@@ -71,9 +76,16 @@ function InstanceRow({ instance }: { instance: InstanceStatus }) {
 }
 
 function NewInstance({ services }: { services: ServiceStatus[] }) {
-	const { onSubmit, problem, sending } = useForm(async (fields) => {
-		await post("instanceCreate", instanceInput(fields));
-	});
+	const [tried, setTried] = useState<string>();
+	const { onSubmit, problem, sending } = useForm(
+		async (fields, button) => {
+			const input = instanceInput(fields);
+			setTried(undefined);
+			if (button === "try") setTried(await tryDatabase(input));
+			else await post("instanceCreate", input);
+		},
+		{ keepFields: true },
+	);
 	return (
 		<details>
 			<summary>New instance</summary>
@@ -92,6 +104,10 @@ function NewInstance({ services }: { services: ServiceStatus[] }) {
 				<button type="submit" class="main" disabled={sending}>
 					Create the instance
 				</button>
+				<button type="submit" value="try" disabled={sending}>
+					Try the database on another host
+				</button>
+				{tried && <p role="status">{tried}</p>}
 				{problem && <p role="alert">{problem}</p>}
 			</form>
 		</details>

@@ -6,6 +6,7 @@ import { AlarmsCard } from "./alarms-card.tsx";
 import { Connection } from "./connection.ts";
 import { formatBytes, formatDuration } from "./format.ts";
 import { useLive } from "./live.ts";
+import { PastAlarmsCard } from "./past-alarms-card.tsx";
 import { Usage } from "./usage.tsx";
 
 export function OverviewPage({ failed }: { failed: () => void }) {
@@ -36,6 +37,7 @@ export function OverviewPage({ failed }: { failed: () => void }) {
 				{alarms.value && <AlarmsCard {...alarms.value} />}
 				{system.value && <SystemCards status={system.value} />}
 				{database.value && <DatabaseCard status={database.value} />}
+				<PastAlarmsCard />
 			</div>
 		</>
 	);

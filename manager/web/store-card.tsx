@@ -34,7 +34,11 @@ export function StoreCard({ services }: { services: ServicesAnswer }) {
 		await post("storeUrlChange", { url: fields.get("url") });
 		await look();
 	});
-	const { fetching } = services;
+	const { fetching, interrupted } = services;
+	const resumption = useForm(async (_fields, button) => {
+		if (button === "discard") await post("serviceInstallCancel");
+		else await post("serviceInstall", { id: interrupted?.id });
+	});
 	const found = apps.filter(({ title, description }) =>
 		`${title} ${description}`.toLowerCase().includes(search.toLowerCase()),
 	);
@@ -44,7 +48,7 @@ export function StoreCard({ services }: { services: ServicesAnswer }) {
 			<form onSubmit={address.onSubmit}>
 				<label>
 					Address of the store
-					<input name="url" required value={url} />
+					<input name="url" required defaultValue={url} />
 				</label>
 				<button type="submit" disabled={address.sending}>
 					Use this store
@@ -73,6 +77,21 @@ export function StoreCard({ services }: { services: ServicesAnswer }) {
 						Cancel
 					</button>
 				</p>
+			)}
+			{interrupted && (
+				<form onSubmit={resumption.onSubmit}>
+					<p role="status">
+						The installation of {interrupted.id}, build {interrupted.build}, was
+						interrupted: {formatBytes(interrupted.receivedBytes)} have arrived.
+					</p>
+					<button type="submit" class="main" disabled={resumption.sending}>
+						Go on with it
+					</button>
+					<button type="submit" value="discard" disabled={resumption.sending}>
+						Give it up
+					</button>
+					{resumption.problem && <p role="alert">{resumption.problem}</p>}
+				</form>
 			)}
 			<ul>
 				{found.map((app) => (

@@ -12,6 +12,7 @@ const hardware: Hardware = {
 	memoryMB: 256,
 	cpus: 1,
 	ports: [22],
+	hostServices: [],
 };
 const wiring = {
 	name: "example",
@@ -25,6 +26,15 @@ test("a guest reaches nothing, and is reached on the loopback alone", (t) => {
 	const line = qemuArguments(hardware, wiring).join(" ");
 	t.regex(line, /user,id=net,restrict=on,hostfwd=tcp:127\.0\.0\.1:0-:22 /);
 	t.is(line.match(/-netdev/g)?.length, 1);
+});
+
+test("but for services of the host that are named", (t) => {
+	const hostServices = [{ address: "10.0.2.100", port: 14000 }];
+	const line = qemuArguments({ ...hardware, hostServices }, wiring).join(" ");
+	t.regex(
+		line,
+		/user,id=net,restrict=on,.*,guestfwd=tcp:10\.0\.2\.100:14000-cmd:'[^',]+' '[^',]+\/relay\.mjs' 14000 /,
+	);
 });
 
 for (const name of Object.keys(diskControllers) as Hardware["diskController"][])

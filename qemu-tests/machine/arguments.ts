@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import {
 	type AgentChannel,
 	agentDevices,
@@ -21,7 +22,12 @@ export type Hardware = {
 	cpus: number;
 	/** Ports of the guest that are reached from here. */
 	ports: readonly number[];
+	/** All of this host that the guest reaches. */
+	hostServices: readonly HostService[];
 };
+
+/** A port of 127.0.0.1 that the guest reaches at an address of its network, 10.0.2.0/24. */
+export type HostService = { address: string; port: number };
 
 export type Wiring = {
 	name: string;
@@ -186,15 +192,31 @@ function recordedDrive(
 	);
 }
 
-// restrict=on: the guest gets an address but reaches nothing, not even this host. Port 0
-// lets the operating system choose; QEMU tells afterwards what it was.
-function networkArguments({ network, ports }: Hardware): string[] {
+// restrict=on: the guest gets an address but reaches nothing, not even this host, but for what it
+// is led to. Port 0 lets the operating system choose; QEMU tells afterwards what it was.
+function networkArguments({
+	network,
+	ports,
+	hostServices,
+}: Hardware): string[] {
 	if (network === "none") return [];
-	const forwards = ports.map((port) => `,hostfwd=tcp:127.0.0.1:0-:${port}`);
+	const forwards = [
+		...ports.map((port) => `hostfwd=tcp:127.0.0.1:0-:${port}`),
+		...hostServices.map(
+			({ address, port }) =>
+				`guestfwd=tcp:${address}:${port}-cmd:${relayTo(port)}`,
+		),
+	];
 	return [
-		...option("netdev", `user,id=net,restrict=on${forwards.join("")}`),
+		...option("netdev", ["user,id=net,restrict=on", ...forwards].join(",")),
 		...option("device", `${network},netdev=net`),
 	];
+}
+
+/** A command for QEMU: words in quotation marks as in a shell, and each comma doubled. */
+function relayTo(port: number): string {
+	const program = fileURLToPath(new URL("relay.mjs", import.meta.url));
+	return `'${process.execPath}' '${program}' ${port}`.replaceAll(",", ",,");
 }
 
 function option(name: string, value: string | undefined): string[] {

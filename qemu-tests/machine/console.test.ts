@@ -54,3 +54,50 @@ test("gives up when the line ends", async (t) => {
 	stream.destroy();
 	await t.throwsAsync(waiting, { message: /the end of the line/ });
 });
+
+test("two may wait at once, and neither outlives the line", async (t) => {
+	const stream = new Duplex({ read() {}, write() {} });
+	const console = new Console(stream);
+	const watcher = console.expect(/(?!)/, { unless: /This FAILED/ });
+	const second = console.expect("later");
+	stream.push("sooner");
+	stream.destroy();
+	for (const waiting of [watcher, second])
+		await t.throwsAsync(waiting, { message: /the end of the line/ });
+	const failing = line();
+	const watch = failing.console.expect(/(?!)/, { unless: /This FAILED/ });
+	const other = failing.console.expect("the end");
+	failing.show("This FAILED");
+	await t.throwsAsync(watch, { message: /This FAILED/ });
+	failing.show("the end");
+	await t.notThrowsAsync(other);
+});
+
+test("logs in between the messages of services", async (t) => {
+	const typed: string[] = [];
+	const answers: Record<string, string> = {
+		"\n": "\napp-platform login: \nS90install FAILED\n",
+		"root\n": "Password: ",
+		"secret\n": "\nroot@app-platform:~# I/O error, dev vda\n",
+	};
+	const stream = new Duplex({
+		read() {},
+		write(chunk: Buffer, _encoding, done) {
+			const text = chunk.toString();
+			typed.push(text);
+			const id = /<(\d+\.\d+)'/.exec(text)?.[1];
+			stream.push(id ? `<<${id}\n>>${id} 0\n` : answers[text]);
+			done();
+		},
+	});
+	const console = new Console(stream);
+	stream.push("app-platform login: \nLinux version 6.12\n");
+	const loggedIn = console.login("root", "secret", { timeoutMs: 1_000 });
+	stream.push("app-platform login: Verifying the files\n");
+	await loggedIn;
+	t.deepEqual(typed.slice(0, 2), ["root\n", "secret\n"]);
+
+	typed.length = 0;
+	await console.login("root", "secret", { timeoutMs: 1_000 });
+	t.deepEqual(typed.slice(0, 3), ["\n", "root\n", "secret\n"]);
+});

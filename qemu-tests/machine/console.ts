@@ -11,6 +11,11 @@ export type ExpectOptions = {
 };
 
 const kernelPanic = /Kernel panic/;
+// Messages of services may follow a prompt at once, so neither needs to stand at the end.
+/** A getty asked since the last start of the machine. */
+const gettyPrompt = /login: (?!.*Linux version)/s;
+/** The prompt that /etc/profile sets, or what login says instead. */
+const shellPrompt = /@[^\s:]+:\S*[#$] |incorrect|denied/;
 const keptLength = 20_000;
 const tailLength = 2_000;
 
@@ -22,7 +27,8 @@ export class Console {
 	#unread = "";
 	#shown = "";
 	#ended = false;
-	#wake: (() => void) | undefined;
+	/** Of those who wait for more, in the order in which they came. */
+	readonly #wakes = new Set<() => void>();
 	#commands = 0;
 
 	constructor(stream: Duplex) {
@@ -30,7 +36,7 @@ export class Console {
 		stream.on("data", (chunk: Buffer) => this.#receive(chunk));
 		stream.on("close", () => {
 			this.#ended = true;
-			this.#wake?.();
+			this.#wakeAll();
 		});
 	}
 
@@ -79,14 +85,17 @@ export class Console {
 		{ timeoutMs = 120_000 } = {},
 	): Promise<void> {
 		if (!/login: *$/.test(this.#shown)) {
-			if (hasGetty(this.#shown)) this.send("\n");
-			await this.expect(/login: *$/, { timeoutMs });
+			if (gettyPrompt.test(this.#shown)) {
+				this.skip();
+				this.send("\n");
+			}
+			await this.expect(gettyPrompt, { timeoutMs });
 		}
 		this.skip();
 		this.send(`${user}\n`);
 		await this.expect(/[Pp]assword: */);
 		this.send(`${password}\n`);
-		const [answer] = await this.expect(/[#$] *$|incorrect|denied/);
+		const [answer] = await this.expect(shellPrompt);
 		if (!/[#$]/.test(answer)) throw new Error(`${user} could not log in`);
 		// ps and ls cut their lines at the width of the terminal.
 		await this.run("stty cols 1000 rows 50");
@@ -131,24 +140,27 @@ export class Console {
 		);
 		this.#unread += plain;
 		this.#shown = (this.#shown + plain).slice(-keptLength);
-		this.#wake?.();
+		this.#wakeAll();
+	}
+
+	#wakeAll(): void {
+		for (const wake of this.#wakes) wake();
 	}
 
 	/** Resolves with true when there is more to look at, with false when the time is over. */
 	#moreBefore(end: number): Promise<boolean> {
 		return new Promise((resolve) => {
+			const settle = (isMore: boolean) => {
+				clearTimeout(timer);
+				this.#wakes.delete(wake);
+				resolve(isMore);
+			};
+			const wake = () => settle(true);
 			const timer = setTimeout(
-				() => {
-					this.#wake = undefined;
-					resolve(false);
-				},
+				() => settle(false),
 				Math.max(0, end - Date.now()),
 			);
-			this.#wake = () => {
-				clearTimeout(timer);
-				this.#wake = undefined;
-				resolve(true);
-			};
+			this.#wakes.add(wake);
 		});
 	}
 
@@ -157,11 +169,6 @@ export class Console {
 			`Expected ${pattern} on the console, got ${instead}. Its last lines:\n${this.tail}`,
 		);
 	}
-}
-
-/** A getty asked since the last start, and other messages came after its prompt. */
-function hasGetty(shown: string): boolean {
-	return shown.lastIndexOf("login: ") > shown.lastIndexOf("Linux version");
 }
 
 /** Where an escape sequence or line end begins that the next chunk has to complete. */

@@ -1,3 +1,4 @@
+export type { HostService } from "./arguments.ts";
 export { bootFile } from "./boot-files.ts";
 export { cacheDirectory, contentHash, withLock } from "./cache.ts";
 export { temporaryDirectory } from "./cleanup.ts";
@@ -23,5 +24,5 @@ export { Machine, type MachineOptions } from "./machine.ts";
 export { builtImage, builtUpdate, logDirectory } from "./places.ts";
 export type { Ssh } from "./ssh.ts";
 export type { TargetName } from "./targets.ts";
-export { eventually, timeFactor, timeLimit } from "./time.ts";
+export { eventually, timeFactor, timeLimit, within } from "./time.ts";
 export { machineForTest, machineForTests } from "./with-ava.ts";

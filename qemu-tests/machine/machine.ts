@@ -28,7 +28,7 @@ export type MachineOptions = Partial<Hardware> & {
 	disks?: readonly Disk[];
 };
 
-const defaults = { cpus: 1, ports: [22, 80, 443] } as const;
+const defaults = { cpus: 1, ports: [22, 80, 443], hostServices: [] } as const;
 
 // Guests make their own certificates.
 const anyCertificate = new Agent({ connect: { rejectUnauthorized: false } });

@@ -77,11 +77,15 @@ async function unlessGivenUp(
 	run: (machine: Machine) => Promise<void>,
 ): Promise<void> {
 	const never = /(?!)/;
-	const complaint = machine.console
-		.expect(never, { timeoutMs: timeLimit(30 * 60_000), unless: givenUp })
-		.then(() => undefined);
-	// It goes on waiting after the machine has come back.
-	complaint.catch(() => {});
+	const timeoutMs = timeLimit(30 * 60_000);
+	const complaint = new Promise<never>((_, reject) => {
+		machine.console
+			.expect(never, { timeoutMs, unless: givenUp })
+			.catch((error: Error) => {
+				// The line ends whenever the machine is switched off and on, which is no complaint.
+				if (!/got the end of the line/.test(error.message)) reject(error);
+			});
+	});
 	await Promise.race([run(machine), complaint]);
 }
 

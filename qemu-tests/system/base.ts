@@ -9,6 +9,7 @@ import {
 	contentHash,
 	copyOf,
 	type DiskFile,
+	type HostService,
 	Machine,
 	type MachineOptions,
 	machineForTests,
@@ -37,9 +38,13 @@ async function runningDisk(): Promise<DiskFile> {
  * A machine for the tests of a file that wakes up where the login page is served and a
  * getty waits on the console: in seconds instead of a start. Its clock lags behind.
  */
-export function runningMachine(test: TestFn, name: string): Machine {
+export function runningMachine(
+	test: TestFn,
+	name: string,
+	{ hostServices = [] }: { hostServices?: readonly HostService[] } = {},
+): Machine {
 	const machine = machineForTests(test, {
-		name,
+		...{ name, hostServices },
 		...runningHardware,
 		disks: [copyOf(runningDisk)],
 	});

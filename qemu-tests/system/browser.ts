@@ -1,6 +1,11 @@
 import { join } from "node:path";
 import type { TestFn } from "ava";
-import { type Browser, chromium, type Page } from "playwright-core";
+import {
+	type Browser,
+	type BrowserContext,
+	chromium,
+	type Page,
+} from "playwright-core";
 import { logDirectory, timeLimit } from "../machine/index.ts";
 
 // Debian's Chromium, which shall talk to the guest and to nobody else.
@@ -14,11 +19,16 @@ const flags = [
 	"--disable-sync",
 ];
 
+/** Refusals are answers with such a status, and machines are switched off in tests. */
+const ofNetwork = /^(Failed to load resource|WebSocket connection to)/;
+
 /** A browser with one page for the tests of a file. */
 export interface BrowserPage {
 	/** There as soon as a test runs. */
 	readonly page: Page;
-	/** Errors of the page's own scripts. */
+	/** One more, of the same person. */
+	anotherPage(): Promise<Page>;
+	/** Errors of the pages' own scripts, and what the browser has refused them. */
 	complaints: string[];
 }
 
@@ -26,27 +36,34 @@ export interface BrowserPage {
 export function browserPage(test: TestFn, name: string): BrowserPage {
 	const complaints: string[] = [];
 	let browser: Browser;
+	let context: BrowserContext;
 	let page: Page;
 	test.before("a browser is open", async () => {
 		browser = await chromium.launch({
 			executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
 			args: flags,
 		});
-		page = await browser.newPage({ ignoreHTTPSErrors: true });
-		page.setDefaultTimeout(timeLimit(30_000));
-		page.on("pageerror", (error) => complaints.push(error.message));
+		context = await browser.newContext({ ignoreHTTPSErrors: true });
+		context.setDefaultTimeout(timeLimit(30_000));
+		context.on("weberror", (error) => complaints.push(error.error().message));
+		context.on("console", (message) => {
+			if (message.type() === "error" && !ofNetwork.test(message.text()))
+				complaints.push(message.text());
+		});
+		page = await context.newPage();
 	});
 	test.after.always(() => browser?.close());
 	test.afterEach.always(async (t) => {
 		if (t.passed || !page) return;
 		const path = join(logDirectory, `${name}.png`);
-		await page.screenshot({ path });
+		await page.screenshot({ path, fullPage: true });
 		t.log(`The page is shown in ${path}`);
 	});
 	return {
 		get page() {
 			return page;
 		},
+		anotherPage: () => context.newPage(),
 		complaints,
 	};
 }

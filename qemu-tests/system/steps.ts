@@ -119,6 +119,12 @@ export async function checkFileSystems(console: Console): Promise<string[]> {
 	return outputs;
 }
 
+/** The clock of a snapshot is behind: for it, a new certificate is not valid yet. */
+export async function setClock(console: Console): Promise<void> {
+	const seconds = Math.ceil(Date.now() / 1000);
+	await outputOf(console, `date -u -s @${seconds}`);
+}
+
 /** What a command prints; an error when it fails. Over SSH or at a console. */
 export async function outputOf(
 	at: {

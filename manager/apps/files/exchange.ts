@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { StaticFiles } from "../../sdk/index.ts";
 import { hrefOf, type Path, parseReference } from "./paths.ts";
 import { Refusal } from "./refusal.ts";
 import type { Storage } from "./storage.ts";
@@ -11,6 +12,8 @@ export class Exchange {
 	readonly request: IncomingMessage;
 	readonly response: ServerResponse;
 	readonly storage: Storage;
+	/** With page.html. */
+	readonly pages: StaticFiles;
 	readonly path: Path;
 	readonly #instancePath: string;
 
@@ -18,12 +21,22 @@ export class Exchange {
 	constructor(
 		request: IncomingMessage,
 		response: ServerResponse,
-		storage: Storage,
-		{ path, instancePath }: { path: Path; instancePath: string },
+		{
+			storage,
+			pages,
+			path,
+			instancePath,
+		}: {
+			storage: Storage;
+			pages: StaticFiles;
+			path: Path;
+			instancePath: string;
+		},
 	) {
 		this.request = request;
 		this.response = response;
 		this.storage = storage;
+		this.pages = pages;
 		this.path = path;
 		this.#instancePath = instancePath;
 	}

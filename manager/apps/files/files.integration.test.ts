@@ -29,25 +29,17 @@ type Headers = Record<string, string>;
 type Body = string | Buffer | Readable;
 
 /** @param name below `dav/`, as it is in the address. */
-async function dav(
+const dav = (
 	method: string,
 	name: string,
 	headers: Headers = {},
 	body?: Body,
-) {
-	const answer = await appliance.request(`${path}dav/${name}`, {
+) =>
+	appliance.fetch(`${path}dav/${name}`, {
 		method,
 		headers: { authorization, ...headers },
 		...(body !== undefined && { body }),
 	});
-	const bytes = Buffer.from(await answer.body.arrayBuffer());
-	return {
-		status: answer.statusCode,
-		headers: answer.headers as Headers,
-		bytes,
-		text: bytes.toString(),
-	};
-}
 
 const put = (name: string, body: Body, headers: Headers = {}) =>
 	dav("PUT", name, headers, body);

@@ -1,4 +1,8 @@
-import { BasicAuthentication, runService } from "../../sdk/index.ts";
+import {
+	BasicAuthentication,
+	runService,
+	StaticFiles,
+} from "../../sdk/index.ts";
 import { serveDav } from "./dav.ts";
 import { Exchange } from "./exchange.ts";
 import { parsePath } from "./paths.ts";
@@ -10,6 +14,7 @@ runService(async (instance) => {
 	const { name, domain, password, webServer } = instance.arguments;
 	const authentication = new BasicAuthentication(password, `${name}@${domain}`);
 	const storage = await Storage.open(instance);
+	const pages = await StaticFiles.open("web");
 	instance.onRequest(async (request, response) => {
 		if (!(await authentication.admits(request, response))) return;
 		const { method, url = "/" } = request;
@@ -19,7 +24,9 @@ runService(async (instance) => {
 		const path = pathOf(url);
 		if (typeof path === "number") return void response.writeHead(path).end();
 		await serveDav(
-			new Exchange(request, response, storage, {
+			new Exchange(request, response, {
+				storage,
+				pages,
 				path,
 				instancePath: webServer.path,
 			}),

@@ -1,5 +1,4 @@
 import { type AppInstance, runService } from "../../sdk/index.ts";
-import page from "./page.html";
 
 // Notes that everybody who has the page open sees at once: one text, kept in the database.
 const longestNote = 10_000;
@@ -9,15 +8,20 @@ runService(async (instance) => {
 	await database.query(
 		"CREATE TABLE IF NOT EXISTS note (id int PRIMARY KEY CHECK (id = 1), text text NOT NULL)",
 	);
-	instance.onRequest((request, response) => {
-		if (request.method === "GET" && request.url === "/")
-			response.writeHead(200, { "content-type": "text/html" }).end(page);
-		else response.writeHead(404).end();
-	});
-	webSockets.on("connection", async (socket) => {
+	await instance.serveFiles("web");
+	webSockets.on("connection", (socket) => {
 		instance.trace("app", "somebody has opened the notes");
-		socket.on("message", (data) => void keep(instance, String(data)));
-		socket.send(await read(instance));
+		// Whoever is cut off comes again, and is told what was really kept.
+		const cutOff = (error: Error) => {
+			instance.log(`The database fails: ${error.message}`);
+			socket.close(1011);
+		};
+		socket.on("message", (data) => {
+			keep(instance, String(data)).catch(cutOff);
+		});
+		read(instance)
+			.then((text) => socket.send(text))
+			.catch(cutOff);
 	});
 });
 

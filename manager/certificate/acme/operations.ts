@@ -1,21 +1,10 @@
 import * as z from "zod";
+import { hostName } from "../../dns-name/host-name.ts";
 import { defineOperation, type Operation } from "../../operations/operation.ts";
 import type { Acme } from "./acme.ts";
 
 const nothing = z.strictObject({});
 const mostNames = 50;
-
-/** No wildcards and no addresses: http-01 does not prove them. */
-const hostName = z
-	.string()
-	.max(253)
-	.toLowerCase()
-	.regex(
-		/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/,
-		{
-			error: "is a host name, such as device.example.com",
-		},
-	);
 
 const acmeStatus = z.object({
 	state: z.enum(["off", "ordering", "waiting"]),

@@ -16,8 +16,11 @@ manager.on("close", () => process.exit(0));
 say({ mt: "Hello", protocol: 1, service: values.service });
 
 let server: Server | undefined;
+/** Kinds of messages. */
+const heard: string[] = [];
 createInterface({ input: manager }).on("line", (line) => {
 	const message = JSON.parse(line);
+	heard.push(message.mt);
 	if (message.mt === "Shutdown") process.exit(0);
 	if (message.mt !== "StartInstance") return;
 	const { name, domain, webServer } = message.instance;
@@ -27,6 +30,8 @@ createInterface({ input: manager }).on("line", (line) => {
 	rmSync(webServer.socket, { force: true });
 	server = createServer(async (request, response) => {
 		if (request.url?.endsWith("/crash")) process.abort();
+		if (request.url?.endsWith("/heard"))
+			return void response.end(JSON.stringify(heard));
 		const url = new URL(request.url ?? "", "http://localhost");
 		const chunks = [];
 		for await (const chunk of request) chunks.push(chunk);

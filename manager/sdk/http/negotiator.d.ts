@@ -1,0 +1,11 @@
+/** The package has no types, and @types/negotiator lacks `preferred`. */
+declare module "negotiator" {
+	export default class Negotiator {
+		constructor(request: { headers: NodeJS.Dict<string | string[]> });
+		/** @returns those that are accepted, the best first; `preferred` decides between equals. */
+		encodings<Encoding extends string>(
+			available: readonly Encoding[],
+			options: { preferred: readonly Encoding[] },
+		): Encoding[];
+	}
+}

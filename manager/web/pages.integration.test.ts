@@ -1,0 +1,120 @@
+import { join } from "node:path";
+import test from "ava";
+import { Client } from "pg";
+import { browserPage } from "../../qemu-tests/system/browser.ts";
+import { startTemporaryCluster } from "../database/temporary-cluster.ts";
+import { freePort } from "../testing/free-port.ts";
+import { TestAppliance, until } from "../testing/test-appliance.ts";
+
+// What an admin does on the manager's page, in a browser.
+const notes = join(import.meta.dirname, "../apps/notes");
+const appliance = await TestAppliance.withApp(notes);
+const port = await freePort();
+const external = await startTemporaryCluster({
+	port: String(port),
+	listen_addresses: "127.0.0.1",
+});
+const browser = browserPage(test, "manager-pages");
+
+test.before(async () => {
+	const admin = new Client({
+		...{ host: external.host, port, user: external.user, database: "postgres" },
+	});
+	await admin.connect();
+	await admin.query(
+		"CREATE ROLE \"example.com_one\" LOGIN PASSWORD 'secret one'",
+	);
+	await admin.query(
+		'CREATE DATABASE "example.com_one" OWNER "example.com_one"',
+	);
+	await admin.end();
+});
+test.after.always(async () => {
+	await appliance.remove();
+	await external.remove();
+});
+
+test.serial("somebody logs in", async (t) => {
+	const { page } = browser;
+	await page.goto(`${appliance.origin}/manager/`);
+	await page.getByLabel("Password").fill("pwd");
+	await page.getByRole("button", { name: "Log in" }).click();
+	await page.getByRole("button", { name: "Log out" }).waitFor();
+	t.pass();
+});
+
+test.serial("past alarms are shown to whom wants them", async (t) => {
+	const { page } = browser;
+	const sql = `INSERT INTO alarm VALUES (gen_random_uuid(), 'notes', NULL, 1,
+		'major', 'the boiler was cold', NULL, now() - interval '1 hour', now())`;
+	await appliance.manager.query(sql);
+	await page.getByText("Show the last ones").click();
+	await page.getByText("notes: the boiler was cold").waitFor();
+	t.pass();
+});
+
+test.serial("the hour of database optimization is set", async (t) => {
+	const { page } = browser;
+	await page.getByRole("button", { name: "Settings" }).click();
+	const hour = page.getByLabel(/^Each night/);
+	await hour.waitFor();
+	t.is(await hour.inputValue(), "22");
+	await hour.selectOption("3:00");
+	await page.getByRole("button", { name: "Use this hour" }).click();
+	await until(
+		"it is stored",
+		async () => (await appliance.done("databaseOptimization")).hour === 3,
+	);
+	await page.getByRole("button", { name: "Optimize now" }).click();
+	await page.getByText(/Last on/).waitFor();
+	t.is(await hour.inputValue(), "3");
+});
+
+test.serial("the DNS name is set, what is none is refused", async (t) => {
+	const { page } = browser;
+	const name = page.getByLabel("Name by which");
+	await page.getByText("Apps know none.").waitFor();
+	await name.fill("not a name");
+	await page.getByRole("button", { name: "Use this name" }).click();
+	await page.getByText(/is a host name/).waitFor();
+	t.is(await name.inputValue(), "not a name");
+	await name.fill("apps.example.com");
+	await page.getByRole("button", { name: "Use this name" }).click();
+	await page.getByText("Apps know apps.example.com.").waitFor();
+	await name.fill("");
+	await page.getByRole("button", { name: "Use this name" }).click();
+	await page.getByText("Apps know none.").waitFor();
+});
+
+test.serial(
+	"a database elsewhere is tried before there is an instance",
+	async (t) => {
+		const { page } = browser;
+		await page.getByRole("button", { name: "Apps" }).click();
+		const form = page.locator("details", { hasText: "New instance" });
+		await form.locator("summary").click();
+		const tried = form.getByRole("button", { name: /^Try the database/ });
+		const fill = (label: string, text: string) =>
+			form.getByLabel(label, { exact: true }).fill(text);
+		await fill("Domain", "example.com");
+		await fill("Name", "one");
+		await tried.click();
+		await form.getByText(/only one on another host can be tried/).waitFor();
+		await form.getByLabel(/^Host/).fill(`127.0.0.1:${port}`);
+		await tried.click();
+		await form.getByText(/Say which database, user and password/).waitFor();
+		await fill("Database password", "wrong password");
+		await tried.click();
+		await form.getByText(/with this password/).waitFor();
+		await fill("Database password", "secret one");
+		await tried.click();
+		await form.getByText(/^It works: PostgreSQL/).waitFor();
+		t.deepEqual((await appliance.done("instances")).instances, []);
+		await form.getByRole("button", { name: "Create the instance" }).click();
+		await page
+			.getByRole("listitem")
+			.filter({ hasText: "/example.com/one/: running" })
+			.waitFor();
+		t.deepEqual(browser.complaints, []);
+	},
+);

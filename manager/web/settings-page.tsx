@@ -1,0 +1,33 @@
+import { useEffect, useMemo } from "preact/hooks";
+import type { OptimizationAnswer } from "../database/optimization-operations.ts";
+import { Connection } from "./connection.ts";
+import { DnsNameCard } from "./dns-name-card.tsx";
+import { useLive } from "./live.ts";
+import { OptimizationCard } from "./optimization-card.tsx";
+
+const lookMs = 3_000;
+
+/** What is set once for the whole machine. */
+export function SettingsPage({ failed }: { failed: () => void }) {
+	const connection = useMemo(() => new Connection(), []);
+	useEffect(() => () => connection.close(), [connection]);
+	const { value: name } = useLive<{ dnsName: string | null }>(
+		connection,
+		"dnsName",
+		lookMs,
+		failed,
+	);
+	const { value: optimization } = useLive<OptimizationAnswer>(
+		connection,
+		"databaseOptimization",
+		lookMs,
+		failed,
+	);
+	if (!name || !optimization) return null;
+	return (
+		<div class="cards">
+			<DnsNameCard dnsName={name.dnsName} />
+			<OptimizationCard optimization={optimization} />
+		</div>
+	);
+}

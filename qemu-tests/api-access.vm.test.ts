@@ -1,0 +1,100 @@
+import { once } from "node:events";
+import test from "ava";
+import { AppClient } from "../manager/testing/app-client.ts";
+import { within } from "./machine/index.ts";
+import { runningMachine } from "./system/base.ts";
+import { browserPage } from "./system/browser.ts";
+import { card, logInToPage, unfold } from "./system/manager-page.ts";
+import { managerCookie, managerPassword } from "./system/steps.ts";
+
+// Programs that use the manager: PBX and clients by AppWebsocket, scripts with tokens.
+const machine = runningMachine(test, "api-access");
+const browser = browserPage(test, "api-access");
+const newPassword = "of the administrator";
+const loggedIn = { mt: "AppLoginResult", ok: true };
+let client: AppClient;
+let token = "";
+
+test.serial("a PBX logs in and asks what it talks to", async (t) => {
+	await managerCookie(machine); // Its database answers from then on.
+	client = await connect();
+	t.deepEqual(await client.logIn(managerPassword), loggedIn);
+	const info = await client.ask({ mt: "AppPlatformInfoRequest", src: "1" });
+	t.like(info, { mt: "AppPlatformInfoResult", platform: "x86_64", src: "1" });
+	t.regex(String(info.version), /^\d+\.\d+\.\d+$/);
+});
+
+test.serial("not with a wrong password", async (t) => {
+	const stranger = await connect();
+	const closed = stranger.closed();
+	t.like(await stranger.logIn("wrong"), { ok: false, error: "wrongPassword" });
+	t.is(await closed, 4401);
+});
+
+test.serial("with the default password there are no tokens", async (t) => {
+	await logInToPage(browser.page, machine.url("https"));
+	await makeToken("too early");
+	await tokens()
+		.getByRole("alert")
+		.filter({ hasText: "Change the default password" })
+		.waitFor();
+	t.pass();
+});
+
+test.serial("a changed password ends the PBX's connection", async (t) => {
+	const { page } = browser;
+	const closed = client.closed();
+	await page.getByRole("button", { name: "Change password" }).click();
+	await page.getByLabel("Current password").fill(managerPassword);
+	await page.getByLabel("New password (8").fill(newPassword);
+	await page.getByLabel("New password again").fill(newPassword);
+	await page.locator("form").getByRole("button", { name: "Change" }).click();
+	await within("the end of the PBX's connection", 60_000, closed);
+	await page.getByText(/default password/i).waitFor({ state: "detached" });
+	const again = await connect();
+	t.deepEqual(await again.logIn(newPassword), loggedIn);
+	again.socket.terminate();
+});
+
+test.serial("a token is made, which may only look", async (t) => {
+	await makeToken("monitoring");
+	token = await tokens().getByRole("status").locator("code").innerText();
+	const status = await callWithToken("systemStatus");
+	t.is(status.status, 200);
+	t.like(await status.json(), { release: { target: "x86_64" } });
+	const change = await callWithToken("storeUrlChange", { url: "/store" });
+	t.is(change.status, 403);
+});
+
+test.serial("revoked, it ends what it has opened and is refused", async (t) => {
+	const socket = machine.websocket("/manager/api/ws", bearer());
+	await once(socket, "open");
+	const closed = once(socket, "close");
+	const row = tokens().getByRole("listitem").filter({ hasText: "monitoring" });
+	await row.getByRole("button", { name: "Revoke monitoring" }).click();
+	await row.waitFor({ state: "detached" });
+	await within("the end of the script's WebSocket", 60_000, closed);
+	t.is((await callWithToken("systemStatus")).status, 401);
+	t.deepEqual(browser.complaints, []);
+});
+
+const connect = () => AppClient.opened(machine.websocket("/manager"));
+
+const tokens = () => card(browser.page, "Users of the API");
+
+async function makeToken(name: string): Promise<void> {
+	await browser.page.getByRole("button", { name: "API", exact: true }).click();
+	const form = await unfold(tokens(), "New token");
+	await form.getByLabel("What it is for").fill(name);
+	await form.getByLabel("It may").selectOption("read");
+	await form.getByRole("button", { name: "Make the token" }).click();
+}
+
+const bearer = () => ({ authorization: `Bearer ${token}` });
+
+const callWithToken = (operation: string, input: object = {}) =>
+	machine.fetch("https", `/manager/api/${operation}`, {
+		method: "POST",
+		headers: { "content-type": "application/json", ...bearer() },
+		body: JSON.stringify(input),
+	});

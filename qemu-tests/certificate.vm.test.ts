@@ -1,0 +1,116 @@
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { connect } from "node:tls";
+import test from "ava";
+import { TestAuthority } from "../manager/testing/test-authority.ts";
+import { eventually } from "./machine/index.ts";
+import { runningMachine } from "./system/base.ts";
+import { browserPage } from "./system/browser.ts";
+import { card, logInToPage } from "./system/manager-page.ts";
+import { killProcess, processes } from "./system/processes.ts";
+import { logins, managerCookie, setClock } from "./system/steps.ts";
+
+// An administrator brings a certificate, and everybody is shown it.
+const name = "device.example.com";
+const root = await TestAuthority.create("Root");
+const intermediate = await root.intermediate("Intermediate");
+const server = await intermediate.server(name);
+const other = await root.server("other.example.com");
+const complete = [server, intermediate, root]
+	.map(({ certificate }) => certificate)
+	.concat(server.key)
+	.join("");
+const machine = runningMachine(test, "certificate");
+const browser = browserPage(test, "certificate");
+let before = "";
+
+test.serial("browsers see the device's own certificate", async (t) => {
+	await machine.console.login(...logins.root);
+	await setClock(machine.console);
+	await logInToPage(browser.page, machine.url("https"));
+	await browser.page
+		.getByRole("button", { name: "Certificate", exact: true })
+		.click();
+	await page().getByText("the device's own, which browsers warn of").waitFor();
+	const { fingerprint, isTrusted } = await shown();
+	await page().getByText(fingerprint).waitFor();
+	t.false(isTrusted);
+	before = fingerprint;
+});
+
+test.serial(
+	"a wrong one is refused in words and changes nothing",
+	async (t) => {
+		for (const [pem, words] of [
+			[other.key, "There is no certificate in the file."],
+			[server.certificate, "There is no private key in the file"],
+			[
+				server.certificate + intermediate.certificate + other.key,
+				`The private key does not belong to the first certificate ("${name}")`,
+			],
+			[
+				server.certificate + server.key,
+				"An intermediate certificate is missing",
+			],
+		] as const) {
+			await page().getByLabel("or its text").fill(pem);
+			await take();
+			await page().getByRole("alert").filter({ hasText: words }).waitFor();
+		}
+		t.is((await shown()).fingerprint, before);
+	},
+);
+
+test.serial("a good one counts at once, connections live on", async (t) => {
+	const cookie = await managerCookie(machine);
+	const socket = machine.websocket("/manager/api/ws", { cookie });
+	await once(socket, "open");
+	await page()
+		.getByLabel("File with certificate")
+		.setInputFiles({
+			...{ name: "device.pem", mimeType: "application/x-pem-file" },
+			buffer: Buffer.from(complete),
+		});
+	await take();
+	await page().getByText("uploaded").waitFor();
+	const { fingerprint256 } = new X509Certificate(server.certificate);
+	await page().getByText(fingerprint256).waitFor();
+	t.deepEqual(await shown(), { fingerprint: fingerprint256, isTrusted: true });
+	socket.send(JSON.stringify({ id: 1, operation: "session" }));
+	const [answer] = await once(socket, "message");
+	t.like(JSON.parse(String(answer)), { id: 1, output: { loggedIn: true } });
+	socket.terminate();
+});
+
+test.serial("it is there again after kill -9 of HAProxy", async (t) => {
+	await killProcess(machine, processes.haproxy);
+	const { isTrusted } = await eventually("HAProxy answers", shown);
+	t.true(isTrusted);
+});
+
+test.serial("the device's own comes back by a button", async (t) => {
+	await page()
+		.getByRole("button", { name: "Back to the device's own certificate" })
+		.click();
+	await page().getByText("the device's own, which browsers warn of").waitFor();
+	t.deepEqual(await shown(), { fingerprint: before, isTrusted: false });
+	t.deepEqual(browser.complaints, []);
+});
+
+const page = () => card(browser.page, "Certificate of the web server");
+
+const take = () =>
+	page().getByRole("button", { name: "Use this certificate" }).click();
+
+/** What a new connection is shown, and whether somebody believes it who trusts the root. */
+async function shown() {
+	const socket = connect({
+		...{ host: "127.0.0.1", port: machine.port(443), servername: name },
+		...{ ca: root.certificate, rejectUnauthorized: false },
+	});
+	await once(socket, "secureConnect");
+	const fingerprint = socket.getPeerCertificate().fingerprint256;
+	const isTrusted = socket.authorized;
+	socket.destroy();
+	return { fingerprint, isTrusted };
+}

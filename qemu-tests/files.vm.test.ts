@@ -1,0 +1,81 @@
+import { createHash, randomBytes } from "node:crypto";
+import test from "ava";
+import { litmus, litmusSuites } from "../manager/testing/litmus.ts";
+import { eventually, temporaryDirectory, timeLimit } from "./machine/index.ts";
+import { runningMachine } from "./system/base.ts";
+import { putStore, storeFolder } from "./system/notes.ts";
+import { killProcess, processes } from "./system/processes.ts";
+import { report } from "./system/report.ts";
+import { managerSession } from "./system/steps.ts";
+
+// The app "files" on the device, as WebDAV clients on the network see it.
+const minute = 60_000;
+const megabytes = 20;
+const machine = runningMachine(test, "files");
+const password = "of the drive";
+const path = "/example.com/files/dav/";
+const authorization = `Basic ${Buffer.from(`ann:${password}`).toString("base64")}`;
+
+test.serial("the app is installed from a store", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	await putStore(machine);
+	const call = await managerSession(machine);
+	const serviceId = "app-platform_files";
+	await call("storeUrlChange", { url: storeFolder });
+	await call("serviceInstall", { id: serviceId });
+	await call("instanceCreate", {
+		...{ serviceId, name: "files", domain: "example.com", password },
+	});
+	await answers();
+	t.is((await machine.fetch("https", path)).status, 401);
+});
+
+for (const suite of litmusSuites)
+	test.serial(`litmus finds nothing wrong: ${suite}`, async (t) => {
+		t.timeout(timeLimit(5 * minute));
+		const folder = temporaryDirectory();
+		t.teardown(folder.remove);
+		const said = await litmus(suite, {
+			...{ origin: machine.url("https"), path, password },
+			folder: folder.path,
+		});
+		t.regex(said, /: of \d+ tests run: \d+ passed, 0 failed/, said);
+		t.notRegex(said, /WARNING|SKIPPED/);
+	});
+
+test.serial("a large file outlives its service's kill", async (t) => {
+	t.timeout(timeLimit(10 * minute));
+	const content = randomBytes(megabytes * 1024 * 1024);
+	const put = await seconds(() => dav("PUT", content));
+	t.is(put.result.status, 201);
+	await killProcess(machine, processes.files);
+	await answers();
+	const got = await seconds(async () => {
+		const hash = createHash("sha256");
+		for await (const part of (await dav("GET")).body ?? []) hash.update(part);
+		return hash.digest("hex");
+	});
+	t.is(got.result, createHash("sha256").update(content).digest("hex"));
+	await report("a large file by WebDAV", {
+		...{ megabytes, secondsToPut: put.seconds, secondsToGet: got.seconds },
+	});
+});
+
+const dav = (method: string, body?: Buffer, name = "large") =>
+	machine.fetch("https", path + name, {
+		...{ method, headers: { authorization } },
+		...(body && { body }),
+	});
+
+async function answers(): Promise<void> {
+	await eventually("the app answers", async () => {
+		const { status } = await dav("OPTIONS", undefined, "");
+		return status === 200 || undefined;
+	});
+}
+
+async function seconds<Result>(work: () => Promise<Result>) {
+	const start = performance.now();
+	const result = await work();
+	return { result, seconds: Math.round((performance.now() - start) / 1000) };
+}

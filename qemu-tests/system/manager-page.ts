@@ -1,0 +1,34 @@
+import type { Locator, Page } from "playwright-core";
+import { managerPassword } from "./steps.ts";
+
+// The manager's pages, as somebody with a browser uses them.
+
+/** Opens the manager's page and logs in. @param origin such as `https://127.0.0.1:443`. */
+export async function logInToPage(
+	page: Page,
+	origin: string,
+	password = managerPassword,
+): Promise<void> {
+	await page.goto(`${origin}/manager/`);
+	await page.getByLabel("Password").fill(password);
+	await page.getByRole("button", { name: "Log in" }).click();
+	await page.getByRole("button", { name: "Log out" }).waitFor();
+}
+
+/** The part of a page below a heading. */
+export function card(page: Page, heading: string): Locator {
+	return page
+		.locator("section")
+		.filter({ has: page.getByRole("heading", { name: heading, exact: true }) });
+}
+
+/** Opens what can be opened, below a word that is there once; nothing changes when it is open. */
+export async function unfold(within: Locator, word: string): Promise<Locator> {
+	const details = within.locator("details").filter({
+		has: within.page().locator(`summary:text-is("${word}")`),
+	});
+	await details.waitFor();
+	if ((await details.getAttribute("open")) === null)
+		await details.locator("summary").click();
+	return details;
+}

@@ -1,0 +1,17 @@
+import type { Console } from "../machine/index.ts";
+import { outputOf } from "./steps.ts";
+
+/** The device's PostgreSQL, at a port of 127.0.0.1 as if it ran on another host, without TLS. */
+export async function otherDatabaseHost(
+	console: Console,
+	port: number,
+): Promise<void> {
+	const relay = `const net = require("net");
+		net.createServer((socket) => {
+			const server = net.connect("/run/postgresql/.s.PGSQL.5432");
+			socket.pipe(server).pipe(socket);
+			for (const end of [socket, server]) end.on("error", () => {});
+		}).listen(${port}, "127.0.0.1")`;
+	const oneLine = relay.replace(/\s+/g, " ");
+	await outputOf(console, `node -e '${oneLine}' </dev/null >/dev/null 2>&1 &`);
+}
