@@ -239,6 +239,8 @@ export class BuildrootOutput {
 			LC_ALL: "C.UTF-8",
 			TZ: "UTC",
 			PYTHONDONTWRITEBYTECODE: "1",
+			// Without it tar's configure refuses root, as whom containers build.
+			FORCE_UNSAFE_CONFIGURE: "1",
 			BR2_DL_DIR: this.#dlFolder,
 		};
 	}
