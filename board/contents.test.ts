@@ -2,6 +2,8 @@ import {
 	chmod,
 	mkdir,
 	mkdtemp,
+	readdir,
+	readFile,
 	rm,
 	symlink,
 	writeFile,
@@ -80,4 +82,10 @@ test("init scripts of the base's own packages are refused", async (t) => {
 	await t.throwsAsync(refuseMissingContents(gateway, [base, overlay]), {
 		message: /init scripts: S50dropbear/,
 	});
+});
+
+test("PAM's files need no @include, which Debian's PAM alone has", async (t) => {
+	const folder = join(import.meta.dirname, "../rootfs-overlay/etc/pam.d");
+	for (const name of await readdir(folder))
+		t.notRegex(await readFile(join(folder, name), "utf8"), /^@/m, name);
 });
