@@ -25,4 +25,8 @@ define APP_PLATFORM_LINUX_DEVICE_TREES
 endef
 LINUX_POST_INSTALL_IMAGES_HOOKS += APP_PLATFORM_LINUX_DEVICE_TREES
 
+# Buildroot compiles HAProxy for no system in particular: with poll, which looks at all 10,000
+# connections each time. Linux and glibc have epoll and the rest. Of passwords it checks none.
+HAPROXY_MAKE_OPTS += TARGET=linux-glibc USE_LIBCRYPT= USE_CRYPT_H=
+
 endif
