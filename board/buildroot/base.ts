@@ -69,7 +69,7 @@ async function rootfsStage(output: BuildrootOutput): Promise<Stage> {
 					"busybox.config",
 					"dropbear-options.h",
 					"permissions.txt",
-					"post-build.sh",
+					"post-fakeroot.sh",
 					"users.txt",
 				].map((name) => join(treeFolder, name)),
 			),

@@ -1,5 +1,6 @@
 #!/bin/sh
-# post-build.sh TREE: makes of Buildroot's rootfs what the rest of the build takes from either base.
+# post-fakeroot.sh TREE: makes of Buildroot's rootfs what the rest of the build takes from either base.
+# TREE is a copy for the archive: in its own, Buildroot looks for what it put there in the next build.
 set -eu
 cd "$1"
 
