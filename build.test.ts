@@ -32,6 +32,16 @@ const refusals: [string, string[], RegExp][] = [
 		["x86_64", "--build", "13r3.1"],
 		/six digits/,
 	],
+	[
+		"a base that there is not",
+		["x86_64", "--base", "yocto"],
+		/debian, buildroot/,
+	],
+	[
+		"Buildroot from two places",
+		["x86_64", "--buildroot-dir", "a", "--buildroot-git", "b"],
+		/cannot be used with/,
+	],
 	["an option that there is not", ["x86_64", "--fast"], /unknown option/],
 	["no target at all", [], /targets/],
 ];
@@ -46,6 +56,12 @@ for (const [what, args, answer] of refusals)
 test("--help names every option", async (t) => {
 	const { exitCode, stdout } = await build("--help");
 	t.is(exitCode, 0);
-	for (const option of ["--build", "--format", "--no-cache", "--offline"])
+	for (const option of [
+		"--base",
+		"--build",
+		"--format",
+		"--no-cache",
+		"--offline",
+	])
 		t.true(stdout.includes(option), option);
 });

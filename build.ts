@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { buildrootBase } from "./board/buildroot/base.ts";
 import { debianBase } from "./board/debian/base.ts";
 import type { Target } from "./board/target.ts";
 import { baseArchiveStage } from "./pipeline/base-archive.ts";
@@ -32,7 +33,8 @@ async function build(target: Target, options: BuildOptions): Promise<void> {
 	};
 	const progress = new Progress(target.name, options);
 
-	const base = await debianBase(target, options);
+	const makeBase = options.base === "debian" ? debianBase : buildrootBase;
+	const base = await makeBase(target, options);
 	const kernel = await progress.run(base.kernel);
 	const tree = await progress.run(base.rootfs);
 	const manager = await progress.run(await managerStage(release));
@@ -70,10 +72,13 @@ async function build(target: Target, options: BuildOptions): Promise<void> {
 process.umask(0o022);
 try {
 	const options = parseOptions(process.argv);
-	prepareHost(["kernel", "image"], {
-		packages: options.targets.map(compilerPackage),
-		offline: options.offline,
-	});
+	const { base, offline } = options;
+	if (base === "debian")
+		prepareHost(["kernel", "image"], {
+			packages: options.targets.map(compilerPackage),
+			offline,
+		});
+	else prepareHost(["buildroot", "image"], { offline });
 	await lockCache(() =>
 		console.log("Waiting for another build that uses the same cache"),
 	);

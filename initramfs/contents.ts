@@ -4,7 +4,7 @@
  */
 
 /** The commands of a rescue: those that our scripts call and those that people type. */
-const commands = [
+export const ramdiskCommands: readonly string[] = [
 	// the system
 	"busybox sh dash bash init getty login mount umount mountpoint swapon swapoff losetup hostname",
 	"sysctl dmesg hwclock date mdev killall kill sync reboot poweroff halt logger stty tty setsid",
@@ -15,7 +15,7 @@ const commands = [
 	"cat cp mv rm ln ls mkdir rmdir mkfifo mknod mktemp chmod chown chgrp touch stat readlink",
 	"realpath basename dirname find df du dd cmp diff head tail tee sort uniq wc cut tr sed awk",
 	"grep egrep fgrep xargs od hexdump printf echo test [ [[ true false seq sleep timeout env pwd",
-	"expr which nohup usleep uname nproc md5sum sha256sum tar xz xzcat unxz gzip gunzip zcat",
+	"expr which usleep uname nproc md5sum sha256sum tar xz xzcat unxz gzip gunzip zcat",
 	"pv patch truncate strings time watch",
 	// disks
 	"blkid blockdev sfdisk fdisk partprobe lsblk findmnt e2fsck e2label tune2fs dumpe2fs debugfs",
@@ -33,13 +33,13 @@ export const treePaths: readonly string[] = [
 	"{dev,proc,sys,run,tmp}",
 	"usr/{bin,sbin}/{__commands__}".replace(
 		"__commands__",
-		commands.map(escapeGlob).join(),
+		ramdiskCommands.map(escapeGlob).join(),
 	),
 	// The dynamic linker under the name that programs have for it.
 	"usr/{lib,lib64}/ld-linux*",
 	"usr/lib/openssh/sftp-server",
 	"usr/lib/sftp-server",
-	"usr/lib/*/security/pam_{unix,rootok,faildelay}.so",
+	"usr/lib/{*/security,security}/pam_{unix,rootok,faildelay}.so",
 	"usr/sbin/unix_chkpwd",
 	"etc/mke2fs.conf",
 ];

@@ -1,10 +1,18 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
+import {
+	type BuildrootOptions,
+	buildrootOptions,
+} from "../board/buildroot/options.ts";
 import { type Format, formats, type Target, targets } from "../board/target.ts";
 import { releaseEpochSeconds } from "./release.ts";
 
-export interface BuildOptions {
+/** Where the kernel and the rootfs come from, see board/base.ts. */
+const bases = ["debian", "buildroot"] as const;
+
+export interface BuildOptions extends BuildrootOptions {
+	base: (typeof bases)[number];
 	targets: Target[];
 	version: string;
 	/** The image build number. */
@@ -12,7 +20,6 @@ export interface BuildOptions {
 	/** Undefined: all that the target has. */
 	formats?: Format[];
 	useCache: boolean;
-	offline: boolean;
 	/** Gets a folder for each target. */
 	output: string;
 	epochSeconds: number;
@@ -33,6 +40,14 @@ Downloads, compiled kernels and unchanged stages are kept in $APP_PLATFORM_CACHE
 (default: ~/.cache/app-platform).`,
 		)
 		.argument("<targets...>", `what to build: ${names.join(", ")}`, parseTarget)
+		.addOption(
+			new Option(
+				"--base <system>",
+				"Debian's packages (minutes), or all compiled by Buildroot (hours)",
+			)
+				.choices(bases)
+				.default("debian"),
+		)
 		.addOption(
 			new Option(
 				"--build <number>",
@@ -59,28 +74,23 @@ Downloads, compiled kernels and unchanged stages are kept in $APP_PLATFORM_CACHE
 		.option("--no-cache", "make every stage anew, whatever the cache holds")
 		.option("--offline", "use the caches alone, no network", false)
 		.option("--output <folder>", "where the files go", "out")
-		.showHelpAfterError("(--help shows what there is)")
-		.parse(argv);
-	const { build, format, cache, offline, output, sign, trust } = command.opts<{
-		build: number;
-		format?: Format[];
-		cache: boolean;
-		offline: boolean;
-		output: string;
-		sign?: string;
-		trust: string[];
-	}>();
+		.showHelpAfterError("(--help shows what there is)");
+	for (const option of buildrootOptions()) command.addOption(option);
+	command.parse(argv);
+	const { build, format, cache, ...others } = command.opts<
+		Omit<BuildOptions, "formats" | "useCache"> & {
+			format?: Format[];
+			cache: boolean;
+		}
+	>();
 	return {
+		...others,
 		targets: command.processedArgs[0] as Target[],
 		version: packageJson().version,
 		build,
 		...(format ? { formats: format } : {}),
 		useCache: cache,
-		offline,
-		output,
 		epochSeconds: releaseEpochSeconds(),
-		...(sign ? { sign } : {}),
-		trust,
 	};
 }
 

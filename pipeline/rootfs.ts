@@ -47,6 +47,7 @@ export async function rootfsStage(
 				join(import.meta.dirname, "archive.ts"),
 				join(import.meta.dirname, "overlay.ts"),
 				join(projectFolder, "board/contents.ts"),
+				join(projectFolder, "initramfs/contents.ts"),
 				join(projectFolder, "board/permissions.ts"),
 			),
 		},

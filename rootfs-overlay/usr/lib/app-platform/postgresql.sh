@@ -2,8 +2,11 @@
 # The cluster and its settings that depend on the machine; used by S50postgresql.
 
 CLUSTER=/mnt/sda2/pgsql
-# shellcheck disable=SC2034 # for postgresql-upgrade.sh
-MAJOR_VERSION=17
+# The system has one, under this name whichever base it was made from.
+for folder in /usr/lib/postgresql/[0-9]*; do
+	# shellcheck disable=SC2034 # for postgresql-upgrade.sh
+	MAJOR_VERSION=${folder##*/}
+done
 RUN=/run/postgresql
 
 # Makes the cluster at the first start. It gets its name when it is complete on the disk, so

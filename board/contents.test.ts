@@ -1,0 +1,91 @@
+import {
+	chmod,
+	mkdir,
+	mkdtemp,
+	readdir,
+	readFile,
+	rm,
+	symlink,
+	writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import test from "ava";
+import {
+	commandsOf,
+	files,
+	initScripts,
+	libraries,
+	refuseMissingContents,
+	setuidCommands,
+	users,
+} from "./contents.ts";
+import { type Target, targets } from "./target.ts";
+
+const gateway = targets.find(({ name }) => name === "arm64") as Target;
+
+const folders: string[] = [];
+test.after.always(async () => {
+	for (const folder of folders) await rm(folder, { recursive: true });
+});
+
+/** A base and an overlay with empty files of all that must be there. */
+async function makeLayers(): Promise<{ base: string; overlay: string }> {
+	const folder = await mkdtemp(join(tmpdir(), "app-platform-contents-"));
+	folders.push(folder);
+	const layers = { base: join(folder, "base"), overlay: join(folder, "over") };
+	const write = async (path: string, text = "") => {
+		await mkdir(dirname(path), { recursive: true });
+		await writeFile(path, text);
+	};
+	for (const name of commandsOf(gateway))
+		await write(join(layers.base, "usr/bin", name));
+	for (const name of setuidCommands)
+		await chmod(join(layers.base, "usr/bin", name), 0o4755);
+	for (const name of libraries) await write(join(layers.base, "usr/lib", name));
+	for (const path of files) await write(join(layers.base, path));
+	for (const name of initScripts)
+		await write(join(layers.overlay, "etc/init.d", name));
+	const lines = Object.entries(users).map(([name, id]) => `${name}:x:${id}:\n`);
+	await write(join(layers.overlay, "etc/passwd"), lines.join(""));
+	return layers;
+}
+
+test("a rootfs with everything is taken", async (t) => {
+	const { base, overlay } = await makeLayers();
+	await t.notThrowsAsync(refuseMissingContents(gateway, [base, overlay]));
+});
+
+test("whatever is missing is named", async (t) => {
+	const { base, overlay } = await makeLayers();
+	await rm(join(base, "usr/bin/psql"));
+	await rm(join(base, "usr/bin/tar"));
+	await symlink("nowhere", join(base, "usr/bin/tar"));
+	await rm(join(base, "usr/lib/libpq.so.5"));
+	await rm(join(overlay, "etc/init.d/S90haproxy"));
+	await chmod(join(base, "usr/bin/sudo"), 0o755);
+	await writeFile(join(overlay, "etc/passwd"), "root:x:0:\npostgres:x:99:\n");
+	const error = await t.throwsAsync(
+		refuseMissingContents(gateway, [base, overlay]),
+	);
+	for (const name of [
+		...["psql", "tar", "libpq.so.5", "S90haproxy", "setuid sudo"],
+		...["user postgres (70)", "user admin (1000)"],
+	])
+		t.true(error.message.includes(name), name);
+});
+
+test("init scripts of the base's own packages are refused", async (t) => {
+	const { base, overlay } = await makeLayers();
+	await mkdir(join(base, "etc/init.d"));
+	await writeFile(join(base, "etc/init.d/S50dropbear"), "");
+	await t.throwsAsync(refuseMissingContents(gateway, [base, overlay]), {
+		message: /init scripts: S50dropbear/,
+	});
+});
+
+test("PAM's files need no @include, which Debian's PAM alone has", async (t) => {
+	const folder = join(import.meta.dirname, "../rootfs-overlay/etc/pam.d");
+	for (const name of await readdir(folder))
+		t.notRegex(await readFile(join(folder, name), "utf8"), /^@/m, name);
+});
