@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type DiskFile, type Machine, timeLimit } from "../machine/index.ts";
+import type { DiskFile, Machine } from "../machine/index.ts";
 import { takesAnotherUpdate } from "../system/update.ts";
 import { prefixes } from "./cuts.ts";
 import type { Cut } from "./disk-state.ts";
@@ -77,7 +77,7 @@ async function unlessGivenUp(
 	run: (machine: Machine) => Promise<void>,
 ): Promise<void> {
 	const never = /(?!)/;
-	const timeoutMs = timeLimit(30 * 60_000);
+	const timeoutMs = 30 * 60_000;
 	const complaint = new Promise<never>((_, reject) => {
 		machine.console
 			.expect(never, { timeoutMs, unless: givenUp })
