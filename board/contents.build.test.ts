@@ -21,19 +21,25 @@ async function lastTree(stage: string): Promise<string | undefined> {
 	return withTimes.sort((a, b) => b.usedMs - a.usedMs)[0]?.tree;
 }
 
-for (const target of targets) {
+const trees = await Promise.all(
+	targets.map(async (target) => ({
+		target,
+		debian: await lastTree(`base-${target.name}`),
+		buildroot: await lastTree(`buildroot-base-${target.name}`),
+	})),
+);
+
+for (const { target, debian, buildroot } of trees) {
 	test(`Debian's base for ${target.name} has what must be on the image`, async (t) => {
-		const tree = await lastTree(`base-${target.name}`);
-		if (!tree) return t.fail("build it first");
-		await t.notThrowsAsync(refuseMissingContents(target, [tree, overlay]));
+		if (!debian) return t.fail("build it first");
+		await t.notThrowsAsync(refuseMissingContents(target, [debian, overlay]));
 	});
 
-	const buildroots = await lastTree(`buildroot-base-${target.name}`);
-	const testIfBuilt = buildroots ? test : test.skip; // It takes hours.
+	const testIfBuilt = buildroot ? test : test.skip; // It takes hours.
 	testIfBuilt(
 		`Buildroot's base for ${target.name} has what must be on the image`,
 		async (t) => {
-			const layers = [buildroots ?? "", overlay];
+			const layers = [buildroot ?? "", overlay];
 			await t.notThrowsAsync(refuseMissingContents(target, layers));
 		},
 	);

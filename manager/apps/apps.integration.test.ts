@@ -256,7 +256,7 @@ test.serial(
 	async (t) => {
 		const refused = await call("serviceRemove", { id: notes });
 		t.is(refused.status, 409);
-		t.regex(refused.body.error.message, /still has instances \(2\)/);
+		t.regex(refused.body.error.message, /still has 2 instances/);
 		for (const [key, { id }] of await instancesByName())
 			await done("instanceDelete", { id, name: key.split("@")[0] });
 		await done("serviceRemove", { id: notes });

@@ -74,11 +74,13 @@ export function serviceOperations(
 				const left = (await instances.all()).filter(
 					({ serviceId }) => serviceId === id,
 				);
+				const count =
+					left.length === 1 ? "1 instance" : `${left.length} instances`;
 				if (left.length > 0)
 					throw new OperationError(
 						409,
 						"hasInstances",
-						`${id} still has instances (${left.length}): delete them first, their data go with them`,
+						`${id} still has ${count}: delete first what it has, with its data`,
 					);
 				await services.remove(id);
 				return {};
