@@ -28,5 +28,8 @@ LINUX_POST_INSTALL_IMAGES_HOOKS += APP_PLATFORM_LINUX_DEVICE_TREES
 # Buildroot compiles HAProxy for no system in particular: with poll, which looks at all 10,000
 # connections each time. Linux and glibc have epoll and the rest. Of passwords it checks none.
 HAPROXY_MAKE_OPTS += TARGET=linux-glibc USE_LIBCRYPT= USE_CRYPT_H=
+# HAProxy counts on signed integers that wrap around. The option for it is in its own CFLAGS, which
+# Buildroot's take the place of; without it, HAProxy does not start.
+HAPROXY_CFLAGS += -fwrapv
 
 endif
