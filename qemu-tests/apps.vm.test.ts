@@ -147,7 +147,7 @@ test.serial("a database on another host is tried and used", async (t) => {
 		],
 		["127.0.0.1:5433", "require", "", /The server takes no TLS/],
 		["127.0.0.1:5433", "prefer", "wrong", /does not know the user/],
-		["127.0.0.1:5433", "prefer", "", /It works: PostgreSQL 17.*without TLS/],
+		["127.0.0.1:5433", "prefer", "", /It works: PostgreSQL 1[78].*without TLS/],
 	] as const) {
 		await host.fill(address);
 		await tls.selectOption(mode);

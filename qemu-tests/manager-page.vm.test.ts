@@ -50,14 +50,15 @@ test.serial("shows version, uptime, CPU, memory and disk", async (t) => {
 	t.regex(await card("Disk").innerText(), /\/mnt\/sda2\s*\d+ %/);
 });
 
-test.serial("shows that PostgreSQL 17 runs", async (t) => {
+test.serial("shows that PostgreSQL runs, and its version", async (t) => {
 	const card = browser.page
 		.locator("section")
 		.filter({ hasText: "PostgreSQL" });
 	await card.waitFor();
 	const text = await card.innerText();
 	t.regex(text, /running/);
-	t.regex(text, /17\./);
+	// Debian's base has 17, Buildroot's 18.
+	t.regex(text, /Version\s+1[78]\.\d/);
 });
 
 test.serial("keeps the figures fresh without a reload", async (t) => {
