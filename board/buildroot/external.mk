@@ -25,6 +25,14 @@ define APP_PLATFORM_LINUX_DEVICE_TREES
 endef
 LINUX_POST_INSTALL_IMAGES_HOOKS += APP_PLATFORM_LINUX_DEVICE_TREES
 
+# psql finds the server where ours listens: Debian's place, not /tmp, in which anybody could listen.
+define APP_PLATFORM_POSTGRESQL_SOCKET
+	$(SED) 's,^\(#define DEFAULT_PGSOCKET_DIR *\)"/tmp",\1"/var/run/postgresql",' \
+		$(@D)/src/include/pg_config_manual.h
+	grep -q '"/var/run/postgresql"' $(@D)/src/include/pg_config_manual.h
+endef
+POSTGRESQL_POST_PATCH_HOOKS += APP_PLATFORM_POSTGRESQL_SOCKET
+
 # Buildroot compiles HAProxy for no system in particular: with poll, which looks at all 10,000
 # connections each time. Linux and glibc have epoll and the rest. Of passwords it checks none.
 HAPROXY_MAKE_OPTS += TARGET=linux-glibc USE_LIBCRYPT= USE_CRYPT_H=
