@@ -17,7 +17,7 @@ const commands: readonly string[] = [
 		" ",
 	),
 	..."udhcpc syslogd klogd crond getty login mdev passwd".split(" "),
-	..."bash sh setpriv getent id find chgrp".split(" "),
+	..."bash sh setpriv nsenter getent id find chgrp".split(" "),
 ];
 
 /** Commands that run with root's rights, whoever calls them. */
