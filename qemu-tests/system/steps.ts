@@ -125,6 +125,14 @@ export async function setClock(console: Console): Promise<void> {
 	await outputOf(console, `date -u -s @${seconds}`);
 }
 
+/** The version of the image's PostgreSQL, such as "17.6"; bases have different ones. */
+export async function postgresqlVersion(console: Console): Promise<string> {
+	const output = await outputOf(console, "postgres --version");
+	const [, version] = /\(PostgreSQL\) (\d+\.\d+)/.exec(output) ?? [];
+	if (!version) throw new Error(`postgres --version prints "${output}"`);
+	return version;
+}
+
 /** What a command prints; an error when it fails. Over SSH or at a console. */
 export async function outputOf(
 	at: {
