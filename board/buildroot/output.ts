@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { $, glob, type ProcessOutput } from "zx";
 import { cacheSubfolder } from "../../pipeline/cache.ts";
@@ -156,21 +156,41 @@ export class BuildrootOutput {
 
 	/**
 	 * Buildroot's check for known vulnerabilities (CVEs) of all packages, by the American national
-	 * database, which it fetches. Returns the path of the report, a CycloneDX file.
+	 * database, which it fetches unless offline. Returns the path of the report, a CycloneDX file.
 	 */
 	async checkVulnerabilities(): Promise<string> {
+		const database = join(this.#dlFolder, "buildroot-nvd");
+		if (this.#offline)
+			await refuseMissing(this.#dlFolder, [
+				"cyclonedx/spdx-*.schema.json",
+				"buildroot-nvd/git/CVE-*",
+			]);
 		await this.configure();
 		const report = join(this.folder, "cve.json");
 		await writeFile(join(this.folder, "show-info.json"), await this.packages());
-		const shell = $({
+		const { folder } = this.#source;
+		await this.#runTool(
+			`${folder}/utils/generate-cyclonedx`,
+			...["-i", "show-info.json", "-o", "sbom.json"],
+		);
+		await this.#runTool(
+			`${folder}/support/scripts/cve-check`,
+			...["-i", "sbom.json", "-o", report, "--nvd-path", database],
+			...(this.#offline ? ["--no-nvd-update"] : []),
+		);
+		return report;
+	}
+
+	/** A program of Buildroot that is not called by its makefile. */
+	async #runTool(program: string, ...args: string[]): Promise<void> {
+		const { exitCode } = await $({
 			cwd: this.folder,
 			env: this.#environment,
 			stdio: ["ignore", "inherit", "inherit"],
-		});
-		const { folder } = this.#source;
-		await shell`${folder}/utils/generate-cyclonedx -i show-info.json -o sbom.json`;
-		await shell`${folder}/support/scripts/cve-check -i sbom.json -o ${report} --nvd-path ${this.#dlFolder}/buildroot-nvd ${this.#offline ? ["--no-nvd-update"] : []}`;
-		return report;
+			nothrow: true,
+		})`${program} ${args}`;
+		if (exitCode !== 0)
+			throw new Error(`Buildroot's ${basename(program)} failed, as said above`);
 	}
 
 	/** The value of one of Buildroot's make variables. */
@@ -267,3 +287,16 @@ const isThere = (path: string) =>
 		() => true,
 		() => false,
 	);
+
+/** Throws where the downloads have nothing for one of the patterns, naming them. */
+async function refuseMissing(dlFolder: string, patterns: string[]) {
+	const options = { cwd: dlFolder, onlyFiles: false };
+	const found = await Promise.all(
+		patterns.map((pattern) => glob(pattern, options)),
+	);
+	const missing = patterns.filter((_, index) => found[index]?.length === 0);
+	if (missing.length > 0)
+		throw new Error(
+			`offline, and ${dlFolder} lacks what this needs: ${missing.join(", ")}. Without --offline it is fetched to there.`,
+		);
+}
