@@ -37,6 +37,8 @@ export const treePaths: readonly string[] = [
 	),
 	// The dynamic linker under the name that programs have for it.
 	"usr/{lib,lib64}/ld-linux*",
+	// The C library loads it when a thread ends: without it, HAProxy aborts.
+	"usr/lib/{*-linux-*/,}libgcc_s.so.1",
 	"usr/lib/openssh/sftp-server",
 	"usr/lib/sftp-server",
 	"usr/lib/{*/security,security}/pam_{unix,rootok,faildelay}.so",
