@@ -1,5 +1,5 @@
-import { access, lstat, readlink } from "node:fs/promises";
-import { dirname, join, normalize } from "node:path";
+import { access, lstat, readlink, realpath } from "node:fs/promises";
+import { basename, dirname, join, normalize, relative } from "node:path";
 import { glob } from "zx";
 import { optionalTreePaths, treePaths } from "../initramfs/contents.ts";
 import { librariesOf } from "./elf.ts";
@@ -58,7 +58,14 @@ async function matches(
 		onlyFiles: false,
 		followSymbolicLinks: false,
 	});
-	return [...new Set(paths)].sort();
+	const own = paths.map((path) => withoutLinks(folder, path));
+	return [...new Set(await Promise.all(own))].sort();
+}
+
+/** The path without links among its folders: where usr/lib64 is a link to lib, a file has two. */
+async function withoutLinks(folder: string, path: string): Promise<string> {
+	const parent = await realpath(join(folder, dirname(path)));
+	return relative(await realpath(folder), join(parent, basename(path)));
 }
 
 /** The paths, with all that the symbolic links among them point to. */
