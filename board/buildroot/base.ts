@@ -7,7 +7,7 @@ import type { Stage } from "../../pipeline/stage.ts";
 import type { BaseSystem } from "../base.ts";
 import { refuseDroppedOptions } from "../debian/kernel.ts";
 import type { Target } from "../target.ts";
-import { treeFolder } from "./configuration.ts";
+import { refuseDroppedBusyboxOptions, treeFolder } from "./configuration.ts";
 import type { BuildrootOptions } from "./options.ts";
 import { BuildrootOutput } from "./output.ts";
 
@@ -77,6 +77,11 @@ async function rootfsStage(output: BuildrootOutput): Promise<Stage> {
 		},
 		async make({ $, folder, report }) {
 			await output.make(["all"], report);
+			const busybox = await output.variable("BUSYBOX_DIR");
+			refuseDroppedBusyboxOptions(
+				await readFile(join(treeFolder, "busybox.config"), "utf8"),
+				await readFile(join(busybox, ".config"), "utf8"),
+			);
 			report("unpacking");
 			const archive = join(output.folder, "images/rootfs.tar");
 			await $`mkdir tree`;

@@ -5,6 +5,7 @@ import { targets } from "../target.ts";
 import {
 	defconfigPath,
 	namedSymbols,
+	refuseDroppedBusyboxOptions,
 	refuseDroppedOptions,
 	releaseSymbols,
 	treeFolder,
@@ -104,6 +105,17 @@ test("options that were dropped, kept on or forced are named", (t) => {
 		"BR2_PACKAGE_A (",
 	])
 		t.true(error.message.includes(name), name);
+});
+
+test("options that busybox drops are named", (t) => {
+	const options = "# text\nCONFIG_A=y\nCONFIG_B=64\n";
+	t.notThrows(() =>
+		refuseDroppedBusyboxOptions(options, "CONFIG_A=y\nCONFIG_B=64\n"),
+	);
+	const config = "# CONFIG_A is not set\nCONFIG_B=640\n";
+	t.throws(() => refuseDroppedBusyboxOptions(options, config), {
+		message: /CONFIG_A=y, CONFIG_B=64$/,
+	});
 });
 
 test("the users table is that of the rootfs", async (t) => {

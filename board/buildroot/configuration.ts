@@ -61,6 +61,20 @@ export function refuseDroppedOptions(
 		);
 }
 
+/** The same for busybox: Buildroot lays our options over its own configuration, and checks none. */
+export function refuseDroppedBusyboxOptions(
+	options: string,
+	config: string,
+): void {
+	const lines = new Set(config.split("\n"));
+	const wanted = options.split("\n").filter((line) => /^CONFIG_/.test(line));
+	const dropped = wanted.filter((line) => !lines.has(line));
+	if (dropped.length > 0)
+		throw new Error(
+			`busybox's configuration does not take: ${dropped.join(", ")}`,
+		);
+}
+
 /** Buildroot's own symbols that a defconfig, a Config.in or a makefile of the tree names. */
 export function namedSymbols(text: string): string[] {
 	const code = text.replaceAll(/^\thelp\n(\t {2}.*\n|\n)*/gm, "");
