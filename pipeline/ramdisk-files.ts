@@ -58,14 +58,15 @@ async function matches(
 		onlyFiles: false,
 		followSymbolicLinks: false,
 	});
-	const own = paths.map((path) => withoutLinks(folder, path));
+	const root = await realpath(folder);
+	const own = paths.map((path) => withoutLinks(root, path));
 	return [...new Set(await Promise.all(own))].sort();
 }
 
 /** The path without links among its folders: where usr/lib64 is a link to lib, a file has two. */
-async function withoutLinks(folder: string, path: string): Promise<string> {
-	const parent = await realpath(join(folder, dirname(path)));
-	return relative(await realpath(folder), join(parent, basename(path)));
+async function withoutLinks(root: string, path: string): Promise<string> {
+	const parent = await realpath(join(root, dirname(path)));
+	return relative(root, join(parent, basename(path)));
 }
 
 /** The paths, with all that the symbolic links among them point to. */

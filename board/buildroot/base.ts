@@ -5,9 +5,9 @@ import { z } from "zod";
 import { hashOfPaths } from "../../pipeline/hash.ts";
 import type { Stage } from "../../pipeline/stage.ts";
 import type { BaseSystem } from "../base.ts";
-import { refuseDroppedOptions } from "../debian/kernel.ts";
+import { refuseDroppedOptions } from "../kconfig.ts";
 import type { Target } from "../target.ts";
-import { refuseDroppedBusyboxOptions, treeFolder } from "./configuration.ts";
+import { treeFolder } from "./configuration.ts";
 import type { BuildrootOptions } from "./options.ts";
 import { BuildrootOutput } from "./output.ts";
 
@@ -48,6 +48,7 @@ async function kernelStage(output: BuildrootOutput): Promise<Stage> {
 			const configPath = join(await output.variable("LINUX_DIR"), ".config");
 			const texts = fragments.map((path) => readFile(path, "utf8"));
 			refuseDroppedOptions(
+				"the kernel",
 				(await Promise.all(texts)).join(""),
 				await readFile(configPath, "utf8"),
 			);
@@ -78,7 +79,9 @@ async function rootfsStage(output: BuildrootOutput): Promise<Stage> {
 		async make({ $, folder, report }) {
 			await output.make(["all"], report);
 			const busybox = await output.variable("BUSYBOX_DIR");
-			refuseDroppedBusyboxOptions(
+			// Buildroot lays our options over its own configuration, and checks none.
+			refuseDroppedOptions(
+				"busybox",
 				await readFile(join(treeFolder, "busybox.config"), "utf8"),
 				await readFile(join(busybox, ".config"), "utf8"),
 			);

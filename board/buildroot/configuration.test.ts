@@ -5,8 +5,7 @@ import { targets } from "../target.ts";
 import {
 	defconfigPath,
 	namedSymbols,
-	refuseDroppedBusyboxOptions,
-	refuseDroppedOptions,
+	refuseDroppedSymbols,
 	releaseSymbols,
 	treeFolder,
 	wantedOptions,
@@ -83,7 +82,7 @@ test("wanted are the defconfig's lines, later ones first, and what is selected",
 test("a configuration that kept all options is taken", (t) => {
 	const wanted = wantedOptions("BR2_x86_64=y\n# BR2_T is not set", configIn);
 	t.notThrows(() =>
-		refuseDroppedOptions(
+		refuseDroppedSymbols(
 			wanted,
 			"\nBR2_x86_64=y\nBR2_PACKAGE_A=y\nBR2_PACKAGE_B=y\n",
 		),
@@ -93,7 +92,7 @@ test("a configuration that kept all options is taken", (t) => {
 test("options that were dropped, kept on or forced are named", (t) => {
 	const wanted = wantedOptions("BR2_x86_64=y\n# BR2_T is not set", configIn);
 	const error = t.throws(() =>
-		refuseDroppedOptions(
+		refuseDroppedSymbols(
 			wanted,
 			"\nBR2_x86_64=y\nBR2_PACKAGE_A=y\nBR2_T=y\n",
 			"\nWARNING: unmet direct dependencies detected for BR2_PACKAGE_A\n  Depends on [n]: BR2_USE_WCHAR [=n]\n",
@@ -105,17 +104,6 @@ test("options that were dropped, kept on or forced are named", (t) => {
 		"BR2_PACKAGE_A (",
 	])
 		t.true(error.message.includes(name), name);
-});
-
-test("options that busybox drops are named", (t) => {
-	const options = "# text\nCONFIG_A=y\nCONFIG_B=64\n";
-	t.notThrows(() =>
-		refuseDroppedBusyboxOptions(options, "CONFIG_A=y\nCONFIG_B=64\n"),
-	);
-	const config = "# CONFIG_A is not set\nCONFIG_B=640\n";
-	t.throws(() => refuseDroppedBusyboxOptions(options, config), {
-		message: /CONFIG_A=y, CONFIG_B=64$/,
-	});
 });
 
 test("the users table is that of the rootfs", async (t) => {

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { droppedOptions, optionsOf } from "../kconfig.ts";
 
 /** The folder that Buildroot gets as BR2_EXTERNAL. */
 export const treeFolder = import.meta.dirname;
@@ -18,11 +19,7 @@ export function wantedOptions(
 	defconfigs: string,
 	configIn: string,
 ): Map<string, string> {
-	const wanted = new Map<string, string>();
-	for (const line of defconfigs.split("\n")) {
-		const name = /^(?:# )?(BR2_\w+)(?:=| is not set$)/.exec(line)?.[1];
-		if (name) wanted.set(name, line);
-	}
+	const wanted = optionsOf(defconfigs);
 	const own = configIn.split(/^config BR2_APP_PLATFORM$/m)[1] ?? "";
 	const [block = ""] = own.split(/^\thelp$/m);
 	for (const [, name, condition] of block.matchAll(
@@ -38,17 +35,12 @@ export function wantedOptions(
  * one on against what that depends on: throws naming them all.
  * @param output what `make defconfig` said
  */
-export function refuseDroppedOptions(
+export function refuseDroppedSymbols(
 	wanted: ReadonlyMap<string, string>,
 	config: string,
 	output = "",
 ): void {
-	const lines = new Set(config.split("\n"));
-	const isOff = (line: string, name: string) =>
-		line === `# ${name} is not set` && !config.includes(`\n${name}=`);
-	const dropped = [...wanted]
-		.filter(([name, line]) => !lines.has(line) && !isOff(line, name))
-		.map(([, line]) => line);
+	const dropped = droppedOptions(wanted, config);
 	const warnings = output.matchAll(
 		/unmet direct dependencies detected for (BR2_\w+)/g,
 	);
@@ -58,20 +50,6 @@ export function refuseDroppedOptions(
 	if (dropped.length + unmet.length > 0)
 		throw new Error(
 			`Buildroot's configuration does not take: ${[...dropped, ...new Set(unmet)].join(", ")}`,
-		);
-}
-
-/** The same for busybox: Buildroot lays our options over its own configuration, and checks none. */
-export function refuseDroppedBusyboxOptions(
-	options: string,
-	config: string,
-): void {
-	const lines = new Set(config.split("\n"));
-	const wanted = options.split("\n").filter((line) => /^CONFIG_/.test(line));
-	const dropped = wanted.filter((line) => !lines.has(line));
-	if (dropped.length > 0)
-		throw new Error(
-			`busybox's configuration does not take: ${dropped.join(", ")}`,
 		);
 }
 

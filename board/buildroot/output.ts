@@ -10,7 +10,7 @@ import { hashOfInputs, hashOfPaths } from "../../pipeline/hash.ts";
 import type { Target } from "../target.ts";
 import {
 	defconfigPath,
-	refuseDroppedOptions,
+	refuseDroppedSymbols,
 	treeFolder,
 	wantedOptions,
 } from "./configuration.ts";
@@ -102,7 +102,7 @@ export class BuildrootOutput {
 			`BR2_DEFCONFIG=${path}`,
 			"defconfig",
 		);
-		refuseDroppedOptions(
+		refuseDroppedSymbols(
 			wantedOptions(
 				this.#defconfig,
 				await readFile(join(treeFolder, "Config.in"), "utf8"),

@@ -6,6 +6,7 @@ import { $, glob } from "zx";
 import { cacheSubfolder } from "../../pipeline/cache.ts";
 import { hashOfPaths } from "../../pipeline/hash.ts";
 import type { Stage } from "../../pipeline/stage.ts";
+import { refuseDroppedOptions } from "../kconfig.ts";
 import type { Target } from "../target.ts";
 import type { DebianArchive } from "./apt.ts";
 
@@ -70,7 +71,7 @@ export async function kernelStage(
 			report("configuring");
 			await make`make allnoconfig`;
 			const config = await readFile(join(folder, "source/.config"), "utf8");
-			refuseDroppedOptions(options, config);
+			refuseDroppedOptions("the kernel", options, config);
 			report("compiling");
 			const jobs = availableParallelism();
 			await make`make CC=${`ccache ${compiler}`} -j${jobs} ${target.kernel.makeTarget}`;
@@ -97,25 +98,4 @@ export async function kernelStage(
 /** The lines of a list, less comments. */
 function linesOf(text: string): string[] {
 	return text.split("\n").filter((line) => line !== "" && line[0] !== "#");
-}
-
-/**
- * Kconfig drops an option silently when something it depends on is off: names those, so that
- * nobody finds out in the field. Throws when there are any.
- */
-export function refuseDroppedOptions(options: string, config: string): void {
-	const lines = new Set(config.split("\n"));
-	// A target's options come after the common ones and win.
-	const wanted = new Map(
-		linesOf(options).map((line) => [line.split("=")[0] as string, line]),
-	);
-	const dropped = [...wanted]
-		.filter(([name, line]) =>
-			line === `${name}=n` ? config.includes(`\n${name}=`) : !lines.has(line),
-		)
-		.map(([, line]) => line);
-	if (dropped.length > 0)
-		throw new Error(
-			`the kernel's configuration does not take: ${dropped.join(", ")}`,
-		);
 }

@@ -1,12 +1,13 @@
 import test from "ava";
-import { refuseDroppedOptions } from "./kernel.ts";
+import { refuseDroppedOptions } from "./kconfig.ts";
 
 const config = "\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=250\n";
 
 test("a configuration that kept all options is taken", (t) => {
 	t.notThrows(() =>
 		refuseDroppedOptions(
-			"# text\nCONFIG_A=y\nCONFIG_B=n\nCONFIG_C=250\n",
+			"busybox",
+			"# text\nCONFIG_A=n\nCONFIG_A=y\nCONFIG_B=n\n# CONFIG_D is not set\nCONFIG_C=250\n",
 			config,
 		),
 	);
@@ -15,14 +16,16 @@ test("a configuration that kept all options is taken", (t) => {
 test("options that Kconfig dropped or changed are named", (t) => {
 	const error = t.throws(() =>
 		refuseDroppedOptions(
-			"CONFIG_A=n\nCONFIG_B=y\nCONFIG_C=1000\nCONFIG_D=y\n",
+			"busybox",
+			"# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=25\nCONFIG_D=y\n",
 			config,
 		),
 	);
+	t.true(error.message.includes("busybox"));
 	for (const name of [
-		"CONFIG_A=n",
+		"# CONFIG_A is not set",
 		"CONFIG_B=y",
-		"CONFIG_C=1000",
+		"CONFIG_C=25",
 		"CONFIG_D=y",
 	])
 		t.true(error.message.includes(name), name);
