@@ -1,10 +1,7 @@
 import { join } from "node:path";
 import test from "ava";
-import {
-	type BootLoader,
-	bootMenu,
-	bootMenus,
-} from "../partitioning/boot-menu.ts";
+import { bootMenu, bootMenus } from "../partitioning/boot-menu.ts";
+import type { BootLoader } from "../partitioning/layout.ts";
 import { ScriptsOnHost } from "./scripts-on-host.ts";
 
 const templates = { grub: "grub.cfg", "u-boot": "extlinux.conf" } as const;

@@ -10,7 +10,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type BootLoader, bootMenuFile } from "../partitioning/boot-menu.ts";
+import { bootMenuFile } from "../partitioning/boot-menu.ts";
+import type { BootLoader } from "../partitioning/layout.ts";
 
 const project = join(import.meta.dirname, "..");
 const libraries = "usr/lib/app-platform";

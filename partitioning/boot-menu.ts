@@ -1,9 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { grubConfig } from "./grub.ts";
-import { SECTOR_BYTES, STATE_GROWTH } from "./layout.ts";
-
-/** What the firmware starts: GRUB from the sectors before sda1, or U-Boot, which reads sda1. */
-export type BootLoader = "grub" | "u-boot";
+import { type BootLoader, SECTOR_BYTES, STATE_GROWTH } from "./layout.ts";
 
 export interface BootMenu {
 	/** Its file on the boot partition. */

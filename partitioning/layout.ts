@@ -6,8 +6,6 @@
  * initramfs/ holds the same figures for its shell, and must be changed together with these.
  */
 
-import type { BootLoader } from "./boot-menu.ts";
-
 export const SECTOR_BYTES = 512;
 /** What the state of the boot in that sector may grow by: an update under way, paths of a set. */
 export const STATE_GROWTH = 24;
@@ -35,6 +33,9 @@ export interface Partition {
 	/** undefined: all that is left of the disk; only the last on the disk can be so. */
 	sizeBytes?: number;
 }
+
+/** What the firmware starts: GRUB from the sectors before sda1, or U-Boot, which reads sda1. */
+export type BootLoader = "grub" | "u-boot";
 
 export interface DiskLayout {
 	bootLoader: BootLoader;

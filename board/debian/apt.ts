@@ -2,22 +2,18 @@ import { access, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "zx";
 import { cacheSubfolder } from "../../pipeline/cache.ts";
-import { lockedPackages, type PackageLock, readLock } from "./lock.ts";
+import {
+	type DebianPackage,
+	lockedPackages,
+	type PackageLock,
+	readLock,
+} from "./lock.ts";
 import { type Mirrors, machinesMirrors, machinesProxies } from "./mirrors.ts";
 
 /** Debian's releases: the one of the image, and the one before. */
 export const SUITE = "trixie";
 export const OLD_SUITE = "bookworm";
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
-
-/** A package as the archive has it at this moment. */
-export interface DebianPackage {
-	name: string;
-	version: string;
-	sha256: string;
-	/** Below the address of the archive. */
-	path: string;
-}
 
 /**
  * Debian's archive for one architecture, through apt with folders of its own in the cache:

@@ -2,24 +2,27 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import type { DebianPackage } from "./apt.ts";
 
 /** The answers of a suite's package lists to the build's questions, kept in the tree. */
 export type PackageLock = z.infer<typeof lockSchema>;
+
+/** A package as the archive has it at one moment. */
+export type DebianPackage = z.infer<typeof packageSchema>;
+
+const packageSchema = z.object({
+	name: z.string(),
+	version: z.string(),
+	sha256: z.string().regex(/^[0-9a-f]{64}$/),
+	/** Below the address of the archive. */
+	path: z.string().regex(/^pool\/[\w./~+-]+$/),
+});
 
 const lockSchema = z.array(
 	z.object({
 		/** What was asked for. */
 		names: z.array(z.string()),
 		/** All that it needs. */
-		packages: z.array(
-			z.object({
-				name: z.string(),
-				version: z.string(),
-				sha256: z.string().regex(/^[0-9a-f]{64}$/),
-				path: z.string().regex(/^pool\/[\w./~+-]+$/),
-			}),
-		),
+		packages: z.array(packageSchema),
 	}),
 );
 

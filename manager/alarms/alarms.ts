@@ -3,25 +3,13 @@ import type { Database } from "../database/database.ts";
 import { retryDelayMs, retryUntilDone } from "../database/retry.ts";
 import type { Part } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log/log.ts";
-import type { AlarmSeverity } from "../sdk/protocol.ts";
-import { AlarmTable, type PastAlarm, type StoredAlarm } from "./table.ts";
-
-/** Whose it is: the manager's own where nothing is given. */
-export interface AlarmSource {
-	service?: string | undefined;
-	/** NAME@DOMAIN */
-	instance?: string | undefined;
-}
-
-export interface Alarm extends AlarmSource {
-	/** With its source it says which alarm this is. */
-	code: number;
-	severity: AlarmSeverity;
-	text: string;
-	details?: string | undefined;
-	/** When it was first raised, in ms since 1970. */
-	sinceMs: number;
-}
+import {
+	type Alarm,
+	type AlarmSource,
+	AlarmTable,
+	type PastAlarm,
+	type StoredAlarm,
+} from "./table.ts";
 
 /** Faults that an app names have codes from here on (facts §7), with the app's own in the low 16 bits. */
 export const appCodes = 0x0024_0000;

@@ -1,10 +1,25 @@
-import type { ClientBase } from "pg";
 import type { Database } from "../database/database.ts";
 import type { AlarmSeverity } from "../sdk/protocol.ts";
-import type { Alarm } from "./alarms.ts";
 
 /** Of each service, and of the manager itself: more that are over tell nobody anything. */
 const mostOverOfASource = 100;
+
+/** Whose it is: the manager's own where nothing is given. */
+export interface AlarmSource {
+	service?: string | undefined;
+	/** NAME@DOMAIN */
+	instance?: string | undefined;
+}
+
+export interface Alarm extends AlarmSource {
+	/** With its source it says which alarm this is. */
+	code: number;
+	severity: AlarmSeverity;
+	text: string;
+	details?: string | undefined;
+	/** When it was first raised, in ms since 1970. */
+	sinceMs: number;
+}
 
 /** An alarm as it is kept. */
 export interface StoredAlarm extends Alarm {
@@ -16,22 +31,6 @@ export interface StoredAlarm extends Alarm {
 
 export interface PastAlarm extends StoredAlarm {
 	endedMs: number;
-}
-
-export async function createAlarmTable(client: ClientBase): Promise<void> {
-	await client.query(`
-		CREATE TABLE alarm (
-			id uuid PRIMARY KEY,
-			service text,
-			instance text,
-			code integer NOT NULL,
-			severity text NOT NULL,
-			text text NOT NULL,
-			details text,
-			raised_at timestamptz NOT NULL,
-			-- NULL while it is raised.
-			ended_at timestamptz
-		)`);
 }
 
 const columns = `id, service, instance, code, severity, text, details,

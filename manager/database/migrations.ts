@@ -1,11 +1,11 @@
 import type { ClientBase } from "pg";
 import { type MigrationMeta, Umzug } from "umzug";
-import { createAlarmTable } from "../alarms/table.ts";
-import { createConfigTable } from "../config/migration.ts";
+import { createAlarmTable } from "../alarms/schema.ts";
+import { createConfigTable } from "../config/schema.ts";
 import { addExternalHost, createInstanceTable } from "../instances/schema.ts";
 import { createServiceTables } from "../services/schema.ts";
 import { createTokenTable } from "../tokens/schema.ts";
-import { createUpdateTable } from "../update/history.ts";
+import { createUpdateTable } from "../update/schema.ts";
 
 /** Every change of the manager's tables, oldest first. Names are stored: never rename or reorder. */
 const migrations = [

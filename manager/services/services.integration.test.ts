@@ -1,7 +1,7 @@
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import test from "ava";
-import type { Alarm } from "../alarms/alarms.ts";
+import type { Alarm } from "../alarms/table.ts";
 import { makeStore } from "../store/make-store.ts";
 import { TestAppliance, until } from "../testing/test-appliance.ts";
 import description from "../testing/troublemaker/app.json" with {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { Token, Tokens } from "./tokens.ts";
+import type { Token } from "./token.ts";
+import type { Tokens } from "./tokens.ts";
 
 declare module "fastify" {
 	interface FastifyRequest {

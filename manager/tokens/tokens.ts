@@ -5,20 +5,12 @@ import { Attempts } from "../login/attempts.ts";
 import { Endings } from "../login/endings.ts";
 import { OperationError } from "../operations/operation.ts";
 import { atTime } from "./at-time.ts";
+import type { Token } from "./token.ts";
 
 const tokenBytes = 32;
 /** So that a token that lies about somewhere is known for one. */
 const tokenPrefix = "appm_";
 const mostTokens = 100;
-
-/** What a script shows instead of a password. */
-export interface Token {
-	id: number;
-	name: string;
-	scopes: string[];
-	/** Null: it does not expire. */
-	expiresAt: Date | null;
-}
 
 export interface TokenStatus extends Token {
 	createdAt: Date;

@@ -1,5 +1,4 @@
 import { readFile, rm } from "node:fs/promises";
-import type { ClientBase } from "pg";
 import * as z from "zod";
 import type { Database } from "../database/database.ts";
 
@@ -16,19 +15,6 @@ export const updateResult = z.object({
 });
 
 export type UpdateResult = z.output<typeof updateResult>;
-
-export async function createUpdateTable(client: ClientBase): Promise<void> {
-	await client.query(`CREATE TABLE update_history (
-		ended_at timestamptz NOT NULL,
-		state text NOT NULL,
-		version text NOT NULL,
-		build integer NOT NULL,
-		from_version text NOT NULL,
-		from_build integer NOT NULL,
-		reason text NOT NULL,
-		PRIMARY KEY (ended_at, build)
-	)`);
-}
 
 /** Takes over the result that the system or the ramdisk has left in a file, once. */
 export async function takeResult(

@@ -1,4 +1,5 @@
-import { type BootLoader, bootMenus } from "../../partitioning/boot-menu.ts";
+import { bootMenus } from "../../partitioning/boot-menu.ts";
+import type { BootLoader } from "../../partitioning/layout.ts";
 import { SECTOR_BYTES } from "../../partitioning/layout.ts";
 
 /** What a boot loader's menu says, and how it differs from another one in more than its state. */

@@ -1,4 +1,4 @@
-import type { Database } from "./storage.ts";
+import type { Database } from "./database.ts";
 
 /** A row of this size costs a small gateway little memory, and a large file few rows. */
 const chunkBytes = 128 * 1024;

@@ -1,11 +1,11 @@
 import { failedPrecondition, type Version } from "../../sdk/index.ts";
+import type { Database } from "./database.ts";
 import type { Exchange } from "./exchange.ts";
 import { IfHeader, type ResourceState } from "./if-header.ts";
 import { allLocks } from "./lock-table.ts";
 import { covering, type Lock, obstacle } from "./locks.ts";
 import type { Path } from "./paths.ts";
 import { Refusal } from "./refusal.ts";
-import type { Database } from "./storage.ts";
 import { etagOf, findNode, type Node } from "./tree.ts";
 
 /** What a request changes. */

@@ -1,6 +1,6 @@
+import type { Database } from "./database.ts";
 import type { Lock } from "./locks.ts";
 import type { Path } from "./paths.ts";
-import type { Database } from "./storage.ts";
 
 /** Those that have not expired. */
 export async function allLocks(database: Database): Promise<Lock[]> {

@@ -1,4 +1,4 @@
-import type { Database } from "./storage.ts";
+import type { Database } from "./database.ts";
 import type { Node } from "./tree.ts";
 
 /** What clients keep with a file; we know nothing of it. */

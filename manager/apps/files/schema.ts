@@ -1,4 +1,4 @@
-import type { Database } from "./storage.ts";
+import type { Database } from "./database.ts";
 
 /**
  * Makes what is missing. Contents are rows of chunks in a plain table, since large objects are

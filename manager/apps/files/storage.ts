@@ -1,23 +1,9 @@
-import type { QueryResult, QueryResultRow } from "pg";
 import { type AppInstance, Turn } from "../../sdk/index.ts";
 import { Contents } from "./contents.ts";
+import type { Change, Database } from "./database.ts";
 import type { Path } from "./paths.ts";
 import { createTables } from "./schema.ts";
 import { findNode, type Node } from "./tree.ts";
-
-/** A pool, or a connection in a transaction. */
-export interface Database {
-	query<Row extends QueryResultRow>(
-		statement: string,
-		values?: unknown[],
-	): Promise<QueryResult<Row>>;
-}
-
-/** A transaction. */
-export interface Change extends Database {
-	/** Contents that files have given up in it. */
-	readonly dropped: string[];
-}
 
 /** The files of an instance. */
 export class Storage {

@@ -1,6 +1,6 @@
 import type { Content } from "./contents.ts";
+import type { Change, Database } from "./database.ts";
 import type { Path } from "./paths.ts";
-import type { Change, Database } from "./storage.ts";
 
 /** A file or folder. */
 export interface Node {

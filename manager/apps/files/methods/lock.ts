@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Change } from "../database.ts";
 import type { Exchange } from "../exchange.ts";
 import { guard, knownTokens } from "../guard.ts";
 import { addLock, allLocks, refreshLock, removeLock } from "../lock-table.ts";
@@ -6,7 +7,6 @@ import { conflict, covering, type Lock } from "../locks.ts";
 import { parentOf } from "../paths.ts";
 import { lockDiscovery } from "../properties.ts";
 import { Refusal } from "../refusal.ts";
-import type { Change } from "../storage.ts";
 import { addNode, findNode, finishContent } from "../tree.ts";
 import {
 	dav,

@@ -1,9 +1,9 @@
+import type { Change } from "../database.ts";
 import type { Exchange } from "../exchange.ts";
 import { guard } from "../guard.ts";
 import { removeLocksWithin } from "../lock-table.ts";
 import { deepestPath, isWithin, type Path, parentOf } from "../paths.ts";
 import { Refusal } from "../refusal.ts";
-import type { Change } from "../storage.ts";
 import {
 	copyNode,
 	findNode,

@@ -1,9 +1,9 @@
+import type { Database } from "../database.ts";
 import { bodyOf, type Exchange, hasBody } from "../exchange.ts";
 import { guard } from "../guard.ts";
 import { removeLocksWithin } from "../lock-table.ts";
 import { type Path, parentOf } from "../paths.ts";
 import { Refusal } from "../refusal.ts";
-import type { Database } from "../storage.ts";
 import {
 	addNode,
 	exchangeContent,
