@@ -1,7 +1,8 @@
 import test from "ava";
 import { refuseDroppedOptions } from "./kconfig.ts";
 
-const config = "\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=250\n";
+const config =
+	"\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=250\nCONFIG_E=m\n";
 
 test("a configuration that kept all options is taken", (t) => {
 	t.notThrows(() =>
@@ -17,7 +18,7 @@ test("options that Kconfig dropped or changed are named", (t) => {
 	const error = t.throws(() =>
 		refuseDroppedOptions(
 			"busybox",
-			"# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=25\nCONFIG_D=y\n",
+			"# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=25\nCONFIG_D=y\nCONFIG_E=n\n",
 			config,
 		),
 	);
@@ -27,6 +28,7 @@ test("options that Kconfig dropped or changed are named", (t) => {
 		"CONFIG_B=y",
 		"CONFIG_C=25",
 		"CONFIG_D=y",
+		"CONFIG_E=n",
 	])
 		t.true(error.message.includes(name), name);
 });

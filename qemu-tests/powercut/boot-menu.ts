@@ -1,6 +1,5 @@
 import { bootMenus } from "../../partitioning/boot-menu.ts";
-import type { BootLoader } from "../../partitioning/layout.ts";
-import { SECTOR_BYTES } from "../../partitioning/layout.ts";
+import { type BootLoader, SECTOR_BYTES } from "../../partitioning/layout.ts";
 
 /** What a boot loader's menu says, and how it differs from another one in more than its state. */
 export function menuState(text: string, bootLoader: BootLoader) {
