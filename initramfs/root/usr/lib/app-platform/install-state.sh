@@ -8,27 +8,50 @@ STARTED=.app-platform-started
 # Is there once the start of the ramdisk has looked at sda3 and knows what is due.
 DECIDED=/run/install.decided
 
-# installed_state DISK SET_FOLDER: `absent`, `complete`, or `started` when it has also run.
+# Where a system is looked at.
+LOOK=/run/look
+
+# installed_state DISK SET_FOLDER: `absent`, `complete`, `started` when it has also run, or `in-use`
+# when somebody keeps it from being looked at.
 installed_state() {
 	rootfs=$(partition_of "$1" 3) || {
 		echo absent
 		return 0
 	}
-	mkdir -p /run/rootfs
-	# An attempt that failed may have left it there; and mount complains on its standard output too.
-	! mountpoint -q /run/rootfs || umount /run/rootfs
-	if ! mount -t ext4 -o ro,noload "/dev/$rootfs" /run/rootfs >/dev/null 2>&1; then
-		echo absent
+	if ! mount_to_look "$rootfs" "$LOOK"; then
+		[ -n "$(holders_of "$rootfs")" ] && echo in-use || echo absent
 		return 0
 	fi
-	if ! cmp -s "/run/rootfs/$INSTALLED" "$2/SHA256SUMS"; then
+	if ! cmp -s "$LOOK/$INSTALLED" "$2/SHA256SUMS"; then
 		echo absent
-	elif [ -e "/run/rootfs/$STARTED" ]; then
+	elif [ -e "$LOOK/$STARTED" ]; then
 		echo started
 	else
 		echo complete
 	fi
-	umount /run/rootfs
+	umount "$LOOK"
+}
+
+# mount_to_look PARTITION DIRECTORY: read-only, without replaying the journal. The kernel refuses a
+# second mount with other options: what is mounted already is shown at DIRECTORY too. Silent, since
+# mount complains on its standard output as well.
+mount_to_look() {
+	mkdir -p "$2"
+	! mountpoint -q "$2" || umount "$2" || return 1
+	place=$(mounted_at "$1")
+	if [ -n "$place" ]; then
+		mount --bind "$place" "$2" && mount -o remount,bind,ro "$2"
+	else
+		mount -t ext4 -o ro,noload "/dev/$1" "$2"
+	fi >/dev/null 2>&1
+}
+
+# mounted_at PARTITION: the first directory that shows all of it.
+mounted_at() {
+	device=$(cat "/sys/class/block/$1/dev" 2>/dev/null) || return 0
+	# The kernel writes a blank as \040, which printf wants as \0040.
+	printf %b "$(awk -v device="$device" '$3 == device && $4 == "/" { print $5; exit }' \
+		/proc/self/mountinfo | sed 's/\\/\\0/g')"
 }
 
 # forget_installed DISK: a system that is damaged may not even let itself be unmarked; it is made
