@@ -69,7 +69,7 @@ test("a system that cannot be mounted is not there, whatever mount says about it
 	const host = new ScriptsOnHost("grub");
 	try {
 		const { output } = host.run(
-			"disk install-state",
+			"boot-disk install-state",
 			`partition_of() { echo vda3; }
 			holders_of() { :; }
 			mountpoint() { return 1; }

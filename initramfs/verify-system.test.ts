@@ -1,7 +1,5 @@
-import { execFileSync } from "node:child_process";
 import {
 	cpSync,
-	mkdirSync,
 	readFileSync,
 	rmSync,
 	truncateSync,
@@ -12,59 +10,33 @@ import test, { type ExecutionContext } from "ava";
 import { TestKey } from "../manager/testing/test-update.ts";
 import { ScriptsOnHost } from "./scripts-on-host.ts";
 import { installSystem } from "./testing/installed-system.ts";
+import { LoopDevice, run } from "./testing/loop-device.ts";
 
 const key = await TestKey.create();
 const libraries =
-	"service settings disk boot-loader verify-set update-result install-state verify-system";
+	"service settings boot-disk boot-loader verify-set update-result install-state verify-system";
 
 /** An installed system on a file system of its own, which a loop device makes sda3. Wants root. */
 async function sda3(t: ExecutionContext) {
 	const host = new ScriptsOnHost("grub");
 	const installed = await installSystem(host, key);
-	const image = join(host.root, "sda3.img");
-	writeFileSync(image, Buffer.alloc(8 * 1024 * 1024));
-	const device = run("losetup", "--find", "--show", image).trim();
+	const device = new LoopDevice(t, host.root);
 	const makeFileSystem = () =>
-		run("mkfs.ext4", "-q", "-F", "-d", installed, device);
+		run("mkfs.ext4", "-q", "-F", "-d", installed, device.path);
 	makeFileSystem();
-	const mounts: string[] = [];
-	t.teardown(() => {
-		for (const place of mounts) run("umount", place);
-		run("losetup", "--detach", device);
-		host.remove();
-	});
-	return {
-		host,
-		installed,
-		device,
-		makeFileSystem,
-		mount(options: string): string {
-			const place = join(host.root, "where an admin looks");
-			mkdirSync(place);
-			run("mount", "-o", options, device, place);
-			mounts.push(place);
-			return place;
-		},
-		verify(before = ""): { exitCode: number; output: string } {
-			return host.run(
-				libraries,
-				`OWN_ROOT=${host.root}/rescue
-				partition_of() { echo ${device.slice("/dev/".length)}; }
-				mountpoint() { [ "$2" = "$BOOT" ] || command mountpoint "$@"; }
-				slot_to_install() { echo a; }
-				trap end_verification EXIT
-				${before}
-				verify_system disk log.txt`,
-			);
-		},
-	};
+	const verify = (before = "") =>
+		host.run(
+			libraries,
+			`OWN_ROOT=${host.root}/rescue
+			partition_of() { echo ${device.name}; }
+			mountpoint() { [ "$2" = "$BOOT" ] || command mountpoint "$@"; }
+			slot_to_install() { echo a; }
+			trap end_verification EXIT
+			${before}
+			verify_system disk log.txt`,
+		);
+	return { host, installed, device, makeFileSystem, verify };
 }
-
-const run = (command: string, ...words: string[]) =>
-	execFileSync(command, words, {
-		encoding: "utf8",
-		stdio: ["ignore", "pipe", "ignore"],
-	});
 
 const reinstall =
 	/sda3 differs: reinstall the system with \S*\/home\/root\/install.sh log.txt; data on sda2 are kept/;
@@ -73,14 +45,14 @@ test.serial(
 	"a system that equals its slot is told so, and nothing is written",
 	async (t) => {
 		const { host, device, verify } = await sda3(t);
-		const before = readFileSync(device);
+		const before = readFileSync(device.path);
 		const { exitCode, output } = verify();
 		t.regex(output, /slot a \(version 1.3.0, build 200000\) are complete/);
 		t.regex(output, /^sda3 equals slot a/m);
 		t.is(exitCode, 0);
 		t.is(host.read("log.txt").trimEnd(), output);
 		t.notRegex(output, /^finished$/m);
-		t.true(before.equals(readFileSync(device)));
+		t.true(before.equals(readFileSync(device.path)));
 	},
 );
 
@@ -112,8 +84,8 @@ for (const options of ["rw", "ro"])
 	test.serial(
 		`a system that somebody has mounted ${options} is compared all the same`,
 		async (t) => {
-			const { mount, verify } = await sda3(t);
-			const place = mount(options);
+			const { device, verify } = await sda3(t);
+			const { place } = device.mount(options);
 			t.is(verify().exitCode, 0);
 			if (options === "ro") return;
 			rmSync(join(place, "usr/bin/psql"));
@@ -127,7 +99,7 @@ test.serial(
 	"without a file system there is nothing to compare, and a cure",
 	async (t) => {
 		const { device, verify } = await sda3(t);
-		writeFileSync(device, Buffer.alloc(300_000), { flag: "r+" });
+		writeFileSync(device.path, Buffer.alloc(300_000), { flag: "r+" });
 		const { exitCode, output } = verify();
 		t.is(exitCode, 1);
 		t.regex(output, /holds no file system that can be mounted/);
@@ -139,12 +111,12 @@ test.serial(
 	"a system that somebody holds is told from a damaged one",
 	async (t) => {
 		const { device, verify } = await sda3(t);
-		writeFileSync(device, Buffer.alloc(300_000), { flag: "r+" });
+		writeFileSync(device.path, Buffer.alloc(300_000), { flag: "r+" });
 		const { exitCode, output } = verify(
 			"holders_of() { echo 'process 12 (e2fsck) has it open'; }",
 		);
 		t.is(exitCode, 2);
-		t.regex(output, /in use:\nprocess 12 \(e2fsck\)/);
+		t.regex(output, /in use: process 12 \(e2fsck\) has it open\. End that/);
 		t.notRegex(output, /reinstall/);
 	},
 );
@@ -195,12 +167,12 @@ test.serial(
 	"what a journal still holds is replayed before one reinstalls",
 	async (t) => {
 		const { device, installed, makeFileSystem, verify } = await sda3(t);
-		run("debugfs", "-w", "-R", "feature needs_recovery", device);
+		run("debugfs", "-w", "-R", "feature needs_recovery", device.path);
 		t.is(verify().exitCode, 0);
 		rmSync(join(installed, "usr/bin/psql"));
 		makeFileSystem();
 		t.notRegex(verify().output, /journal/);
-		run("debugfs", "-w", "-R", "feature needs_recovery", device);
+		run("debugfs", "-w", "-R", "feature needs_recovery", device.path);
 		t.regex(
 			verify().output,
 			/First type e2fsck -p \/dev\/sda3, then verify again/,

@@ -66,9 +66,10 @@ check_before() {
 	limit "$VERIFY_SECONDS" "Verifying"
 	verify_set "$slot"
 	say "Installing App Platform $(release_of "$slot" VERSION) (build $(release_of "$slot" BUILD)) on /dev/$disk"
-	check_not_mounted "$disk"
+	check_not_in_use "$disk"
 	check_not_shrunk "$disk"
 	check_disk_size "$disk"
+	tell_unused_space "$disk"
 	make_partitions "$disk"
 	check_room "$slot" "$(partition_bytes "$(partition_of "$disk" 3)")"
 }
@@ -95,8 +96,9 @@ put_system() {
 }
 
 resize() {
-	check_not_mounted "$disk"
+	check_not_in_use "$disk"
 	check_not_shrunk "$disk"
+	tell_unused_space "$disk"
 	is_data_file_system "$disk" || has_lost_superblock "/dev/$(partition_of "$disk" 2)" ||
 		fail "There is no data partition on /dev/$disk to enlarge"
 	enlarge_data_partition "$disk"

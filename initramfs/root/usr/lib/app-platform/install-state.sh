@@ -19,7 +19,11 @@ installed_state() {
 		return 0
 	}
 	if ! mount_to_look "$rootfs" "$LOOK"; then
-		[ -n "$(holders_of "$rootfs")" ] && echo in-use || echo absent
+		if users_of "$rootfs" >/dev/null; then
+			echo in-use
+		else
+			echo absent
+		fi
 		return 0
 	fi
 	if ! cmp -s "$LOOK/$INSTALLED" "$2/SHA256SUMS"; then
@@ -55,11 +59,16 @@ mounted_at() {
 }
 
 # forget_installed DISK: a system that is damaged may not even let itself be unmarked; it is made
-# anew all the same.
+# anew all the same. One that is in use is not.
 forget_installed() {
-	if mount -t ext4 "/dev/$(partition_of "$1" 3)" /run/rootfs; then
-		rm -f "/run/rootfs/$INSTALLED" || say "The system on sda3 is damaged"
-		umount /run/rootfs || fail "sda3 cannot be written to"
+	rootfs=$(partition_of "$1" 3)
+	mkdir -p /run/rootfs
+	if mount -t ext4 "/dev/$rootfs" /run/rootfs; then
+		rm -f "/run/rootfs/$INSTALLED" || say "The system on /dev/$rootfs is damaged"
+		umount /run/rootfs || fail_about "$rootfs" "/dev/$rootfs cannot be unmounted"
+	else
+		check_free "$rootfs"
+		say "The system on /dev/$rootfs is damaged"
 	fi
 }
 
@@ -72,13 +81,14 @@ wait_for_decision() {
 	done
 }
 
-# due_work DEFAULT_ENTRY STATE: `install`, `finish` or `none`.
+# due_work DEFAULT_ENTRY STATE: `install`, `finish`, `none`, or `wait` when that cannot be told now.
 # Whoever starts rescue by hand while the system is the default wants rescue and nothing else,
 # and so does whoever made rescue the default of a system that has run.
 due_work() {
 	case $1,$2 in
 	rescue,absent) echo install ;;
 	rescue,complete) echo finish ;;
+	rescue,in-use) echo wait ;;
 	*) echo none ;;
 	esac
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Compares the installed system on sda3 with the signed files of the slot on sda1 that it was
-# installed from. Reads only: no disk is changed. Wants service.sh, disk.sh, boot-loader.sh,
-# verify-set.sh, update-result.sh, install-state.sh.
+# installed from. Reads only: no disk is changed. Wants service.sh, boot-disk.sh,
+# boot-loader.sh, verify-set.sh, update-result.sh, install-state.sh.
 . /usr/lib/app-platform/compare-system.sh
 
 SHOWN_NAMES=20
@@ -24,9 +24,8 @@ verify_system() {
 		tell "/dev/$1 has no sda3: the partition table has lost it, or nothing is installed yet."
 	elif mount_to_look "$sda3" "$LOOK"; then
 		system=mounted
-	elif holders=$(holders_of "$sda3") && [ -n "$holders" ]; then
-		tell "sda3 cannot be compared, because it is in use:"
-		tell "$holders"
+	elif users=$(users_of "$sda3"); then
+		tell "sda3 cannot be compared, because it is in use: $users. End that and verify again."
 		return 2
 	else
 		tell "sda3 holds no file system that can be mounted."
