@@ -13,6 +13,7 @@ verify_system() {
 	log=$2
 	: >"$log"
 	mkdir -p "$COMPARED"
+	rm -f "$COMPARED"/*
 	if ! mountpoint -q "$BOOT"; then
 		tell "sda1 is not mounted, there is nothing to compare with: /etc/init.d/S01disk restart"
 		return 2
