@@ -14,6 +14,7 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 
 const script = join(
@@ -93,7 +94,7 @@ const decompress = (file: string) =>
 test("a dump is compressed, and the newest three of a program stay", async (t) => {
 	const handler = await makeHandler(t);
 	const pid = await crashed(t);
-	const dump = Buffer.concat([randomBytes(MB), Buffer.alloc(200 * MB)]);
+	const dump = Buffer.concat([randomBytes(MB), Buffer.alloc(50 * MB)]);
 	for (const seconds of [1, 2, 3, 4]) {
 		await handler.store(dump, seconds, pid);
 		const file = join(handler.dumps, `sleep/core.${pid}.${seconds}.zst`);
@@ -136,7 +137,10 @@ test("of dumps at the same time one is written after the other, incomplete ones 
 	const pid = await crashed(t);
 	const first = handler.start(pid, 1);
 	const partial = join(handler.dumps, `sleep/core.${pid}.1.zst.partial`);
-	while (!existsSync(partial)) first.stdin.write(randomBytes(MB / 8));
+	first.stdin.write(randomBytes(MB));
+	for (let wait = 0; wait < 500 && !existsSync(partial); wait++)
+		await setTimeout(20);
+	t.true(existsSync(partial));
 	const second = handler.store(randomBytes(MB), 2, pid);
 	first.stdin.end();
 	await Promise.all([once(first, "exit"), second]);
