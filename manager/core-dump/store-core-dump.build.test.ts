@@ -61,10 +61,10 @@ async function makeHandler(
 			return (await readdir(join(dumps, program)).catch(() => [])).sort();
 		},
 		messages: () => readFile(join(root, "messages"), "utf8").catch(() => ""),
-		/** Starts it as the kernel does. */
+		/** Starts it as the kernel does, with standard input only. */
 		start(pid: number, seconds: number) {
-			const arguments_ = [`${pid}`, `${seconds}`];
-			const handler = spawn(join(root, "store-core-dump"), arguments_, {
+			const command = `exec ${root}/store-core-dump ${pid} ${seconds} >&- 2>&-`;
+			const handler = spawn("sh", ["-c", command], {
 				stdio: ["pipe", "inherit", "inherit"],
 			});
 			handler.stdin.on("error", () => undefined); // it had enough
