@@ -18,6 +18,7 @@ const commands: readonly string[] = [
 	),
 	..."udhcpc syslogd klogd crond getty login mdev passwd".split(" "),
 	..."bash sh setpriv nsenter getent id find chgrp".split(" "),
+	..."flock timeout zstd".split(" "), // for core dumps
 ];
 
 /** Commands that run with root's rights, whoever calls them. */
