@@ -53,6 +53,7 @@ export const files: readonly string[] = [
 	"etc/inittab",
 	"etc/group",
 	"usr/share/zoneinfo/Europe/Berlin",
+	"usr/share/terminfo/v/vt102",
 ];
 
 const searchPath = ["usr/sbin", "usr/bin"];
