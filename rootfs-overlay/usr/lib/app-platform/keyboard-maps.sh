@@ -27,12 +27,12 @@ keyboard_map_of() (
 )
 
 # maps_known_as NAME: maps for a name that is not a file's, the best one first. Bases have different ones.
+# Some maps without "latin1" lack umlauts.
 maps_known_as() {
 	case $1 in
-	ch | sg | swiss | swiss_german | switzerland | de_ch | ch_de | schweiz) echo sg de_CH-latin1 sg-latin1 ;;
-	fr_ch | ch_fr | swiss_french | suisse) echo fr_CH fr_CH-latin1 ;;
-	it_ch | ch_it | li | de_li) echo sg de_CH-latin1 sg-latin1 ;;
-	at | austria | de_at | german | germany | deutsch | de_de | de_lu) echo de de-latin1 ;;
+	ch | sg | swiss | swiss_german | switzerland | de_ch | ch_de | schweiz | it_ch | li | de_li) echo de_CH-latin1 sg-latin1 ;;
+	fr_ch | ch_fr | swiss_french | suisse) echo fr_CH-latin1 fr_CH ;;
+	at | austria | de_at | german | germany | deutsch | de_de | de_lu) echo de-latin1 de ;;
 	de_latin1_nodeadkeys | de_nodeadkeys) echo de-latin1-nodeadkeys de ;;
 	gb | en_gb | british | england | en_uk | en_ie | ie) echo uk ;;
 	en | en_us | english | american | usa) echo us ;;
@@ -45,10 +45,10 @@ maps_known_as() {
 	dutch | netherlands | nl_nl) echo nl ;;
 	pt | portuguese | portugal | pt_pt) echo pt-latin1 pt-latin9 ;;
 	br | brazil | brazilian | pt_br) echo br-abnt2 ;;
-	danish | denmark | da | da_dk) echo dk dk-latin1 ;;
-	norwegian | norway | nb | nb_no) echo no no-latin1 ;;
+	danish | denmark | da | da_dk) echo dk-latin1 dk ;;
+	norwegian | norway | nb | nb_no) echo no-latin1 no ;;
 	se | swedish | sweden | sv | sv_se) echo se-latin1 sv-latin1 se-lat6 ;;
-	finnish | finland | fi_fi) echo 'fi' fi-latin1 ;;
+	finnish | finland | fi_fi) echo fi-latin1 'fi' ;;
 	is | icelandic | is_is) echo is-latin1 ;;
 	ee | estonian | et_ee) echo et ;;
 	polish | poland | pl_pl) echo pl pl2 ;;
