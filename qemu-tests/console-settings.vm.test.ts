@@ -33,6 +33,17 @@ for (const mistake of [
 		t.is(await outputOf(machine.console, state), before);
 	});
 
+test.serial("setip takes a provider's router outside a /32", async (t) => {
+	await outputOf(
+		machine.console,
+		"setip --addr=192.0.2.7/32 --gateway=172.31.1.1 --dns1=172.31.1.1",
+	);
+	t.regex(
+		await outputOf(machine.console, "ip route"),
+		/default via 172\.31\.1\.1 dev eth0 onlink/,
+	);
+});
+
 test.serial("setip gives a fixed address at once", async (t) => {
 	await outputOf(
 		machine.console,
