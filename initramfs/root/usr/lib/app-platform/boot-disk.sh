@@ -70,7 +70,7 @@ is_boot_disk() {
 users_of() {
 	users=$(holders_of "$1")
 	[ -n "$users" ] || return 1
-	echo "$users" | sed -n 'H; ${ x; s/^\n//; s/\n/; /g; p; }'
+	echo "$users" | in_one_line
 }
 
 # in_use PARTITION: `, because it is in use (BY WHOM)` for the end of a message, or nothing.
