@@ -80,7 +80,7 @@ users_of() {
 
 # openers_of PARTITION: programs as e2fsck, which use no file system but the partition itself.
 openers_of() {
-	number=$(cat "/sys/class/block/$1/dev")
+	number=$(cat "/sys/class/block/$1/dev" 2>/dev/null) || return 0
 	number=$(printf %x:%x "${number%:*}" "${number#*:}")
 	printf '%s\0' /proc/[0-9]*/fd/* | xargs -0 stat -L -c '%t:%T %F %n' 2>/dev/null |
 		sed -n "s|^$number block special file /proc/\\([0-9]*\\)/fd/.*|\\1|p" | sort -u |
