@@ -29,12 +29,16 @@ export function limitRequests(
 			() => {
 				const hasMoved = raw.socket.bytesRead > readBytes;
 				readBytes = raw.socket.bytesRead;
-				if (raw.complete) clearInterval(timer);
+				if (raw.complete || raw.socket.destroyed) clearInterval(timer);
 				else if (!isStream || !hasMoved) raw.socket.destroy();
 			},
 			isStream ? stallMs : requestMs,
 		);
-		raw.once("close", () => clearInterval(timer));
+		timer.unref();
+		// It also closes when it is answered before it has come, and then comes nevertheless.
+		raw.once("close", () => {
+			if (raw.complete) clearInterval(timer);
+		});
 	});
 }
 

@@ -120,6 +120,10 @@ test.serial(
 			t.like((await call("updateStatus")).body, { receivedBytes: 0 });
 		}
 		t.is((await call("updateCheck")).body.error.code, "nothingReceived");
+		t.false((await call("updateCancel")).body.changed);
+		await upload(file);
+		t.true((await call("updateCancel")).body.changed);
+		t.like((await call("updateStatus")).body, { receivedBytes: 0 });
 		t.false(await isThere("b"));
 	},
 );

@@ -229,19 +229,22 @@ export class Updates implements Part {
 		}, 1000);
 	}
 
-	/** Ends what is under way and forgets the file. */
-	async cancel(): Promise<void> {
+	/** Ends what is under way and deletes the file. @returns whether there was anything. */
+	async cancel(): Promise<boolean> {
 		if (this.#step === "installing" || this.#step === "restarting")
 			throw new UpdateRefused("busy", "The installation has begun");
+		const wasBusy = this.#step !== "idle" || this.#upload !== undefined;
 		this.#cancelling.abort();
 		await this.#downloading;
 		await this.#upload?.end("The upload was cancelled");
 		await this.#check.end();
+		const hadFile = (await this.#received.size()) > 0;
 		await this.#received.remove();
 		this.#problem = undefined;
 		this.#totalBytes = undefined;
-		if ((await this.#boot.state()).update === "install")
-			await this.#boot.cancel();
+		const wasStaged = (await this.#boot.state()).update === "install";
+		if (wasStaged) await this.#boot.cancel();
+		return wasBusy || hadFile || wasStaged;
 	}
 
 	async #stage(): Promise<void> {
