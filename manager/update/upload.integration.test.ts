@@ -1,14 +1,16 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { copyFile, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
 import test from "ava";
 import { TestAppliance, until } from "../testing/test-appliance.ts";
 import { archiveOf, TestKey, updateMembers } from "../testing/test-update.ts";
 
 // Updates brought by curl, as docs/updates.md has it: through a real HAProxy with the image's
 // configuration, by a token.
+const run = promisify(execFile);
 const appliance = await TestAppliance.create();
 const { manager } = appliance;
 const key = await TestKey.create();
@@ -27,6 +29,7 @@ test.before(async () => {
 	appliance.settings = {
 		MANAGER_KEYS_FOLDER: key.trusted,
 		MANAGER_BOOT_PARTITION_COMMAND: boot,
+		MANAGER_RESTART_COMMAND: "/bin/true",
 	};
 	await appliance.start();
 	const change = await manager.call(
@@ -244,4 +247,36 @@ test.serial("concurrent checks read the file once", async (t) => {
 		Array.from({ length: 20 }, () => call("updateCheck")),
 	);
 	for (const answer of answers) t.is(answer.status, 200);
+});
+
+test.serial("the commands in docs/updates.md work as they are", async (t) => {
+	const docs = join(import.meta.dirname, "../../docs/updates.md");
+	const [, section = ""] = (await readFile(docs, "utf8")).split("### By curl");
+	const [upload, resume, install] = [
+		...section.matchAll(/^```sh\n(.*?)^```$/gms),
+	].map(([, block = ""]) =>
+		block.replaceAll("ADDRESS", new URL(appliance.origin).host),
+	);
+	await copyFile(
+		join(appliance.webServer.certificates, "default.pem"),
+		join(manager.directory, "device.pem"),
+	);
+	const type = async (commands = "") => {
+		const { stdout } = await run("sh", ["-c", commands], {
+			cwd: manager.directory,
+		});
+		return stdout;
+	};
+	await call("updateCancel");
+	t.is(await type(upload), `{"receivedBytes":${bytes}}`);
+	await sendSome(100_000).then(({ child }) => child.kill());
+	await interrupted();
+	t.is(await type(resume), `{"receivedBytes":${bytes}}`);
+	await call("updateCancel");
+	// Nothing is there: it begins.
+	t.is(await type(resume), `{"receivedBytes":${bytes}}`);
+	t.is(
+		await type(install),
+		'{"version":"1.3.0","build":200000,"target":"x86_64"}{}',
+	);
 });
