@@ -36,10 +36,6 @@ export function serveUploadStream(
 			checkAccess(operation, httpCaller(request, reply, login));
 			await refuse?.(request);
 		});
-		// The rest of what is refused is not waited for.
-		scope.addHook("onSend", async (request, reply) => {
-			if (!request.raw.complete) reply.header("connection", "close");
-		});
 		scope.route({
 			method,
 			url: `/${name}`,
