@@ -6,17 +6,17 @@ import { atExit } from "../machine/cleanup.ts";
 /**
  * Runs commands in a shell of this host, as somebody types them in a folder, until the first that fails.
  * @param signal ends them, and everything they have started.
- * @returns what they print.
+ * @returns what they print to their standard output.
  */
 export async function typedAtHost(
 	folder: string,
 	commands: readonly string[],
 	{ signal }: { signal?: AbortSignal } = {},
 ): Promise<string> {
-	const shell = spawn("bash", ["-ec", `exec 2>&1\n${commands.join("\n")}`], {
+	const shell = spawn("bash", ["-ec", commands.join("\n")], {
 		cwd: folder,
 		detached: true,
-		stdio: ["ignore", "pipe", "inherit"],
+		stdio: ["ignore", "pipe", "pipe"],
 	});
 	const end = () => {
 		if (shell.pid !== undefined && shell.exitCode === null)
@@ -24,15 +24,19 @@ export async function typedAtHost(
 	};
 	const forget = atExit(end);
 	signal?.addEventListener("abort", end);
-	let shown = "";
+	let output = "";
+	let messages = "";
 	shell.stdout.on("data", (chunk: Buffer) => {
-		shown += chunk.toString("utf8");
+		output += chunk.toString("utf8");
+	});
+	shell.stderr.on("data", (chunk: Buffer) => {
+		messages += chunk.toString("utf8");
 	});
 	const [exitCode] = await once(shell, "close");
 	forget();
 	if (exitCode !== 0)
-		throw new Error(`The shell ended with ${exitCode}: ${shown}`);
-	return shown;
+		throw new Error(`The shell ended with ${exitCode}: ${messages}`);
+	return output;
 }
 
 const anyCertificate = new Agent({ connect: { rejectUnauthorized: false } });
