@@ -14,7 +14,7 @@ import {
 import { runningMachine } from "./system/base.ts";
 import { pageWith, typedAtHost } from "./system/host-shell.ts";
 import type { Kept } from "./system/kept.ts";
-import { findLife, liveIn } from "./system/lived-in.ts";
+import { findLife, liveIn } from "./system/life.ts";
 import { killProcess, processes } from "./system/processes.ts";
 import { enterRescue, startAfresh } from "./system/rescue.ts";
 import {

@@ -7,7 +7,7 @@ import {
 } from "./machine/index.ts";
 import { type Kept, ownLogins } from "./system/kept.ts";
 import { lastReleaseImage } from "./system/last-release.ts";
-import { findLife, liveIn } from "./system/lived-in.ts";
+import { findLife, liveIn } from "./system/life.ts";
 import { startAfresh } from "./system/rescue.ts";
 import {
 	loginPage,
