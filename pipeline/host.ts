@@ -59,6 +59,7 @@ export const hostPackages = {
 		"litmus",
 		"mariadb-client-core",
 		"mariadb-server-core",
+		"openssh-client",
 		"pebble",
 		"postgresql",
 		"qemu-system-arm",

@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from "ava";
 import { TestAuthority } from "../manager/testing/test-authority.ts";
 import {
 	builtImage,
+	builtUpdate,
 	type Console,
 	eventually,
 	temporaryDirectory,
@@ -26,6 +27,11 @@ import {
 	post,
 	setClock,
 } from "./system/steps.ts";
+import {
+	installedByRamdisk,
+	nextBuild,
+	runningBuild,
+} from "./system/update.ts";
 
 // What README.md, docs/ and the public text tell an administrator to type, and no other test types:
 // documented-commands/typed-by.json says which test types which command. Typed as it is documented.
@@ -52,7 +58,7 @@ test.serial("the address is fixed and comes by DHCP again", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	t.regex(await typed("ip address"), /inet 10\.0\.2\.15\/24/);
 	await typed(
-		"setip --addr=192.0.2.10 --mask=255.255.255.0 --gateway=192.0.2.1 --dns1=192.0.2.1",
+		"setip --addr=192.0.2.10/24 --gateway=192.0.2.1 --dns1=192.0.2.1",
 	);
 	t.regex(await typed("ip address"), /inet 192\.0\.2\.10\/24/);
 	await typed("setip --dhcp");
@@ -128,6 +134,53 @@ test.serial("a dump is taken of the running manager", async (t) => {
 	await typed(`rm core.${pid}`);
 });
 
+test.serial("the core dump of a crashed manager is opened", async (t) => {
+	t.timeout(timeLimit(10 * minute));
+	await killProcess(machine, processes.manager, "SEGV");
+	const dump = await eventually("its core dump", async () =>
+		/core_dumps\/manager\/core\.(\d+)\.(\d+)\.zst$/m.exec(await coreDumps()),
+	);
+	const [, pid, seconds] = dump;
+	machine.console.skip();
+	machine.console.send(
+		`zstd -d /var/log/core_dumps/manager/core.${pid}.${seconds}.zst -o core && gdb /usr/bin/node core -ex bt\n`,
+	);
+	await machine.console.expect(/#0 .*\(gdb\) $/s, { timeoutMs: 5 * minute });
+	machine.console.send("quit\n");
+	await machine.console.expect(/[#] *$/);
+	await typed("rm core");
+	await loginPage(machine);
+	t.pass();
+});
+
+test.serial("packets are recorded until Ctrl-C", async (t) => {
+	machine.console.skip();
+	machine.console.send("tcpdump -i eth0 -w /home/root/trace.pcap\n");
+	await machine.console.expect(/listening on eth0/);
+	machine.console.send("\u0003");
+	await machine.console.expect(/packets captured/);
+	await machine.console.expect(/[#] *$/);
+	await typed("tcpdump -r /home/root/trace.pcap && rm /home/root/trace.pcap");
+	t.pass();
+});
+
+test.serial("time and name servers are named in files", async (t) => {
+	await typed(
+		`printf '%s\\n' 0.pool.ntp.org 192.0.2.123 > /mnt/sda2/system/ntp
+		/etc/init.d/S60chrony restart`,
+	);
+	t.regex(await typed("chronyc -n sources"), /192\.0\.2\.123/);
+	await typed(
+		`printf '%s\\n' 192.0.2.53 2001:db8::53 > /mnt/sda2/system/dns
+		/etc/init.d/S40network restart`,
+	);
+	t.regex(
+		await typed("cat /etc/resolv.conf"),
+		/nameserver 192\.0\.2\.53\s+nameserver 2001:db8::53/,
+	);
+	await typed("rm /mnt/sda2/system/ntp /mnt/sda2/system/dns");
+});
+
 test.serial("databases get smaller", async (t) => {
 	t.timeout(timeLimit(15 * minute));
 	const size = () => typed("du -sh /mnt/sda2/pgsql/");
@@ -154,7 +207,7 @@ test.serial("a full disk gets room", async (t) => {
 	t.regex(await typed("df -h"), / 100% \/mnt\/sda2$/m);
 	await typed("/etc/init.d/S92manager stop");
 	await typed('echo "" > /mnt/sda2/empty_if_no_space');
-	await typed("rm /var/log/apps/*/@*");
+	await typed("rm /var/log/apps/*/*");
 	await typed("rm /var/log/core_dumps/*/*");
 	await typed("/etc/init.d/S50postgresql restart");
 	await typed("/etc/init.d/S92manager restart");
@@ -251,12 +304,88 @@ test.serial("file systems are checked and repaired in rescue", async (t) => {
 	t.regex(await typed("e2fsck -p -f /dev/sda2", 5 * minute), isFine);
 });
 
+test.serial("a damaged slot gets its files back from the update", async (t) => {
+	t.timeout(timeLimit(10 * minute));
+	const verify = "/home/root/install.sh log.txt verify";
+	await typed("echo x >>/mnt/sda1/a/rootfs.tar.xz");
+	t.is(
+		(await machine.console.run(verify, { timeoutMs: 5 * minute })).exitCode,
+		2,
+	);
+	const folder = temporaryDirectory();
+	t.teardown(() => folder.remove());
+	await symlink(builtUpdate("out"), join(folder.path, "update-x86_64.img"));
+	await writeFile(
+		join(folder.path, "config"),
+		`Host device
+		HostName 127.0.0.1
+		Port ${machine.port(22)}
+		StrictHostKeyChecking no
+		UserKnownHostsFile /dev/null\n`,
+	);
+	await writeFile(
+		join(folder.path, "password"),
+		`#!/bin/sh\necho ${newPassword}\n`,
+		{
+			mode: 0o700,
+		},
+	);
+	// The shell's ssh is told the port, and the password that a person would type.
+	await typedAtHost(folder.path, [
+		'export SSH_ASKPASS="$PWD/password" SSH_ASKPASS_REQUIRE=force',
+		'ssh() { command ssh -F config "$@"; }',
+		"ssh root@device tar -x -C /mnt/sda1/a <update-x86_64.img",
+	]);
+	t.is(
+		(await machine.console.run(verify, { timeoutMs: 5 * minute })).exitCode,
+		0,
+	);
+});
+
 test.serial("after all that everything is there", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	machine.console.send("reboot\n");
 	await startAfresh(machine);
 	await loginPage(machine);
 	await machine.console.login("root", newPassword);
+	await lifeGoesOn(t);
+});
+
+test.serial("an update is sent, checked and installed by curl", async (t) => {
+	t.timeout(timeLimit(20 * minute));
+	const root = await TestAuthority.create("Root");
+	const { certificate, key } = await root.server("localhost");
+	const call = await managerSession(machine, newPassword);
+	await call("certificateUpload", {
+		pem: certificate + root.certificate + key,
+	});
+	const folder = temporaryDirectory();
+	t.teardown(() => folder.remove());
+	await writeFile(join(folder.path, "device.pem"), root.certificate);
+	await symlink(builtUpdate("next"), join(folder.path, "update-x86_64.img"));
+	const { token } = (await call("tokenCreate", {
+		name: "updates",
+		scopes: ["administer"],
+	})) as { token: string };
+	const address = `localhost:${machine.port(443)}`;
+	const shown = await typedAtHost(folder.path, [
+		`umask 077; echo 'header = "Authorization: Bearer ${token}"' >token.conf`,
+		// Begins the upload; the second replaces it.
+		`curl --config token.conf --cacert device.pem -C "$(curl --config token.conf --cacert device.pem -sf https://${address}/manager/api/update-file/offset)" -T update-x86_64.img https://${address}/manager/api/update-file`,
+		`curl --config token.conf --cacert device.pem -T update-x86_64.img https://${address}/manager/api/update-file`,
+		"echo",
+		`curl --config token.conf --cacert device.pem --json '{}' https://${address}/manager/api/updateCheck`,
+	]);
+	t.like(JSON.parse(shown.trim().split("\n").at(-1) ?? ""), {
+		build: nextBuild,
+	});
+	await typedAtHost(folder.path, [
+		`curl --config token.conf --cacert device.pem --json '{}' https://${address}/manager/api/updateInstall`,
+	]);
+	await installedByRamdisk(machine);
+	await loginPage(machine);
+	await machine.console.login("root", newPassword);
+	t.is(await runningBuild(machine.console), nextBuild);
 	await lifeGoesOn(t);
 });
 
