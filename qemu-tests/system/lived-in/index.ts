@@ -16,6 +16,7 @@ export { ownLogins } from "./logins.ts";
 export { type LivedInDisk, livedInDisk } from "./make.ts";
 export { openSessions } from "./sessions.ts";
 export { stateOf as livedInState } from "./state.ts";
+export { wordsLeftOn } from "./words.ts";
 
 /**
  * A machine on whose disk an owner has lived, switched off, and the state that must be found on
