@@ -15,7 +15,7 @@ export { filesPassword } from "./apps.ts";
 export { ownLogins } from "./logins.ts";
 export { type LivedInDisk, livedInDisk } from "./make.ts";
 export { openSessions } from "./sessions.ts";
-export { stateOf as livedInState } from "./state.ts";
+export { stateOf as livedInState, without } from "./state.ts";
 export { wordsLeftOn } from "./words.ts";
 
 /**

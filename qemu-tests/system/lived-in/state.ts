@@ -39,3 +39,13 @@ export async function stateOf(machine: Machine): Promise<State> {
 		return JSON.parse(JSON.stringify(state)) as State;
 	});
 }
+
+/** Returns a state but for the kinds that a story changes. */
+export function without(
+	state: State,
+	...kinds: readonly (keyof State)[]
+): Partial<State> {
+	const rest: Partial<State> = { ...state };
+	for (const kind of kinds) delete rest[kind];
+	return rest;
+}
