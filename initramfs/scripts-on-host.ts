@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
 	mkdirSync,
 	mkdtempSync,
@@ -15,6 +16,12 @@ import type { BootLoader } from "../partitioning/layout.ts";
 
 const project = join(import.meta.dirname, "..");
 const libraries = "usr/lib/app-platform";
+
+export interface Outcome {
+	exitCode: number;
+	/** Standard output and standard error. */
+	output: string;
+}
 
 /** The shell libraries of ramdisk and system in a folder that stands for the root of a machine. */
 export class ScriptsOnHost {
@@ -56,26 +63,33 @@ export class ScriptsOnHost {
 	}
 
 	/** Runs lines of shell that know the named libraries. */
-	run(names: string, lines: string): { exitCode: number; output: string } {
+	run(names: string, lines: string): Outcome {
+		const script = this.#script(names, lines);
+		const { status, stdout } = spawnSync("sh", ["-c", script], {
+			cwd: this.root,
+			encoding: "utf8",
+		});
+		return { exitCode: status ?? -1, output: stdout.trimEnd() };
+	}
+
+	/** The same beside others. */
+	async runInBackground(names: string, lines: string): Promise<Outcome> {
+		const child = spawn("sh", ["-c", this.#script(names, lines)], {
+			cwd: this.root,
+			stdio: ["ignore", "pipe", "ignore"],
+		});
+		const closed = once(child, "close");
+		let output = "";
+		for await (const chunk of child.stdout) output += chunk;
+		const [exitCode] = (await closed) as [number | null];
+		return { exitCode: exitCode ?? -1, output: output.trimEnd() };
+	}
+
+	#script(names: string, lines: string): string {
 		const sources = names
 			.split(" ")
 			.map((name) => `. ${join(this.root, libraries, name)}.sh`);
-		const script = ["set -eu", ...sources, lines].join("\n");
-		try {
-			const output = execFileSync("sh", ["-c", `${script} 2>&1`], {
-				cwd: this.root,
-				encoding: "utf8",
-				stdio: ["ignore", "pipe", "pipe"],
-			});
-			return { exitCode: 0, output: output.trimEnd() };
-		} catch (error) {
-			const { status, stdout, stderr } = error as {
-				status: number;
-				stdout: string;
-				stderr: string;
-			};
-			return { exitCode: status, output: `${stdout}${stderr}`.trimEnd() };
-		}
+		return ["exec 2>&1", "set -eu", ...sources, lines].join("\n");
 	}
 
 	remove(): void {

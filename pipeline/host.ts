@@ -62,6 +62,7 @@ export const hostPackages = {
 		"postgresql",
 		"qemu-system-arm",
 		"qemu-system-x86",
+		"runit",
 		"shellcheck",
 		"u-boot-qemu",
 	],

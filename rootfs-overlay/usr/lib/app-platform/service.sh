@@ -9,6 +9,11 @@
 SERVICES=/run/service
 START_SECONDS=90
 STOP_SECONDS=90
+# How often a service that is being started may be seen crashed, at five looks a second.
+MAX_TIMES_DOWN=25
+# How long a service without a ./check has to run before it counts as started. The start of the
+# machine (rcS) does not wait.
+: "${SERVICE_SECONDS:=2}"
 
 # To every console at once. Without a terminal that can be written to, the text is dropped.
 to_consoles() {
@@ -49,19 +54,21 @@ service_copy() {
 	mv "$service.new" "$service"
 }
 
+service_is_supervised() {
+	case $(service_state "$1") in
+	run:* | down:* | finish:*) return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
 # Waits until runit has taken a service over. Nothing announces that, hence the polling.
 wait_for_supervisor() {
-	tenths=0
-	until svok "$SERVICES/$1"; do
-		tenths=$((tenths + 1))
-		[ $tenths -le 200 ] || fail "$1: the supervisor does not run"
-		sleep 0.1
-	done
+	within 20 service_is_supervised "$1" || fail "$1: the supervisor does not run"
 }
 
 # The `run: …` or `down: …` line of runit about a service without its log.
 service_state() {
-	sv status "$SERVICES/$1" 2>/dev/null | sed 's/; *log:.*//; s/; *run: log:.*//'
+	sv status "$SERVICES/$1" 2>/dev/null | sed 's/; [a-z]*: log:.*//'
 }
 
 service_runs() {
@@ -71,37 +78,119 @@ service_runs() {
 	esac
 }
 
-service_start() {
-	wait_for_supervisor "$1"
-	rm -f "$SERVICES/$1/down"
-	if sv -w "$START_SECONDS" start "$SERVICES/$1" >/dev/null; then
-		say "$1 runs"
+# service_tell NAME LETTER: a command for runsv. Not by `sv`, which leaves a command out when the
+# state in its file asks for the same: within the second that runsv waits before it restarts a
+# crashed service, that state is stale, and an `up` right after a `down` would be lost.
+service_tell() {
+	printf %s "$2" >"$SERVICES/$1/supervise/control"
+}
+
+# Whether a service is down and stays down, and no finish script runs.
+service_is_down() {
+	case $(service_state "$1") in
+	*"want up"*) return 1 ;;
+	down:*) return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
+# Whether a service is up and its ./check, should it have one, agrees. A process that has been told
+# to end does not count; without a ./check it has to be SERVICE_SECONDS old.
+service_is_up() {
+	state=$(service_state "$1")
+	case $state in
+	*"want down"* | *"got TERM"*) return 1 ;;
+	run:*) ;;
+	*) return 1 ;;
+	esac
+	if [ -x "$SERVICES/$1/check" ]; then
+		(cd "$SERVICES/$1" && ./check) >/dev/null 2>&1
 	else
-		fail "$1 does not run: $(service_state "$1")"
+		seconds=${state##*) }
+		[ "${seconds%%s*}" -ge "$SERVICE_SECONDS" ]
 	fi
 }
 
+# within SECONDS COMMAND…: until the command succeeds. By the time since the start of the machine,
+# which no correction of the clock changes.
+within() {
+	read -r now _ </proc/uptime
+	end=$((${now%.*} + $1 + 1))
+	shift
+	until "$@"; do
+		read -r now _ </proc/uptime
+		[ "${now%.*}" -lt "$end" ] || return 1
+		sleep 0.2
+	done
+}
+
+# The last lines that a service has logged, should it have a log of its own.
+service_log_tail() {
+	directory=$(sed -n 's/.*log-to //p' "$SERVICES/$1/log/run" 2>/dev/null) || return 0
+	tail -n 3 "$directory/current" 2>/dev/null | sed 's/^/  /'
+}
+
+service_start() {
+	wait_for_supervisor "$1"
+	rm -f "$SERVICES/$1/down"
+	service_tell "$1" u
+	times_down=0
+	if within "$START_SECONDS" service_is_up_or_crashes "$1" && service_is_up "$1"; then
+		say "$1 runs"
+	else
+		lines=$(service_log_tail "$1")
+		fail "$1 does not run: $(service_state "$1")${lines:+
+The end of its log:
+$lines}"
+	fi
+}
+
+# runsv waits up to a second before it restarts a service that has crashed. Who is seen like that
+# again and again needs no more time.
+service_is_up_or_crashes() {
+	! service_is_up "$1" || return 0
+	case $state in
+	down:*"want up"*) times_down=$((times_down + 1)) ;;
+	esac
+	[ "$times_down" -ge "$MAX_TIMES_DOWN" ]
+}
+
 service_stop() {
-	if ! svok "$SERVICES/$1"; then
+	if ! service_is_supervised "$1"; then
 		say "$1 is stopped"
 		return 0
 	fi
 	touch "$SERVICES/$1/down"
-	if sv -w "$STOP_SECONDS" force-stop "$SERVICES/$1" >/dev/null; then
-		say "$1 is stopped"
-	else
-		fail "$1 does not stop: $(service_state "$1")"
-	fi
-}
-
-# Exits 0 when the service runs, 3 when it is stopped, as the Linux Standard Base has it.
-service_status() {
-	if service_runs "$1"; then
-		say "$1 is running $(service_state "$1" | sed 's/^[^(]*//')"
-		exit 0
+	service_tell "$1" d
+	if ! within "$STOP_SECONDS" service_is_down "$1"; then
+		say "$1 does not end by itself: it is killed"
+		service_tell "$1" k
+		within 10 service_is_down "$1" || fail "$1 does not stop: $(service_state "$1")"
 	fi
 	say "$1 is stopped"
-	exit 3
+}
+
+# Exit codes of the Linux Standard Base: 0 running, 1 crashed, 3 stopped, 4 between two states.
+service_status() {
+	state=$(service_state "$1")
+	case $state in
+	run:*"want down"* | finish:*)
+		say "$1 is stopping: $state"
+		exit 4
+		;;
+	run:*)
+		say "$1 is running ${state#*: *: }"
+		exit 0
+		;;
+	*"want up"*)
+		say "$1 crashes and is restarted: $state"
+		exit 1
+		;;
+	*)
+		say "$1 is stopped"
+		exit 3
+		;;
+	esac
 }
 
 prepare() {
