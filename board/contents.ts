@@ -16,8 +16,9 @@ const commands: readonly string[] = [
 	..."fallocate mkfs.ext4 resize2fs sfdisk blkid nft fsck.vfat kexec".split(
 		" ",
 	),
-	..."udhcpc syslogd klogd crond getty login mdev passwd".split(" "),
+	..."udhcpc syslogd klogd crond getty login mdev passwd chpasswd".split(" "),
 	..."bash sh setpriv nsenter getent id find chgrp".split(" "),
+	..."flock timeout zstd".split(" "), // for core dumps
 ];
 
 /** Commands that run with root's rights, whoever calls them. */
@@ -41,6 +42,7 @@ export const users: Readonly<Record<string, number>> = {
 	postgres: 70,
 	haproxy: 71,
 	_chrony: 72,
+	tcpdump: 74,
 	admin: 1000,
 	nobody: 65534,
 };
@@ -52,6 +54,7 @@ export const files: readonly string[] = [
 	"etc/inittab",
 	"etc/group",
 	"usr/share/zoneinfo/Europe/Berlin",
+	"usr/share/terminfo/v/vt102",
 ];
 
 const searchPath = ["usr/sbin", "usr/bin"];

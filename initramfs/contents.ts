@@ -44,6 +44,8 @@ export const treePaths: readonly string[] = [
 	"usr/lib/{*/security,security}/pam_{unix,rootok,faildelay}.so",
 	"usr/sbin/unix_chkpwd",
 	"etc/mke2fs.conf",
+	// What terminals can do, for top and for bash at the prompt.
+	"usr/share/terminfo/{l/linux,v/vt100,v/vt102,x/xterm,x/xterm-256color}",
 ];
 
 /** Patterns of what only targets with a screen and a keyboard have. */

@@ -126,7 +126,8 @@ test("work is due only when the boot menu starts the ramdisk by itself", (t) => 
 	t.is(installState("due_work", "rescue", "absent"), "install");
 	t.is(installState("due_work", "rescue", "complete"), "finish");
 	t.is(installState("due_work", "rescue", "started"), "none");
-	for (const state of ["absent", "complete", "started"])
+	t.is(installState("due_work", "rescue", "in-use"), "wait");
+	for (const state of ["absent", "complete", "started", "in-use"])
 		t.is(installState("due_work", "system", state), "none");
 });
 

@@ -69,8 +69,9 @@ test("a system that cannot be mounted is not there, whatever mount says about it
 	const host = new ScriptsOnHost("grub");
 	try {
 		const { output } = host.run(
-			"install-state",
+			"boot-disk install-state",
 			`partition_of() { echo vda3; }
+			holders_of() { :; }
 			mountpoint() { return 1; }
 			mount() { echo "mount warning: would change RO state"; return 32; }
 			installed_state vda a`,

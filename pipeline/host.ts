@@ -138,7 +138,11 @@ function apt(asRoot: string[], args: string[]): void {
 	const [program, ...prefix] = asRoot as [string, ...string[]];
 	const { status } = spawnSync(
 		program,
-		[...prefix, "DEBIAN_FRONTEND=noninteractive", "apt-get", ...args],
+		[
+			...[...prefix, "DEBIAN_FRONTEND=noninteractive", "apt-get"],
+			// Another installation may be under way, as after the first start of a machine.
+			...["-o", "DPkg::Lock::Timeout=600", ...args],
+		],
 		{ stdio: ["ignore", "ignore", "inherit"] },
 	);
 	if (status !== 0)

@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { bundleManager } from "../manager/bundle.ts";
+import { bundleManager, bundleProgram } from "../manager/bundle.ts";
 import { hashOfPaths } from "./hash.ts";
 import type { Release } from "./release.ts";
 import type { Stage } from "./stage.ts";
 
 const projectFolder = join(import.meta.dirname, "..");
 
-/** The manager as one executable file, `manager`. */
+/** The manager as one executable file, `manager`, and what gdb calls, `write-core-file`. */
 export async function managerStage({
 	version,
 	build,
@@ -26,6 +26,10 @@ export async function managerStage({
 				version,
 				build,
 			});
+			await bundleProgram(
+				join(projectFolder, "manager/core-dump/program.ts"),
+				join(folder, "write-core-file"),
+			);
 		},
 	};
 }

@@ -15,6 +15,7 @@ const projectFolder = join(import.meta.dirname, "..");
 const overlayFolder = join(projectFolder, "rootfs-overlay");
 /** Where the rootfs keeps the manager; S92manager installs it from there to /apps/manager. */
 const MANAGER_PATH = "usr/lib/app-platform/manager/manager";
+const WRITE_CORE_FILE_PATH = "usr/lib/app-platform/write-core-file";
 
 /** Where the rootfs names the files that an installation takes from the ramdisk. */
 const COMMON_FILES = "usr/lib/app-platform/common.sha256";
@@ -54,10 +55,14 @@ export async function rootfsStage(
 		async make({ $, folder, report }) {
 			const layer = join(folder, "layer");
 			await copyOverlay(overlayFolder, layer);
-			const manager = join(layer, MANAGER_PATH);
-			await mkdir(dirname(manager), { recursive: true });
-			await copyFile(join(parts.manager.folder, "manager"), manager);
-			await chmod(manager, 0o755);
+			for (const [name, path] of [
+				["manager", join(layer, MANAGER_PATH)],
+				["write-core-file", join(layer, WRITE_CORE_FILE_PATH)],
+			] as const) {
+				await mkdir(dirname(path), { recursive: true });
+				await copyFile(join(parts.manager.folder, name), path);
+				await chmod(path, 0o755);
+			}
 			await copyFile(commonFilesFile(parts.archive), join(layer, COMMON_FILES));
 			await writeGeneratedFiles(layer, target, release);
 			report("checking that nothing is missing");

@@ -50,7 +50,7 @@ for (const [name, command, signal] of [
 		if (signal === "SEGV")
 			await outputOf(
 				machine.console,
-				`test -s /var/log/core_dumps/notes/core.${pid}.*`,
+				`zstd -t /var/log/core_dumps/notes/core.${pid}.*[0-9].zst`,
 			);
 	});
 

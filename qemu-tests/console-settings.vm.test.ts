@@ -4,6 +4,7 @@ import { runningMachine } from "./system/base.ts";
 import { loginPage, logins, outputOf } from "./system/steps.ts";
 
 const machine = runningMachine(test, "console-settings");
+const swissKeys = /keycode +26 = \+?udiaeresis +\+?egrave/;
 const settings = "/mnt/sda2/system/network";
 
 test.serial("setip tells how it is used", async (t) => {
@@ -17,6 +18,7 @@ for (const mistake of [
 	"--addr=10.0.2.300 --mask=255.255.255.0",
 	"--addr=10.0.2.77",
 	"--addr=10.0.2.77 --mask=255.0.255.0",
+	"--addr=10.0.2.77/24 --mask=255.255.0.0",
 	"--addr=10.0.2.77 --mask=255.255.255.0 --gateway=192.0.2.1",
 	"--addr=10.0.2.77 --mask=255.255.255.0 --dns1=nonsense",
 	"--adr=10.0.2.77 --mask=255.255.255.0",
@@ -31,10 +33,21 @@ for (const mistake of [
 		t.is(await outputOf(machine.console, state), before);
 	});
 
+test.serial("setip takes a provider's router outside a /32", async (t) => {
+	await outputOf(
+		machine.console,
+		"setip --addr=192.0.2.7/32 --gateway=172.31.1.1 --dns1=172.31.1.1",
+	);
+	t.regex(
+		await outputOf(machine.console, "ip route"),
+		/default via 172\.31\.1\.1 dev eth0 onlink/,
+	);
+});
+
 test.serial("setip gives a fixed address at once", async (t) => {
 	await outputOf(
 		machine.console,
-		"setip --addr=10.0.2.77 --mask=255.255.255.0 --gateway=10.0.2.2 --dns1=10.0.2.3 --dns2=192.0.2.53",
+		"setip --addr=10.0.2.77/24 --gateway=10.0.2.2 --dns1=10.0.2.3 --dns2=192.0.2.53",
 	);
 	t.regex(await addresses(), /^10\.0\.2\.77\/24$/);
 	const port = await machine.forward("10.0.2.77", 22);
@@ -48,12 +61,65 @@ test.serial("loadkeys changes the keyboard", async (t) => {
 	t.regex(await outputOf(machine.console, "dumpkeys"), /keycode +21 = \+?z/);
 });
 
-test.serial("loadkeys does not know every keyboard", async (t) => {
-	t.not((await machine.console.run("loadkeys nowhere")).exitCode, 0);
-	t.regex(await outputOf(machine.console, "dumpkeys"), /keycode +21 = \+?z/);
+test.serial("loadkeys takes a country, and names similar maps", async (t) => {
+	await outputOf(machine.console, "loadkeys ch");
+	t.regex(await outputOf(machine.console, "dumpkeys"), swissKeys);
+	const { exitCode, output } = await machine.console.run("loadkeys nowhere");
+	t.not(exitCode, 0);
+	t.regex(output, /Similar names: no/);
+	t.regex(await outputOf(machine.console, "loadkeys --list"), /^fr_CH$/m);
+	t.regex(await outputOf(machine.console, "dumpkeys"), swissKeys);
 });
 
-test.serial("address, DNS and keyboard survive a restart", async (t) => {
+test.serial("the machine takes the name in /etc/hostname", async (t) => {
+	const sudo = "cd / && sudo -u postgres whoami";
+	await outputOf(machine.console, "echo gateway-1.example.com > /etc/hostname");
+	t.is((await outputOf(machine.console, sudo)).trim(), "postgres");
+	await outputOf(machine.console, "/etc/init.d/S02system restart");
+	t.is((await outputOf(machine.console, "hostname")).trim(), "gateway-1");
+	t.is(
+		(await outputOf(machine.console, "hostname -f")).trim(),
+		"gateway-1.example.com",
+	);
+	t.is((await outputOf(machine.console, sudo)).trim(), "postgres");
+	await outputOf(machine.console, "hostname another");
+	t.is((await outputOf(machine.console, sudo)).trim(), "postgres");
+	// From Windows, with the administrator's line in a file that took the place of a link.
+	await outputOf(
+		machine.console,
+		`printf 'Gateway-2\\r\\n' > /etc/hostname
+		sed -i '$a 192.0.2.9 nas' /etc/hosts`,
+	);
+});
+
+test.serial(
+	"files name the NTP and DNS servers and the time zone",
+	async (t) => {
+		await outputOf(
+			machine.console,
+			`printf '%s\\n' '# ours' 'bad_name' 192.0.2.123 > /mnt/sda2/system/ntp
+		/etc/init.d/S60chrony restart`,
+		);
+		t.regex(
+			await outputOf(machine.console, "chronyc -n sources"),
+			/192\.0\.2\.123/,
+		);
+		await outputOf(
+			machine.console,
+			`printf '%s\\r\\n' 192.0.2.54 nonsense > /mnt/sda2/system/dns
+		/etc/init.d/S40network restart`,
+		);
+		const resolver = await outputOf(machine.console, "cat /etc/resolv.conf");
+		t.regex(resolver, /192\.0\.2\.53\nnameserver 192\.0\.2\.54$/m);
+		t.notRegex(resolver, /nonsense/);
+		await outputOf(
+			machine.console,
+			"echo Europe/Berlin > /mnt/sda2/system/timezone",
+		);
+	},
+);
+
+test.serial("all these settings survive a restart", async (t) => {
 	t.timeout(timeLimit(5 * 60_000));
 	machine.console.send("reboot\n");
 	await machine.waitForReboot();
@@ -65,9 +131,38 @@ test.serial("address, DNS and keyboard survive a restart", async (t) => {
 	);
 	t.regex(
 		await outputOf(machine.console, "cat /etc/resolv.conf"),
-		/10\.0\.2\.3\n.*192\.0\.2\.53/,
+		/10\.0\.2\.3\n.*192\.0\.2\.53\n.*192\.0\.2\.54/,
 	);
-	t.regex(await outputOf(machine.console, "dumpkeys"), /keycode +21 = \+?z/);
+	t.regex(await outputOf(machine.console, "dumpkeys"), swissKeys);
+	t.is((await outputOf(machine.console, "hostname")).trim(), "gateway-2");
+	const names = await outputOf(machine.console, "getent hosts gateway-2 nas");
+	t.regex(names, /^127\.0\.1\.1\s+gateway-2$/m);
+	t.regex(names, /^192\.0\.2\.9\s+nas$/m);
+	t.regex(await outputOf(machine.console, "ls -l /etc/hosts"), /sda2/);
+	t.regex(await outputOf(machine.console, "date"), /CES?T/);
+	t.regex(
+		await outputOf(machine.console, "chronyc -n sources"),
+		/192\.0\.2\.123/,
+	);
+});
+
+test.serial("spoilt files stop nothing and are named", async (t) => {
+	const output = await outputOf(
+		machine.console,
+		`cd /mnt/sda2/system
+		for file in hostname hosts timezone ntp dns keymap; do
+			printf '# \\377\\r\\n=\\0$(reboot) "\\\\\\r\\n' > $file
+		done
+		/etc/init.d/S02system restart
+		/etc/init.d/S40network restart
+		/etc/init.d/S60chrony restart
+		bash -lc 'date; hostname; getent hosts localhost app-platform'`,
+	);
+	for (const name of ["hostname", "timezone", "ntp", "dns", "keyboard map"])
+		t.true(output.includes(name), name);
+	t.regex(output, /UTC/);
+	t.regex(output, /^app-platform$/m);
+	t.regex(output, /^127\.0\.1\.1\s+app-platform$/m);
 });
 
 test.serial("setip --dhcp goes back to an address by DHCP", async (t) => {

@@ -71,7 +71,7 @@ test.serial("data that somebody has mounted are not erased", async (t) => {
 	console.send(`${command}\n`);
 	await console.expect(/Type ERASE to go on.*: /);
 	console.send("ERASE\n");
-	await console.expect(/is mounted: umount it first/, {
+	await console.expect(/is in use: .*mounted on \/mnt\/look/, {
 		timeoutMs: 2 * minute,
 	});
 	await console.expect("This FAILED");

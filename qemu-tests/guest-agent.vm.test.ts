@@ -1,7 +1,7 @@
 import test from "ava";
-import { type Machine, timeLimit } from "./machine/index.ts";
+import { eventually, type Machine, timeLimit } from "./machine/index.ts";
 import { installedMachine, runningMachine } from "./system/base.ts";
-import { loginPage } from "./system/steps.ts";
+import { loginPage, logins, outputOf } from "./system/steps.ts";
 
 const onVirtio = runningMachine(test, "agent-on-virtio");
 const onIsa = installedMachine(test, {
@@ -11,6 +11,61 @@ const onIsa = installedMachine(test, {
 
 test.serial("answers on a virtio port", async (t) => {
 	t.like(await hostName(onVirtio), { "host-name": "app-platform" });
+});
+
+test.serial("sets the passwords of admin and root", async (t) => {
+	const password = 'new: "pässword"';
+	for (const username of ["admin", "root"])
+		t.deepEqual(await setPassword(onVirtio, username, password), {});
+	await t.throwsAsync(onVirtio.ssh(...logins.admin), {
+		message: /authentication methods failed/i,
+	});
+	const admin = await onVirtio.ssh("admin", password);
+	t.is((await outputOf(admin, "whoami")).trim(), "admin");
+	admin.close();
+	await onVirtio.console.login("root", password);
+	t.regex(
+		await outputOf(
+			onVirtio.console,
+			"ls -lL /etc/shadow && readlink /etc/shadow",
+		),
+		/^-rw------- .*\n.*mnt\/sda2\/system\/shadow/m,
+	);
+	// The guard against passwords of the factory looks every ten seconds.
+	await eventually("SSH is open to all addresses", async () => {
+		const guard = await onVirtio.console.run(
+			"nft list table inet default_passwords",
+		);
+		return guard.exitCode !== 0 || undefined;
+	});
+});
+
+test.serial("sets a password that is hashed already", async (t) => {
+	const hash = await outputOf(onVirtio.console, "openssl passwd -6 hashed");
+	await setPassword(onVirtio, "admin", hash.trim(), { crypted: true });
+	const admin = await onVirtio.ssh("admin", "hashed");
+	admin.close();
+	await t.throwsAsync(
+		setPassword(onVirtio, "admin", "plain", { crypted: true }),
+		{ message: /is not a SHA-512 or SHA-256 hash/ },
+	);
+	await t.throwsAsync(setPassword(onVirtio, "nobody-there", "x"), {
+		message: /there is no user "nobody-there"/,
+	});
+});
+
+test.serial("chpasswd and passwd set passwords by hand", async (t) => {
+	await outputOf(onVirtio.console, "echo admin:by-chpasswd-1 | chpasswd");
+	(await onVirtio.ssh("admin", "by-chpasswd-1")).close();
+	await outputOf(
+		onVirtio.console,
+		"printf '%s\\n' by-passwd-1 by-passwd-1 | passwd admin",
+	);
+	(await onVirtio.ssh("admin", "by-passwd-1")).close();
+	t.regex(
+		await outputOf(onVirtio.console, "grep ^admin: /etc/shadow"),
+		/^admin:\$6\$/,
+	);
 	await onVirtio.discard();
 });
 
@@ -22,6 +77,10 @@ test.serial(
 		await loginPage(onIsa);
 		t.like(await hostName(onIsa), { "host-name": "app-platform" });
 		t.regex(JSON.stringify(await interfaces(onIsa)), /10\.0\.2\.15/);
+		// Whoever sits at this serial port has not logged in.
+		await t.throwsAsync(setPassword(onIsa, "admin", "x"), {
+			message: /disabled|blocked/i,
+		});
 	},
 );
 
@@ -35,6 +94,19 @@ test.serial("switches the machine off for its host", async (t) => {
 
 function hostName(machine: Machine): Promise<unknown> {
 	return machine.agent.call("guest-get-host-name", {}, { timeoutMs: 60_000 });
+}
+
+function setPassword(
+	machine: Machine,
+	username: string,
+	password: string,
+	{ crypted = false } = {},
+): Promise<unknown> {
+	return machine.agent.call("guest-set-user-password", {
+		username,
+		password: Buffer.from(password).toString("base64"),
+		crypted,
+	});
 }
 
 function interfaces(machine: Machine): Promise<unknown> {

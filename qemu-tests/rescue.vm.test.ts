@@ -10,6 +10,8 @@ import {
 	outputOf,
 } from "./system/steps.ts";
 
+const verify = "/home/root/install.sh log.txt verify";
+
 // On NVMe no disk is called sda by the kernel, but the documents' names must work.
 const machine = installedMachine(test, {
 	name: "rescue",
@@ -37,6 +39,16 @@ test.serial("e2fsck checks sda2 and sda3", async (t) => {
 	t.timeout(timeLimit(3 * 60_000));
 	for (const output of await checkFileSystems(machine.console))
 		t.regex(output, /files \([\d.]+% non-contiguous\)/);
+});
+
+test.serial("verify finds sda3 as it was installed", async (t) => {
+	t.timeout(timeLimit(3 * 60_000));
+	const { exitCode, output } = await machine.console.run(verify, {
+		timeoutMs: 2 * 60_000,
+	});
+	t.regex(output, /The files of slot a \(version .*\) are complete and signed/);
+	t.regex(output, /^sda3 equals slot a /m);
+	t.is(exitCode, 0);
 });
 
 for (const [user, password] of [logins.root, logins.admin])
@@ -67,6 +79,10 @@ test.serial("becomes the default when its digit is edited", async (t) => {
 	await machine.console.login(...logins.root);
 	await outputOf(
 		machine.console,
+		"rm /usr/bin/tcpdump /usr/sbin/badblocks; echo >>/etc/profile; touch /left-over",
+	);
+	await outputOf(
+		machine.console,
 		"mount -o remount,rw /mnt/sda1 && sed -i 's/^set default=1/set default=0/' /boot/grub/grub.cfg && sync",
 	);
 	machine.console.send("reboot\n");
@@ -77,6 +93,26 @@ test.serial("becomes the default when its digit is edited", async (t) => {
 		await outputOf(machine.console, "head -n 1 /boot/grub/grub.cfg"),
 		/^set default=0$/m,
 	);
+});
+
+test.serial("verify names what is missing, changed and extra", async (t) => {
+	t.timeout(timeLimit(3 * 60_000));
+	await outputOf(
+		machine.console,
+		"mkdir /mnt/look && mount /dev/sda3 /mnt/look",
+	);
+	const { exitCode, output } = await machine.console.run(verify, {
+		timeoutMs: 2 * 60_000,
+	});
+	await outputOf(machine.console, "umount /mnt/look");
+	t.regex(
+		output,
+		/Missing on sda3 \(2 of \d+ .*\):\n {2}\/usr\/bin\/tcpdump\n {2}\/usr\/sbin\/badblocks\n/,
+	);
+	t.regex(output, /Changed on sda3 \(1\):\n {2}\/etc\/profile \(content\)\n/);
+	t.regex(output, /not part of the system \(1\):\n {2}\/left-over\n/);
+	t.regex(output, /sda3 differs: reinstall the system with .* are kept/);
+	t.is(exitCode, 1);
 });
 
 test.serial("lets an admin make the system the default in vi", async (t) => {

@@ -10,19 +10,22 @@ import {
 
 const machine = runningMachine(test, "services");
 
-const services = [
-	{
-		name: "PostgreSQL",
-		script: "/etc/init.d/S50postgresql",
-		process: "postgres -D",
-	},
-	{
-		name: "the manager",
-		script: "/etc/init.d/S92manager",
-		process: "/apps/manager/manager",
-	},
-	{ name: "HAProxy", script: "/etc/init.d/S90haproxy", process: "haproxy " },
-] as const;
+const postgresql = {
+	name: "PostgreSQL",
+	script: "/etc/init.d/S50postgresql",
+	process: "postgres -D",
+};
+const manager = {
+	name: "the manager",
+	script: "/etc/init.d/S92manager",
+	process: "/apps/manager/manager",
+};
+const haproxy = {
+	name: "HAProxy",
+	script: "/etc/init.d/S90haproxy",
+	process: "haproxy ",
+};
+const services = [postgresql, manager, haproxy];
 
 test.serial("root is at the console", async (t) => {
 	await machine.console.login(...logins.root);
@@ -106,14 +109,88 @@ test.serial("the database tools work as the documents say", async (t) => {
 	t.pass();
 });
 
-test.serial("a core dump can be taken of a running process", async (t) => {
-	const first = (await processIds("haproxy ")).split(" ")[0];
-	const { output } = await machine.console.run(
-		`cd /tmp && gdb --pid ${first} -ex gcore --batch && ls core.${first}`,
-		{ timeoutMs: 120_000 },
+for (const { name, process, program, runs } of [
+	{ ...manager, program: "/usr/bin/node", runs: 2 },
+	{ ...haproxy, program: "/usr/sbin/haproxy", runs: 1 },
+	{ ...postgresql, program: "/usr/bin/postgres", runs: 1 },
+])
+	test.serial(
+		`gdb saves a core file of ${name}, of what it uses`,
+		async (t) => {
+			t.timeout(timeLimit(5 * 60_000));
+			const [pid = ""] = (await processIds(process)).split(" ");
+			const resident = await residentBytes(pid);
+			for (let run = 1; run <= runs; run++) {
+				const said = await outputOf(
+					machine.console,
+					`cd /home/admin && gdb --pid ${pid} -ex gcore --batch`,
+					{ timeoutMs: 120_000 },
+				);
+				t.regex(said, new RegExp(`Saved corefile core\\.${pid}`));
+				const file = `/home/admin/core.${pid}`;
+				const sizes = await outputOf(
+					machine.console,
+					`stat -c %s ${file}; du -k ${file} | cut -f 1`,
+				);
+				const [bytes = 0, onDiskKB = 0] = sizes.trim().split("\n").map(Number);
+				t.true(bytes > 0 && bytes <= 2 * resident, `${bytes} for ${resident}`);
+				t.true(onDiskKB * 1024 <= 2 * resident, `${onDiskKB} KB on disk`);
+			}
+			const backtrace = await outputOf(
+				machine.console,
+				`gdb ${program} core.${pid} -ex bt --batch; rm core.${pid}`,
+				{ timeoutMs: 120_000 },
+			);
+			t.regex(backtrace, /^#2 /m, backtrace);
+			t.is(
+				await outputOf(machine.console, `cat /proc/${pid}/coredump_filter`),
+				"00000033\n",
+			);
+		},
 	);
-	t.regex(output, /Saved corefile|core\.\d+/);
-});
+
+for (const { name, process, program, dumps } of [
+	{ ...manager, program: "/usr/bin/node", dumps: "manager" },
+	{ ...haproxy, program: "/usr/sbin/haproxy", dumps: "haproxy" },
+	{
+		...{ name: "a process of PostgreSQL", process: "postgres: checkpointer" },
+		...{ program: "/usr/bin/postgres", dumps: "postgres" },
+	},
+])
+	test.serial(`a crash of ${name} leaves a compressed core dump`, async (t) => {
+		t.timeout(timeLimit(5 * 60_000));
+		const [pid = ""] = (await processIds(process)).split(" ");
+		const resident = await residentBytes(pid);
+		await outputOf(machine.console, `kill -SEGV ${pid}`);
+		const file = await eventually(`a core dump of ${name}`, async () => {
+			const { output } = await machine.console.run(
+				`ls /var/log/core_dumps/${dumps}/core.${pid}.*[0-9].zst`,
+			);
+			return /^\/\S+/.exec(output)?.[0];
+		});
+		const bytes = Number(await outputOf(machine.console, `stat -c %s ${file}`));
+		t.true(bytes < resident, `${bytes} bytes for ${resident}`);
+		// As docs/rescue.md says.
+		const backtrace = await outputOf(
+			machine.console,
+			`cd /home/admin && zstd -d ${file} -o core && gdb ${program} core -ex bt --batch; rm core`,
+			{ timeoutMs: 120_000 },
+		);
+		t.regex(backtrace, /SIGSEGV/);
+		t.regex(backtrace, /^#2 /m, backtrace);
+		await eventually(`${name} is back`, async () => {
+			const [now = ""] = (await processIds(process)).split(" ");
+			return now === "" || now === pid ? undefined : now;
+		});
+	});
+
+async function residentBytes(pid: string): Promise<number> {
+	const status = await outputOf(
+		machine.console,
+		`grep VmRSS /proc/${pid}/status`,
+	);
+	return 1024 * Number(/\d+/.exec(status)?.[0]);
+}
 
 /** The process ids of a command line's beginning, oldest first, with blanks between them. */
 async function processIds(commandLine: string): Promise<string> {

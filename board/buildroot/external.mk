@@ -40,4 +40,7 @@ HAPROXY_MAKE_OPTS += TARGET=linux-glibc USE_LIBCRYPT= USE_CRYPT_H=
 # Buildroot's take the place of; without it, HAProxy does not start.
 HAPROXY_CFLAGS += -fwrapv
 
+# Where Debian's gdb has it too: /etc/gdb/gdbinit makes core files of what a process uses.
+GDB_CONF_OPTS += --with-system-gdbinit=/etc/gdb/gdbinit
+
 endif

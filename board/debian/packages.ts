@@ -23,6 +23,7 @@ export const packages: readonly string[] = [
 	"openssh-sftp-server",
 	// what an admin has at hand
 	"procps",
+	"ncurses-base", // what terminals can do: top does not run without, and bash edits lines by it
 	"tar",
 	"xz-utils",
 	"zstd",

@@ -108,11 +108,18 @@ function diskArguments(
 			"device",
 			controller.disk(`drive${index}`, index) +
 				bootIndex(index) +
+				sectorSize(disk) +
 				(disk.writeLog && diskController === "virtio-blk" ? noMerging : ""),
 		),
 	]);
 	const device = "device" in controller ? controller.device : undefined;
 	return disks.length === 0 ? [] : [...option("device", device), ...drives];
+}
+
+function sectorSize({ sectorBytes }: DiskFile): string {
+	return sectorBytes === undefined
+		? ""
+		: `,logical_block_size=${sectorBytes},physical_block_size=${sectorBytes}`;
 }
 
 // QEMU merges requests up to as many parts as a system call takes, to which blklogwrites adds two

@@ -12,6 +12,8 @@ export type DiskFile = {
 	readOnly?: boolean;
 	/** Sectors of 512 bytes that can be neither read nor written. */
 	badSectors?: readonly number[];
+	/** Bytes of a sector, logical and physical; 512 when it is not said. */
+	sectorBytes?: number;
 };
 
 /** A disk as a machine's owner orders it; the file is made when the machine first starts. */
@@ -85,6 +87,14 @@ export function withBadSectors(
 		const file = await disk(directory, name);
 		return { ...file, badSectors: await sectorsOf(file) };
 	};
+}
+
+/** A disk that is addressed by other sectors than those of 512 bytes; not on AHCI or IDE. */
+export function withSectorsOf(sectorBytes: number, disk: Disk): Disk {
+	return async (directory, name) => ({
+		...(await disk(directory, name)),
+		sectorBytes,
+	});
 }
 
 /** The file itself: the guest writes into it. */

@@ -19,6 +19,7 @@ export {
 	recorded,
 	theFile,
 	withBadSectors,
+	withSectorsOf,
 } from "./disks.ts";
 export { Machine, type MachineOptions } from "./machine.ts";
 export { builtImage, builtUpdate, logDirectory } from "./places.ts";

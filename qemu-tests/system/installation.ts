@@ -1,5 +1,6 @@
 import type { TestFn } from "ava";
 import {
+	type Machine,
 	type MachineOptions,
 	machineForTests,
 	timeLimit,
@@ -10,9 +11,13 @@ import { loginPage, outputOf, watchInstallation } from "./steps.ts";
 
 /**
  * What the owner of a new machine sees: it is switched on and left alone, and ends with the
- * login page. The same story for every kind of image, on different hardware.
+ * login page. The same story for every kind of image, on different hardware. Root is logged in at the
+ * console of the machine that it returns.
  */
-export function installationTests(test: TestFn, options: MachineOptions): void {
+export function installationTests(
+	test: TestFn,
+	options: MachineOptions,
+): Machine {
 	const machine = machineForTests(test, options);
 
 	test.serial("installs without a question and restarts", async (t) => {
@@ -49,6 +54,7 @@ export function installationTests(test: TestFn, options: MachineOptions): void {
 			t.regex(entries[1]?.[0] ?? "", /root=PARTUUID=/);
 		},
 	);
+	return machine;
 }
 
 function seconds(milliseconds: number): number {

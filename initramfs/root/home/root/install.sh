@@ -2,10 +2,12 @@
 # install.sh LOGFILE          installs the system of the chosen set on the disk
 # install.sh LOGFILE resize   enlarges the data partition to the end of an enlarged disk
 # install.sh LOGFILE factory  erases all data and settings and installs anew, when confirmed
+# install.sh LOGFILE verify   compares the installed system with the signed files on sda1
 #
-# All restart the machine when they have succeeded. Every step looks first at what is there:
-# after a cut at any moment the work can simply be started again. But for `factory`, data on
-# sda2 is never lost.
+# `verify` changes nothing and exits with 0 when they are equal, 1 when they differ, 2 when that
+# cannot be determined. The others restart the machine when they have succeeded. Every step looks
+# first at what is there: after a cut at any moment the work can simply be started again. But for
+# `factory`, data on sda2 is never lost.
 set -eu
 . /usr/lib/app-platform/service.sh
 . /usr/lib/app-platform/settings.sh
@@ -20,6 +22,7 @@ set -eu
 . /usr/lib/app-platform/disk-checks.sh
 . /usr/lib/app-platform/install-steps.sh
 . /usr/lib/app-platform/factory-reset.sh
+. /usr/lib/app-platform/verify-system.sh
 
 # What is done once the log ends with `finished`.
 conclude() {
@@ -63,9 +66,10 @@ check_before() {
 	limit "$VERIFY_SECONDS" "Verifying"
 	verify_set "$slot"
 	say "Installing App Platform $(release_of "$slot" VERSION) (build $(release_of "$slot" BUILD)) on /dev/$disk"
-	check_not_mounted "$disk"
+	check_not_in_use "$disk"
 	check_not_shrunk "$disk"
 	check_disk_size "$disk"
+	tell_unused_space "$disk"
 	make_partitions "$disk"
 	check_room "$slot" "$(partition_bytes "$(partition_of "$disk" 3)")"
 }
@@ -92,8 +96,9 @@ put_system() {
 }
 
 resize() {
-	check_not_mounted "$disk"
+	check_not_in_use "$disk"
 	check_not_shrunk "$disk"
+	tell_unused_space "$disk"
 	is_data_file_system "$disk" || has_lost_superblock "/dev/$(partition_of "$disk" 2)" ||
 		fail "There is no data partition on /dev/$disk to enlarge"
 	enlarge_data_partition "$disk"
@@ -129,7 +134,7 @@ give_up() {
 }
 
 usage() {
-	echo "usage: $0 LOGFILE [resize|factory]" >&2
+	echo "usage: $0 LOGFILE [resize|factory|verify]" >&2
 	exit 2
 }
 
@@ -139,17 +144,24 @@ log=${1:-}
 work=${2:-install}
 case $#,$work in
 1,install | 2,resize | 2,factory) ;;
+# A verification that is not possible found no difference.
+2,verify) fail() { echo "$*" >&2 && exit 2; } ;;
 *) usage ;;
 esac
 [ "$(id -u)" = 0 ] || fail "Only root can do this; become root with: su root"
 disk=$(cat /run/boot-disk 2>/dev/null) || disk=$(find_boot_disk) || fail "$disk"
 [ "$work" != factory ] || confirm_reset "$disk"
 # A terminal that goes away must not end the work half-way.
-trap '' HUP INT PIPE
-mkdir /run/install.lock 2>/dev/null || fail "An installation is already running"
-trap 'no_limit; rmdir /run/install.lock' EXIT
+[ "$work" = verify ] || trap '' HUP INT PIPE
+mkdir /run/install.lock 2>/dev/null || fail "$0 is already running"
+trap 'no_limit; end_verification; rmdir /run/install.lock' EXIT
 wait_for_decision
 
+if [ "$work" = verify ]; then
+	trap 'exit 2' HUP INT PIPE TERM
+	verify_system "$disk" "$log"
+	exit
+fi
 : >"$log"
 run "$work"
 echo finished | show

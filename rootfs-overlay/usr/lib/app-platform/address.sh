@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Decisions about IPv4 and IPv6 addresses: functions of text, without side effects. Their
+# Decisions about addresses and host names: functions of text, without side effects. Their
 # bodies are subshells, in order that their variables are not the caller's.
 
 # is_number TEXT LEAST MOST: decimal digits without a leading zero, within the bounds.
@@ -96,4 +96,21 @@ is_ipv6() (
 # is_server_address ADDRESS: an address at which a DNS or NTP server may be.
 is_server_address() (
 	is_host_address "$1" || is_ipv6 "$1"
+)
+
+# is_host_name NAME: labels of letters, digits and hyphens, at most 63 characters each, with dots
+# between them. What could be an IPv4 address is not a name.
+is_host_name() (
+	[ ${#1} -le 253 ] || return 1
+	case $1 in
+	'' | .* | *. | *..* | *[!A-Za-z0-9.-]* | -* | *- | *.-* | *-.*) return 1 ;;
+	*[!0-9.]*) ;;
+	*.*) return 1 ;;
+	esac
+	rest=$1.
+	while [ -n "$rest" ]; do
+		label=${rest%%.*}
+		[ ${#label} -le 63 ] || return 1
+		rest=${rest#*.}
+	done
 )

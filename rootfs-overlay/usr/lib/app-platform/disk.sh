@@ -63,6 +63,61 @@ repair_boot() {
 	esac
 }
 
+# boot_is_sound PARTITION: looks only, so that it may be mounted, as long as that is read-only.
+boot_is_sound() {
+	case $(blkid -p -s TYPE -o value "$1") in
+	ext*) e2fsck -f -n "$1" >/dev/null 2>&1 ;;
+	vfat) fsck.vfat -n "$1" >/dev/null 2>&1 ;;
+	esac
+}
+
+# holders_of PARTITION: who keeps a file system from being unmounted and checked, one a line; nothing
+# when nobody does. A mount in a namespace of its own counts too.
+holders_of() {
+	number=$(cat "/sys/class/block/$1/dev")
+	awk -v number="$number" '$3 == number { print "mounted on " $5 }' /proc/self/mountinfo
+	own=$(readlink /proc/self/ns/mnt)
+	grep -lE "^[0-9]+ [0-9]+ $number " /proc/[0-9]*/mountinfo 2>/dev/null | {
+		seen=$own
+		while IFS=/ read -r _ _ process _; do
+			namespace=$(readlink "/proc/$process/ns/mnt" 2>/dev/null) || continue
+			case " $seen " in
+			*" $namespace "*) continue ;;
+			esac
+			seen="$seen $namespace"
+			echo "mounted by $(process_name "$process") in a mount namespace of its own"
+		done
+	}
+	# stat has a device number as one decimal.
+	major=${number%:*}
+	minor=${number#*:}
+	device=$(((minor & 255) | (major << 8) | ((minor & ~255) << 12)))
+	printf '%s\0' /proc/[0-9]*/cwd /proc/[0-9]*/root /proc/[0-9]*/exe /proc/[0-9]*/fd/* |
+		xargs -0 stat -L -c '%d %n' 2>/dev/null |
+		awk -v device="$device" '
+			$1 == device {
+				split($2, part, "/")
+				if (!(part[3] in found)) { found[part[3]] = 1; print part[3], $2 }
+			}' |
+		while read -r process link; do
+			path=$(readlink "$link" 2>/dev/null) || continue
+			case $link in
+			*/cwd) echo "$(process_name "$process") has its working directory in $path" ;;
+			*) echo "$(process_name "$process") has $path open" ;;
+			esac
+		done
+}
+
+# Lines of a list as one sentence's part.
+in_one_line() {
+	awk 'NR > 1 { printf "; " } { printf "%s", $0 }'
+}
+
+# process_name PID: in words, for people who want to end it.
+process_name() {
+	echo "process $1 ($(tr -d '[:cntrl:]' <"/proc/$1/comm" 2>/dev/null || echo gone))"
+}
+
 # The value of KEY=VALUE on the kernel's command line.
 kernel_argument() {
 	tr ' ' '\n' </proc/cmdline | sed -n "s/^$1=//p" | tail -n 1

@@ -37,8 +37,8 @@ own_addresses() {
 	ip -6 -o address show scope global 2>/dev/null | awk '{ sub("/.*", "", $4); print $4 }'
 }
 
-# servers KIND: the addresses of the dns or ntp servers: of the network's settings (DNS1, DNS2)
-# or DHCP first, then those of the settings file of that name, each once.
+# servers KIND: the dns or ntp servers: of the network's settings (DNS1, DNS2) or DHCP first, then
+# those of the settings file of that name, each once.
 servers() {
 	{
 		if [ "$(setting network MODE)" = static ]; then
@@ -46,8 +46,25 @@ servers() {
 		else
 			cat "$NETWORK/dhcp.$1" 2>/dev/null
 		fi
-		cat "$SETTINGS/$1" 2>/dev/null
+		servers_in_file "$1"
 	} | grep . | awk '!seen[$0]++'
+}
+
+# servers_in_file KIND: what people write into $SETTINGS/dns or ntp: one server a line or several, with
+# comments, or lines of resolv.conf and chrony.conf. What is no server is ignored, and named.
+servers_in_file() {
+	[ -r "$SETTINGS/$1" ] || return 0
+	awk '
+		{ sub(/#.*/, ""); gsub(/[,;\r]/, " ") }
+		$1 ~ /^(nameserver|server|pool|peer)$/ { print $2; next }
+		{ for (i = 1; i <= NF; i++) if ($i !~ /^(iburst|prefer)$/) print $i }
+	' "$SETTINGS/$1" | while read -r server; do
+		if is_server_address "$server" || { [ "$1" = ntp ] && is_host_name "$server"; }; then
+			echo "$server"
+		else
+			echo "$SETTINGS/$1: \"$server\" is ignored: it is not the address of a server" >&2
+		fi
+	done
 }
 
 write_resolv_conf() {

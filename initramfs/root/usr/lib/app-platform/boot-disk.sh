@@ -9,9 +9,15 @@ find_boot_disk() {
 	signature=$(kernel_argument disk)
 	found=
 	read_only=
+	large_sectors=
 	for entry in /sys/block/*; do
 		candidate=${entry##*/}
 		is_disk "$candidate" || continue
+		# The numbers in its partition table would count other sectors than those it was made for.
+		if [ "$(sector_bytes "$candidate")" != 512 ]; then
+			large_sectors=$candidate
+			continue
+		fi
 		is_boot_disk "$candidate" "$signature" || continue
 		if [ "$(cat "/sys/block/$candidate/ro")" = 1 ]; then
 			read_only=$candidate
@@ -25,7 +31,9 @@ find_boot_disk() {
 		found=$candidate
 	done
 	if [ -z "$found$read_only" ]; then
-		echo "There is no disk with ${signature:+the signature $signature and }boot files"
+		echo "There is no disk with ${signature:+the signature $signature and }boot files${large_sectors:+;} \
+${large_sectors:+/dev/$large_sectors has sectors of $(sector_bytes "$large_sectors") bytes, on which App Platform \
+cannot be installed: set them to 512 bytes}"
 		return 2
 	fi
 	if [ -z "$found" ]; then
@@ -42,6 +50,11 @@ is_disk() {
 	[ "$(cat "/sys/block/$1/size")" -gt 0 ]
 }
 
+# sector_bytes DISK: of a logical sector, which is what the disk is addressed by.
+sector_bytes() {
+	cat "/sys/block/$1/queue/logical_block_size"
+}
+
 # is_boot_disk DISK SIGNATURE
 is_boot_disk() {
 	if [ -n "$2" ]; then
@@ -50,6 +63,19 @@ is_boot_disk() {
 		first=$(partition_of "$1" 1) &&
 			[ "$(blkid -p -s LABEL -o value "/dev/$first" | tr '[:upper:]' '[:lower:]')" = boot ]
 	fi
+}
+
+# users_of PARTITION: who uses it, in one line; fails when nobody does. What is in use fails in the
+# same ways as what is damaged.
+users_of() {
+	users=$(holders_of "$1")
+	[ -n "$users" ] || return 1
+	echo "$users" | sed -n 'H; ${ x; s/^\n//; s/\n/; /g; p; }'
+}
+
+# in_use PARTITION: `, because it is in use (BY WHOM)` for the end of a message, or nothing.
+in_use() {
+	! users=$(users_of "$1") || echo ", because it is in use ($users)"
 }
 
 # is_data_file_system DISK: whether sda2 is one that an installation has completely made. The

@@ -1,19 +1,27 @@
 # shellcheck shell=sh
 # What must hold before a disk is changed.
 
-# check_not_mounted DISK: an admin may have mounted sda2 or sda3 to look into it.
-check_not_mounted() {
+# check_not_in_use DISK: an admin may have mounted sda2 or sda3 to look into it.
+check_not_in_use() {
+	# Where an attempt that failed may have left them.
+	for place in /run/data /run/rootfs "$LOOK"; do
+		! mountpoint -q "$place" || umount "$place" || true
+	done
 	for number in 2 3; do
-		name=$(partition_of "$1" $number) || continue
-		! is_mounted "$name" || fail "/dev/$name is mounted: umount it first"
+		! name=$(partition_of "$1" $number) || check_free "$name"
 	done
 }
 
-# is_mounted PARTITION: elsewhere than where an attempt that failed may have left it.
-is_mounted() {
-	awk -v device="$(cat "/sys/class/block/$1/dev")" '
-		$3 == device && $5 !~ "^/run/(data|rootfs)$" { found = 1 }
-		END { exit !found }' /proc/self/mountinfo
+# check_free PARTITION: fails with who uses it.
+check_free() {
+	! users=$(users_of "$1") || fail "/dev/$1 is in use: $users. End that and try again"
+}
+
+# fail_about PARTITION MESSAGE...: fails with who uses the partition; with the message when nobody does.
+fail_about() {
+	check_free "$1"
+	shift
+	fail "$*"
 }
 
 # check_not_shrunk DISK: the kernel shortens partitions that end behind the end of their disk,

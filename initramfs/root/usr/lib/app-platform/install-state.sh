@@ -8,35 +8,67 @@ STARTED=.app-platform-started
 # Is there once the start of the ramdisk has looked at sda3 and knows what is due.
 DECIDED=/run/install.decided
 
-# installed_state DISK SET_FOLDER: `absent`, `complete`, or `started` when it has also run.
+# Where a system is looked at.
+LOOK=/run/look
+
+# installed_state DISK SET_FOLDER: `absent`, `complete`, `started` when it has also run, or `in-use`
+# when somebody keeps it from being looked at.
 installed_state() {
 	rootfs=$(partition_of "$1" 3) || {
 		echo absent
 		return 0
 	}
-	mkdir -p /run/rootfs
-	# An attempt that failed may have left it there; and mount complains on its standard output too.
-	! mountpoint -q /run/rootfs || umount /run/rootfs
-	if ! mount -t ext4 -o ro,noload "/dev/$rootfs" /run/rootfs >/dev/null 2>&1; then
-		echo absent
+	if ! mount_to_look "$rootfs" "$LOOK"; then
+		if users_of "$rootfs" >/dev/null; then
+			echo in-use
+		else
+			echo absent
+		fi
 		return 0
 	fi
-	if ! cmp -s "/run/rootfs/$INSTALLED" "$2/SHA256SUMS"; then
+	if ! cmp -s "$LOOK/$INSTALLED" "$2/SHA256SUMS"; then
 		echo absent
-	elif [ -e "/run/rootfs/$STARTED" ]; then
+	elif [ -e "$LOOK/$STARTED" ]; then
 		echo started
 	else
 		echo complete
 	fi
-	umount /run/rootfs
+	umount "$LOOK"
+}
+
+# mount_to_look PARTITION DIRECTORY: read-only, without replaying the journal. The kernel refuses a
+# second mount with other options: what is mounted already is shown at DIRECTORY too. Silent, since
+# mount complains on its standard output as well.
+mount_to_look() {
+	mkdir -p "$2"
+	! mountpoint -q "$2" || umount "$2" || return 1
+	place=$(mounted_at "$1")
+	if [ -n "$place" ]; then
+		mount --bind "$place" "$2" && mount -o remount,bind,ro "$2"
+	else
+		mount -t ext4 -o ro,noload "/dev/$1" "$2"
+	fi >/dev/null 2>&1
+}
+
+# mounted_at PARTITION: the first directory that shows all of it.
+mounted_at() {
+	device=$(cat "/sys/class/block/$1/dev" 2>/dev/null) || return 0
+	# The kernel writes a blank as \040, which printf wants as \0040.
+	printf %b "$(awk -v device="$device" '$3 == device && $4 == "/" { print $5; exit }' \
+		/proc/self/mountinfo | sed 's/\\/\\0/g')"
 }
 
 # forget_installed DISK: a system that is damaged may not even let itself be unmarked; it is made
-# anew all the same.
+# anew all the same. One that is in use is not.
 forget_installed() {
-	if mount -t ext4 "/dev/$(partition_of "$1" 3)" /run/rootfs; then
-		rm -f "/run/rootfs/$INSTALLED" || say "The system on sda3 is damaged"
-		umount /run/rootfs || fail "sda3 cannot be written to"
+	rootfs=$(partition_of "$1" 3)
+	mkdir -p /run/rootfs
+	if mount -t ext4 "/dev/$rootfs" /run/rootfs; then
+		rm -f "/run/rootfs/$INSTALLED" || say "The system on /dev/$rootfs is damaged"
+		umount /run/rootfs || fail_about "$rootfs" "/dev/$rootfs cannot be unmounted"
+	else
+		check_free "$rootfs"
+		say "The system on /dev/$rootfs is damaged"
 	fi
 }
 
@@ -49,13 +81,14 @@ wait_for_decision() {
 	done
 }
 
-# due_work DEFAULT_ENTRY STATE: `install`, `finish` or `none`.
+# due_work DEFAULT_ENTRY STATE: `install`, `finish`, `none`, or `wait` when that cannot be told now.
 # Whoever starts rescue by hand while the system is the default wants rescue and nothing else,
 # and so does whoever made rescue the default of a system that has run.
 due_work() {
 	case $1,$2 in
 	rescue,absent) echo install ;;
 	rescue,complete) echo finish ;;
+	rescue,in-use) echo wait ;;
 	*) echo none ;;
 	esac
 }

@@ -56,6 +56,14 @@ check_disk_size() {
 		fail "The disk is too small: enlarge the virtual disk to $least MiB or more and restart"
 }
 
+# tell_unused_space DISK: of a disk that is larger than an MBR can address.
+tell_unused_space() {
+	have=$(disk_sectors "$1")
+	[ "$have" -gt $((MOST_SECTORS + SECTORS_PER_MIB)) ] || return 0
+	say "Only the first $((MOST_SECTORS / SECTORS_PER_MIB)) MiB (2 TiB) of the $((have / SECTORS_PER_MIB)) MiB of" \
+		"/dev/$1 are used, because its MBR partition table cannot address more: a disk of 2 TiB is enough"
+}
+
 # Adds those of the partitions 2 to 4 that are missing; the first and what is there are not touched.
 # A lost entry gets its place again, and with it what is on the disk there.
 make_partitions() {
@@ -81,7 +89,11 @@ make_partitions() {
 # when nothing of the disk is mounted.
 rewrite_partitions() {
 	old=$(sfdisk --dump "/dev/$1") || fail "The partition table of /dev/$1 cannot be read"
-	umount /mnt/sda1 || fail "/dev/$1 is in use"
+	for number in 2 3 4; do
+		! name=$(partition_of "$1" $number) || check_free "$name"
+	done
+	boot_partition=$(partition_of "$1" 1)
+	umount /mnt/sda1 || fail_about "$boot_partition" "/dev/$boot_partition cannot be unmounted"
 	if (
 		# The old table without the partitions that are given anew.
 		echo "$old" | grep -vF "$(echo "$2" | sed 's/ : .*/ :/')"
@@ -102,7 +114,7 @@ enlarge_data_partition() {
 	[ "$most" -le $MOST_SECTORS ] || most=$MOST_SECTORS
 	size=$(((most - start) / SECTORS_PER_MIB * SECTORS_PER_MIB))
 	if [ $size -le "$(cat "$entry/size")" ]; then
-		say "The data partition reaches to the end of /dev/$1 already"
+		say "The data partition reaches to the end of what can be used of /dev/$1 already"
 		return 0
 	fi
 	for number in 1 3 4; do

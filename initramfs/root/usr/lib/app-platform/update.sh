@@ -56,13 +56,16 @@ kexec=trial softdog.soft_active_on_boot=1 softdog.soft_margin=$TRIAL_SECONDS" ||
 abandon() {
 	announce "The update is given up: $3"
 	old=$(boot_slot)
-	if [ "$(installed_state "$1" "$BOOT/$old")" = absent ]; then
-		tell_result "$1" rolled-back "$2" "$3"
-		set_boot_state rescue "$old" "undo $2 0" || fail "$MENU cannot be changed"
-	else
+	case $(installed_state "$1" "$BOOT/$old") in
+	complete | started)
 		tell_result "$1" failed "$2" "$3"
 		set_boot_state system "$old" none || fail "$MENU cannot be changed"
-	fi
+		;;
+	*)
+		tell_result "$1" rolled-back "$2" "$3"
+		set_boot_state rescue "$old" "undo $2 0" || fail "$MENU cannot be changed"
+		;;
+	esac
 	reboot
 }
 

@@ -1,0 +1,67 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import test from "ava";
+import { ScriptsOnHost } from "./scripts-on-host.ts";
+
+const host = new ScriptsOnHost("grub");
+const directory = join(host.root, "logs/thing");
+const current = join(directory, "current");
+let log: ChildProcess;
+
+test.before(async () => {
+	log = spawn(
+		"sh",
+		[join(host.root, "usr/lib/app-platform/log-to"), directory],
+		{
+			stdio: ["pipe", "ignore", "ignore"],
+		},
+	);
+	await says("before");
+});
+
+test.after.always(async () => {
+	const ended = once(log, "exit");
+	log.stdin?.end();
+	await ended;
+	host.remove();
+});
+
+for (const [what, path] of [
+	["all files of a log", `${directory}/*`],
+	["its whole directory", directory],
+] as const)
+	test.serial(`${what} may be deleted while it is written to`, async (t) => {
+		host.run("service", `rm -r ${path}`);
+		log.stdin?.write("lost\n");
+		const { exitCode, output } = host.run(
+			"service",
+			"logger() { :; }; . usr/lib/app-platform/reopen-logs",
+		);
+		t.is(exitCode, 0, output);
+		await says(`after ${what}`);
+		// With the limits that it had before.
+		t.regex(readFileSync(join(directory, "config"), "utf8"), /^s1000000$/m);
+	});
+
+test.serial("a log whose files are there is left alone", async (t) => {
+	host.run("service", "logger() { :; }; . usr/lib/app-platform/reopen-logs");
+	await says("and on");
+	t.regex(
+		readFileSync(current, "utf8"),
+		/after its whole directory\n.*and on/s,
+	);
+});
+
+/** Until the words are in the log. */
+async function says(words: string): Promise<void> {
+	log.stdin?.write(`${words}\n`);
+	for (let left = 100; left > 0; left--) {
+		if (existsSync(current) && readFileSync(current, "utf8").includes(words))
+			return;
+		await delay(50);
+	}
+	throw new Error(`"${words}" is not in ${current}`);
+}

@@ -1,0 +1,196 @@
+import {
+	closeSync,
+	openSync,
+	renameSync,
+	rmSync,
+	statfsSync,
+	writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import {
+	coreHeader,
+	elfFormat,
+	notesOf,
+	programHeaders,
+	type Segment,
+} from "./elf-core.ts";
+import { PAGE_BYTES, ProcessMemory } from "./process-memory.ts";
+
+const BUFFER_BYTES = 1 << 20;
+/** Zeros of this length and more are not stored: 64 KB. */
+const ZEROS_BYTES = 16 * PAGE_BYTES;
+/** An ELF file has at most 65,534 segments. The more there are, the larger gaps are filled. */
+const gapBytes = (segments: number) =>
+	PAGE_BYTES * (segments > 50_000 ? 4096 : segments > 30_000 ? 16 : 1);
+
+const zeroPage = Buffer.alloc(PAGE_BYTES);
+
+/**
+ * Writes the core file of a process that a debugger holds: the memory in use, read here, and the
+ * notes of a core file that the debugger wrote. A file of that name is replaced once the new one
+ * is complete.
+ * @returns the bytes of the file.
+ * @throws Error when there is not enough space.
+ */
+export function writeCoreFile(
+	pid: number,
+	{ notesFile, outputFile }: { notesFile: Buffer; outputFile: string },
+): number {
+	const memory = new ProcessMemory(pid);
+	assertSpace(memory, outputFile);
+	const partialFile = `${outputFile}.partial`;
+	// Another file of that name could be a link to elsewhere.
+	rmSync(partialFile, { force: true });
+	const file = openSync(partialFile, "wx", 0o666);
+	try {
+		const writer = new CoreWriter(file, memory);
+		for (const mapping of memory.mappings) writer.addMapping(mapping);
+		const bytes = writer.finish(notesFile);
+		renameSync(partialFile, outputFile);
+		return bytes;
+	} catch (error) {
+		rmSync(partialFile, { force: true });
+		throw error;
+	} finally {
+		closeSync(file);
+		memory.close();
+	}
+}
+
+function assertSpace(memory: ProcessMemory, outputFile: string): void {
+	const most = memory.mappings
+		.filter(({ kind }) => kind === "anonymous" || kind === "shared memory")
+		.reduce((sum, { residentBytes }) => sum + residentBytes, 0);
+	const directory = dirname(outputFile);
+	const { bavail, bsize } = statfsSync(directory);
+	if (most > bavail * bsize)
+		throw new Error(
+			`no space for ${outputFile}: it needs ${megabytes(most)} and ${megabytes(bavail * bsize)} are free. Change to a directory with more space, such as /home/admin.`,
+		);
+}
+
+export const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
+
+class CoreWriter {
+	readonly #file: number;
+	readonly #memory: ProcessMemory;
+	readonly #buffer = Buffer.alloc(BUFFER_BYTES);
+	readonly #segments: Segment[] = [];
+	/** Where the next bytes go. The first page is the header's. */
+	#offset = PAGE_BYTES;
+
+	constructor(file: number, memory: ProcessMemory) {
+		this.#file = file;
+		this.#memory = memory;
+	}
+
+	addMapping(mapping: ProcessMemory["mappings"][number]): void {
+		const { start, end, flags } = mapping;
+		if (mapping.kind === "excluded") return;
+		const first = this.#segments.length;
+		for (const run of this.#memory.usedPages(mapping))
+			for (let from = run.start; from < run.end; from += BUFFER_BYTES)
+				this.#addPages(from, Math.min(run.end, from + BUFFER_BYTES), {
+					first,
+					flags,
+				});
+		// What is not stored is part of the segment before it: addresses stay known.
+		if (this.#segments.length === first) this.#begin(start, flags);
+		const added = this.#segments.slice(first);
+		for (const [index, segment] of added.entries()) {
+			const next = added[index + 1]?.address ?? end;
+			segment.memoryBytes = next - segment.address;
+		}
+	}
+
+	/** Stores pages that follow each other, without long runs of zeros. */
+	#addPages(
+		start: number,
+		end: number,
+		mapping: { first: number; flags: number },
+	): void {
+		const bytes = this.#buffer.subarray(0, end - start);
+		this.#memory.read(start, bytes);
+		for (let offset = 0; offset < bytes.length; ) {
+			const zeros = zeroBytes(bytes, offset);
+			if (zeros >= ZEROS_BYTES) {
+				offset += zeros;
+				continue;
+			}
+			let until = offset + zeros;
+			while (until < bytes.length && zeroBytes(bytes, until) < ZEROS_BYTES)
+				until += Math.max(PAGE_BYTES, zeroBytes(bytes, until));
+			this.#store(start + offset, bytes.subarray(offset, until), mapping);
+			offset = until;
+		}
+	}
+
+	#store(
+		address: number,
+		bytes: Buffer,
+		{ first, flags }: { first: number; flags: number },
+	): void {
+		const hasSegment = this.#segments.length > first;
+		let segment = this.#segments.at(-1);
+		const gap =
+			segment && hasSegment
+				? address - (segment.address + segment.fileBytes)
+				: Number.POSITIVE_INFINITY;
+		if (!segment || gap > gapBytes(this.#segments.length))
+			segment = this.#begin(address, flags);
+		else
+			for (let filled = 0; filled < gap; filled += PAGE_BYTES)
+				this.#append(segment, zeroPage);
+		this.#append(segment, bytes);
+	}
+
+	#begin(address: number, flags: number): Segment {
+		const segment: Segment = {
+			...{ address, flags, memoryBytes: 0, fileBytes: 0 },
+			fileOffset: this.#offset,
+		};
+		this.#segments.push(segment);
+		return segment;
+	}
+
+	#append(segment: Segment, bytes: Buffer): void {
+		this.#write(bytes);
+		segment.fileBytes += bytes.length;
+	}
+
+	/** Writes what follows the memory, then the header. */
+	finish(notesFile: Buffer): number {
+		const notes = notesOf(notesFile);
+		const place = { fileOffset: this.#offset, fileBytes: notes.length };
+		this.#write(notes);
+		const offset = this.#offset;
+		this.#write(programHeaders(elfFormat(notesFile), place, this.#segments));
+		const header = coreHeader(notesFile, {
+			offset,
+			count: this.#segments.length + 1,
+		});
+		writeAll(this.#file, header, 0);
+		return this.#offset;
+	}
+
+	#write(bytes: Buffer): void {
+		writeAll(this.#file, bytes, this.#offset);
+		this.#offset += bytes.length;
+	}
+}
+
+function writeAll(file: number, bytes: Buffer, offset: number): void {
+	for (let done = 0; done < bytes.length; )
+		done += writeSync(file, bytes, done, bytes.length - done, offset + done);
+}
+
+/** The length of the pages of zeros that begin at an offset. */
+function zeroBytes(bytes: Buffer, offset: number): number {
+	let end = offset;
+	while (
+		end < bytes.length &&
+		bytes.compare(zeroPage, 0, PAGE_BYTES, end, end + PAGE_BYTES) === 0
+	)
+		end += PAGE_BYTES;
+	return end - offset;
+}
