@@ -10,8 +10,8 @@ import type { Trace } from "./trace.ts";
 
 /** The passwords that the owner has chosen, each a different one. */
 export const ownLogins: Logins = {
-	root: ["root", "own $Root' 1"],
-	admin: ["admin", 'own "Admin" 2'],
+	root: ["root", "its $owner's 1st"],
+	admin: ["admin", 'the "gate" & 2 keys'],
 	manager: "eigenes Gerät & Co. 3",
 };
 
@@ -21,7 +21,7 @@ export const logins: Trace = {
 		for (const [user, password] of [ownLogins.root, ownLogins.admin]) {
 			root.send(`passwd ${user}\n`);
 			for (const _time of [1, 2]) {
-				await root.expect(/[Pp]assword: */);
+				await root.expect(/(New|Retype).*password: */);
 				root.send(`${password}\n`);
 			}
 			await root.expect(/# *$/);
