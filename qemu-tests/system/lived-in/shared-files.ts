@@ -1,6 +1,7 @@
 import { createCipheriv, createHash } from "node:crypto";
 import type { TargetName } from "../../machine/index.ts";
 import { timeLimit } from "../../machine/index.ts";
+import { outputOf } from "../steps.ts";
 import { domains, filesPassword } from "./apps.ts";
 import type { Owned, Trace } from "./trace.ts";
 
@@ -22,7 +23,9 @@ export const sharedFiles: Trace = {
 			await succeeds(dav(owned, "MKCOL", domain, folder));
 			for (const [name, sizeBytes] of Object.entries(filesOf(owned, domain)))
 				await succeeds(
-					dav(owned, "PUT", domain, name, contentOf(name, sizeBytes)),
+					dav(owned, "PUT", domain, name, {
+						body: contentOf(name, sizeBytes),
+					}),
 				);
 		}
 	},
@@ -30,30 +33,57 @@ export const sharedFiles: Trace = {
 	async found(owned) {
 		const all: Record<string, unknown> = {};
 		for (const domain of domains) {
-			for (const name of Object.keys(filesOf(owned, domain))) {
-				const response = await dav(owned, "GET", domain, name);
-				const hash = createHash("sha256");
-				let sizeBytes = 0;
-				for await (const part of response.body ?? []) {
-					hash.update(part);
-					sizeBytes += part.length;
-				}
-				all[`${domain}/${name}`] = {
-					status: response.status,
-					etag: response.headers.get("etag"),
+			for (const [name, sizeBytes] of Object.entries(filesOf(owned, domain)))
+				all[`${domain}/${name}`] = await fileFound(
+					owned,
+					domain,
+					name,
 					sizeBytes,
-					sha256: hash.digest("hex"),
-				};
-			}
+				);
 			const listing = await dav(owned, "PROPFIND", domain, "");
 			const hrefs = (await listing.text()).matchAll(
 				/<(?:\w+:)?href>([^<]*)<\//g,
 			);
-			all[domain] = [...hrefs].map(([, href]) => href).sort();
+			all[domain] = {
+				names: [...hrefs].map(([, href]) => href).sort(),
+				contents: await contentsFound(owned, domain),
+			};
 		}
 		return all;
 	},
 };
+
+/** A file as it is downloaded; of a large one the ends, since an emulated machine takes minutes for it. */
+async function fileFound(
+	owned: Owned,
+	domain: string,
+	name: string,
+	sizeBytes: number,
+) {
+	const range =
+		sizeBytes > MB
+			? `bytes=${sizeBytes - MB}-`
+			: sizeBytes > 0
+				? "bytes=0-"
+				: "";
+	const response = await dav(owned, "GET", domain, name, { range });
+	const content = Buffer.from(await response.arrayBuffer());
+	return {
+		status: response.status,
+		etag: response.headers.get("etag"),
+		range: response.headers.get("content-range"),
+		sha256: createHash("sha256").update(content).digest("hex"),
+	};
+}
+
+/** What the database has of each file, in full. */
+async function contentsFound({ root }: Owned, domain: string): Promise<string> {
+	const sql =
+		"SELECT content, count(*), sum(length(data)), md5(string_agg(md5(data), '' ORDER BY position)) FROM chunk GROUP BY content ORDER BY content";
+	return outputOf(root, `psql -d ${domain}_files -Atc "${sql}"`, {
+		timeoutMs: 300_000,
+	});
+}
 
 /** Their names and sizes. */
 function filesOf({ target }: Owned, domain: string): Record<string, number> {
@@ -81,13 +111,13 @@ function dav(
 	method: string,
 	domain: string,
 	name: string,
-	body?: Buffer,
+	{ body, range = "" }: { body?: Buffer; range?: string } = {},
 ) {
 	const path = name.split("/").map(encodeURIComponent).join("/");
 	const authorization = `Basic ${Buffer.from(`ann:${filesPassword}`).toString("base64")}`;
 	return machine.fetch("https", `/${domain}/files/dav/${path}`, {
 		method,
-		headers: { authorization, depth: "1" },
+		headers: { authorization, depth: "1", ...(range && { range }) },
 		signal: AbortSignal.timeout(timeLimit(600_000)),
 		...(body && { body }),
 	});
