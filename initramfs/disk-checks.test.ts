@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { ScriptsOnHost } from "./scripts-on-host.ts";
@@ -102,6 +102,25 @@ for (const work of ["make_data_file_system", "enlarge_data_file_system"])
 		t.regex(damaged.output, /is damaged: repair it with e2fsck -f -y/);
 		t.notRegex(damaged.output, /in use/);
 	});
+
+test.serial("a partition that a program has open is in use", async (t) => {
+	const { device, shell } = partition(t);
+	const file = openSync(device.path, "r");
+	const program = spawn("sleep", ["1000"], {
+		stdio: [file, "ignore", "ignore"],
+	});
+	closeSync(file);
+	t.teardown(() => program.kill());
+	const { exitCode, output } = shell("check_not_in_use disk");
+	t.is(exitCode, 1);
+	t.is(
+		output,
+		`${device.path} is in use: process ${program.pid} (sleep) has ${device.path} open. End that and try again`,
+	);
+	program.kill();
+	await once(program, "exit");
+	t.is(shell("check_not_in_use disk").exitCode, 0);
+});
 
 test.serial("a system that somebody has mounted is not absent", (t) => {
 	const { host, device, shell } = partition(t);

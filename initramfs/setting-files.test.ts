@@ -66,3 +66,9 @@ for (const [kind, text, expected, complaint] of servers)
 		if (complaint) t.regex(lines.at(-1) ?? "", complaint);
 		else t.false(output.includes("ignored"));
 	});
+
+test("without an answer by DHCP the servers of the file count", (t) => {
+	host.write("mnt/sda2/system/network", "MODE=dhcp\n");
+	host.write("mnt/sda2/system/ntp", "192.0.2.1\n");
+	t.is(host.run("network", "servers ntp").output, "192.0.2.1");
+});

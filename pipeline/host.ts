@@ -54,6 +54,7 @@ export const hostPackages = {
 	],
 	test: [
 		"chromium",
+		"curl",
 		"haproxy",
 		"litmus",
 		"mariadb-client-core",

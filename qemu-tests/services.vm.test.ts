@@ -143,8 +143,10 @@ for (const { name, process, program, runs } of [
 			);
 			t.regex(backtrace, /^#2 /m, backtrace);
 			t.is(
-				await outputOf(machine.console, `cat /proc/${pid}/coredump_filter`),
-				"00000033\n",
+				(
+					await outputOf(machine.console, `cat /proc/${pid}/coredump_filter`)
+				).trim(),
+				"00000033",
 			);
 		},
 	);

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
@@ -241,7 +241,7 @@ test.serial(
 
 test.serial("or at once by an operation", async (t) => {
 	await done("certificateUpload", { pem: smallPem });
-	await done("certificateDefault");
+	t.is((await done("certificateDefault")).result, "restored");
 	await untilShown(await readFile(defaultFile, "utf8"));
 	t.true((await done("certificate")).certificate.isDefault);
 });
@@ -295,6 +295,98 @@ test.serial(
 		t.deepEqual((await done("alarms")).alarms, []);
 	},
 );
+
+/** One of the device's own, as if it had been made long ago. */
+async function makeOwn(days: number, key?: string): Promise<string> {
+	const one = await TestAuthority.create("old-device", {
+		extensions: ["subjectAltName=DNS:old-device"],
+		days,
+	});
+	const pem = one.certificate + (key ?? one.key);
+	await writeFile(defaultFile, pem);
+	return pem;
+}
+
+const alarmTexts = async () =>
+	(await done("alarms")).alarms.map(({ text }: { text: string }) => text);
+
+test.serial(
+	"the device's own is renewed where it cannot be used, and an operation says what it did",
+	async (t) => {
+		for (const [prepare, message] of [
+			[() => makeOwn(-1), /was renewed, because it expired on \d+-\d+-\d+$/],
+			[() => makeOwn(20), /because it was about to expire on/],
+			[() => makeOwn(300, upper.key), /because it was damaged .*not belong/],
+			[() => writeFile(defaultFile, "x"), /because it was damaged/],
+			[() => rm(defaultFile), /because it was missing/],
+		] as const) {
+			await prepare();
+			const answer = await done("certificateDefault");
+			t.is(answer.result, "renewed");
+			t.regex(answer.message, message);
+			const pem = await readFile(defaultFile, "utf8");
+			await untilShown(pem);
+			const { certificate } = await done("certificate");
+			t.like(certificate, { isDefault: true, fingerprint: fingerprint(pem) });
+			t.is(certificate.validUntil, answer.validUntil);
+			// Apple's clients take no more than 825, and want the purpose said.
+			t.true(certificate.daysLeft > 800 && certificate.daysLeft < 825);
+			const own = new X509Certificate(pem);
+			t.false(own.ca);
+			t.deepEqual(own.keyUsage as unknown, ["1.3.6.1.5.5.7.3.1"]);
+			t.is((await stat(defaultFile)).mode & 0o777, 0o600);
+		}
+		t.like(await done("certificateDefault"), {
+			result: "alreadyInUse",
+			message: "The device's own certificate is already in use",
+		});
+		await done("certificateUpload", { pem: smallPem });
+		t.like(await done("certificateDefault"), { result: "restored" });
+		t.deepEqual((await readdir(webServer.certificates)).sort(), [
+			"certificate.pem",
+			"default.pem",
+		]);
+	},
+);
+
+test.serial(
+	"one that is about to expire is renewed without anybody, and the alarm ends",
+	async (t) => {
+		const brief = await makeOwn(20);
+		appliance.settings = { MANAGER_MAKE_CERTIFICATE_COMMAND: "/bin/false" };
+		await restartManager();
+		// It cannot be renewed yet: used all the same, with the alarm.
+		await untilShown(brief);
+		await until("the alarm", async () =>
+			(await alarmTexts()).some((one: string) => /expires in 19/.test(one)),
+		);
+		const { status, body } = await call("certificateDefault");
+		t.is(status, 500);
+		t.regex(body.error.message, /cannot be renewed/);
+		t.is(await readFile(defaultFile, "utf8"), brief);
+		appliance.settings = {};
+		const socket = await connection();
+		t.is(await ask(socket), "HTTP/1.1 200 OK");
+		await restartManager();
+		await until("renewed", async () => {
+			const { certificate } = await done("certificate");
+			return certificate.daysLeft > 800;
+		});
+		await untilShown(await readFile(defaultFile, "utf8"));
+		t.is(await ask(socket), "HTTP/1.1 200 OK");
+		socket.destroy();
+		await until("no alarm", async () => (await alarmTexts()).length === 0);
+	},
+);
+
+test.serial("one that is not used is not renewed by itself", async (t) => {
+	await done("certificateUpload", { pem: smallPem });
+	const brief = await makeOwn(20);
+	await restartManager();
+	await untilShown(smallPem);
+	t.is(await readFile(defaultFile, "utf8"), brief);
+	t.is((await done("certificateDefault")).result, "renewed");
+});
 
 test.serial("no key ever gets into the log", async (t) => {
 	const pem = smallPem;

@@ -12,12 +12,15 @@ import { Turn } from "../sdk/turn.ts";
 import { HaproxyFollower } from "../web-routes/follower.ts";
 import { haproxy, order } from "../web-routes/haproxy.ts";
 import { type Bundle, checkBundle, readBundle } from "./bundle.ts";
-import { dayMs, expiryWarning } from "./expiry.ts";
+import { expiryWarning } from "./expiry.ts";
 import { type Facts, factsOf } from "./facts.ts";
+import { isLookDue, OwnCertificate } from "./own-certificate.ts";
 
 export interface CertificateSettings {
 	/** With certificate.pem, which HAProxy reads when it starts, and default.pem. */
 	folder: string;
+	/** Makes the device's own certificate in a file. */
+	makeCommand: string;
 	adminSocket: string;
 }
 
@@ -35,6 +38,18 @@ interface Current {
 	source: Source;
 }
 
+/** What came of the wish for the device's own certificate. */
+export interface DefaultResult {
+	result: "renewed" | "restored" | "alreadyInUse";
+	/** In a sentence. */
+	message: string;
+	/** ISO 8601. */
+	validUntil: string;
+}
+
+/** Finds a clock that was set, and the next day. */
+const lookEveryMs = 60_000;
+
 /**
  * The web server's certificate: the one in the table `config`, else the default that the
  * device has made for itself. HAProxy's file and HAProxy follow.
@@ -42,7 +57,7 @@ interface Current {
 export class Certificate implements Part {
 	readonly name = "certificate";
 	readonly #path: string;
-	readonly #defaultPath: string;
+	readonly #own: OwnCertificate;
 	readonly #adminSocket: string;
 	readonly #database: Database;
 	readonly #config: Config;
@@ -55,17 +70,22 @@ export class Certificate implements Part {
 	#listener: ((certificates: string) => void) | undefined;
 	/** What HAProxy is to have, once that is known. */
 	#wanted: string | undefined;
-	#dailyLook: NodeJS.Timeout | undefined;
+	#timer: NodeJS.Timeout | undefined;
+	#lastLookMs = Date.now();
 
 	constructor(
-		{ folder, adminSocket }: CertificateSettings,
+		{ folder, makeCommand, adminSocket }: CertificateSettings,
 		database: Database,
 		config: Config,
 		alarms: Alarms,
 		log: Log,
 	) {
 		this.#path = join(folder, "certificate.pem");
-		this.#defaultPath = join(folder, "default.pem");
+		this.#own = new OwnCertificate(
+			join(folder, "default.pem"),
+			makeCommand,
+			log,
+		);
 		this.#adminSocket = adminSocket;
 		this.#database = database;
 		this.#config = config;
@@ -99,12 +119,12 @@ export class Certificate implements Part {
 					.then(() => this.#warnOfEnd())
 					.catch(() => {}), // Stopped while it waited.
 		);
-		this.#dailyLook = setInterval(() => void this.#warnOfEnd(), dayMs);
+		this.#timer = setInterval(() => this.#lookIfDue(), lookEveryMs);
 	}
 
 	async stop(): Promise<void> {
 		this.#stopping.abort();
-		clearInterval(this.#dailyLook);
+		clearInterval(this.#timer);
 		await this.#follower.stop();
 		await this.#turn.ended();
 	}
@@ -151,39 +171,90 @@ export class Certificate implements Part {
 		});
 	}
 
-	/** Back to the certificate that the device has made for itself. @throws DatabaseUnavailable */
-	useDefault(): Promise<void> {
+	/**
+	 * Back to the certificate that the device has made for itself, which is renewed where it has
+	 * expired, is about to, or cannot be used.
+	 * @throws OperationError, DatabaseUnavailable
+	 */
+	useDefault(): Promise<DefaultResult> {
 		return this.#turn.take(async () => {
+			const wasDefault = (await this.#stored()) === undefined;
+			const reason = await this.#own.renewIfDue({ isAsked: true });
+			const facts = await this.#ownFacts();
 			await this.#config.remove(settingName);
 			await this.#bringUpToDate();
-			this.#log.info("the web server has its default certificate again");
 			await this.#warnOfEnd();
+			if (!wasDefault)
+				this.#log.info("the web server has its default certificate again");
+			return { ...inWords(reason, wasDefault), validUntil: facts.validUntil };
 		});
 	}
 
+	async #ownFacts(): Promise<Facts> {
+		const text = await this.#own.read();
+		if (text === undefined)
+			throw new OperationError(
+				409,
+				"noWebServer",
+				"This machine has no web server that uses a certificate",
+			);
+		return factsOf(readBundle(text), "default", new Date());
+	}
+
+	#lookIfDue(): void {
+		if (!isLookDue(this.#lastLookMs, Date.now())) return;
+		this.#turn
+			.take(async () => {
+				if ((await this.#stored()) === undefined) await this.#bringUpToDate();
+				await this.#warnOfEnd();
+				this.#lastLookMs = Date.now();
+			})
+			.catch((error) =>
+				this.#log.warn(
+					{ err: error },
+					"the certificate is looked at again later",
+				),
+			);
+	}
+
+	/** The device's own is renewed where it is the one to use. */
 	async #bringUpToDate(): Promise<void> {
+		if ((await this.#stored()) === undefined)
+			// The one that is there is better than none.
+			await this.#own
+				.renewIfDue()
+				.catch((error) => this.#log.error({ err: error }, "no renewal"));
 		const current = await this.#current();
 		if (current === undefined) return;
-		this.#wanted = current.bundle.pem;
-		await this.#writeFile(this.#wanted);
+		const { pem, certificates } = current.bundle;
+		const isNew = pem !== this.#wanted;
+		this.#wanted = pem;
+		await this.#writeFile(pem);
+		if (!isNew) return;
 		this.#follower.bringUpToDate();
-		this.#listener?.(current.bundle.certificates.join(""));
+		this.#listener?.(certificates.join(""));
+	}
+
+	/** What is in the database. */
+	async #stored(): Promise<Current | undefined> {
+		const row = await this.#config.read(settingName, z.unknown());
+		if (row === undefined) return undefined;
+		try {
+			const { pem, source } = storedCertificate.parse(row);
+			return { bundle: readBundle(pem), source };
+		} catch {
+			// Edited by hand, perhaps: the device must be reached nevertheless.
+			this.#log.error(
+				`config has a damaged ${settingName}, the default certificate takes its place`,
+			);
+			return undefined;
+		}
 	}
 
 	async #current(): Promise<Current | undefined> {
-		const row = await this.#config.read(settingName, z.unknown());
-		if (row !== undefined) {
-			try {
-				const { pem, source } = storedCertificate.parse(row);
-				return { bundle: readBundle(pem), source };
-			} catch {
-				// Edited by hand, perhaps: the device must be reached nevertheless.
-				this.#log.error(
-					`config has a damaged ${settingName}, the default certificate takes its place`,
-				);
-			}
-		}
-		const text = await readFileIfThere(this.#defaultPath);
+		const stored = await this.#stored();
+		if (stored) return stored;
+		const text = await this.#own.read();
 		return text === undefined
 			? undefined
 			: { bundle: readBundle(text), source: "default" };
@@ -219,4 +290,24 @@ export class Certificate implements Part {
 		if (text) this.#alarms.raise({ code, severity: "major", text });
 		else if (facts) this.#alarms.clear({}, code);
 	}
+}
+
+function inWords(
+	reason: string | undefined,
+	wasDefault: boolean,
+): Omit<DefaultResult, "validUntil"> {
+	if (reason !== undefined)
+		return {
+			result: "renewed",
+			message: `The device's own certificate was renewed, because ${reason}`,
+		};
+	return wasDefault
+		? {
+				result: "alreadyInUse",
+				message: "The device's own certificate is already in use",
+			}
+		: {
+				result: "restored",
+				message: "The device's own certificate is in use again",
+			};
 }

@@ -12,6 +12,14 @@ const certificateAnswer = z.object({
 	certificate: factsSchema.optional(),
 });
 
+const defaultAnswer = z.object({
+	result: z.enum(["renewed", "restored", "alreadyInUse"]),
+	/** The result in a sentence, with the reason of a renewal. */
+	message: z.string(),
+	/** ISO 8601. */
+	validUntil: z.string(),
+});
+
 export type CertificateAnswer = z.output<typeof certificateAnswer>;
 
 /** @param acme gives up where an admin chooses the certificate. */
@@ -46,14 +54,13 @@ export function certificateOperations(
 		defineOperation({
 			name: "certificateDefault",
 			summary:
-				"Has the web server use the certificate that the device has made for itself",
+				"Has the web server use the certificate that the device has made for itself; one that has expired, is about to, or cannot be used is renewed",
 			permission: "administrator",
 			input: nothing,
-			output: nothing,
+			output: defaultAnswer,
 			async handle() {
 				await acme.disable();
-				await certificate.useDefault();
-				return {};
+				return certificate.useDefault();
 			},
 		}),
 	];

@@ -161,13 +161,14 @@ export class Instances implements Part {
 		});
 	}
 
-	/** Starts or stops it, and remembers that. */
-	setStarted(id: number, started: boolean): Promise<void> {
+	/** Starts or stops it, and remembers that. @returns whether it was otherwise before. */
+	setStarted(id: number, started: boolean): Promise<boolean> {
 		return this.#inTurn(async () => {
 			const instance = await this.find(id);
 			await this.#table.setStarted(id, started);
 			if (started) await this.#running.begin({ ...instance, started });
 			else this.#running.end(instance);
+			return instance.started !== started;
 		});
 	}
 

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { Database } from "../database/database.ts";
 import { defineOperation, type Operation } from "../operations/operation.ts";
+import { outcome, outcomeOf } from "../operations/outcome.ts";
 import { allLogFlags } from "../sdk/log-flags.ts";
 import type { CleanUps } from "./clean-up.ts";
 import { instanceId as id, instanceEdit, newInstance } from "./input.ts";
@@ -62,22 +63,26 @@ export function instanceOperations(
 			summary: "Starts an instance, now and at each start of the system",
 			permission: "administrator",
 			input: z.strictObject({ id }),
-			output: nothing,
-			async handle(input) {
-				await instances.setStarted(input.id, true);
-				return {};
-			},
+			output: outcome,
+			handle: async (input) =>
+				outcomeOf(
+					await instances.setStarted(input.id, true),
+					"The instance is started",
+					"The instance was started already",
+				),
 		}),
 		defineOperation({
 			name: "instanceStop",
 			summary: "Stops an instance until somebody starts it again",
 			permission: "administrator",
 			input: z.strictObject({ id }),
-			output: nothing,
-			async handle(input) {
-				await instances.setStarted(input.id, false);
-				return {};
-			},
+			output: outcome,
+			handle: async (input) =>
+				outcomeOf(
+					await instances.setStarted(input.id, false),
+					"The instance is stopped",
+					"The instance was stopped already",
+				),
 		}),
 		defineOperation({
 			name: "instanceLogFlags",

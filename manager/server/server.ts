@@ -23,10 +23,11 @@ import { serveUpload } from "../update/upload.ts";
 import { servePages } from "../web/pages.ts";
 import { listen } from "./listen.ts";
 import { isOwnOrigin } from "./origin.ts";
+import { continueUnlessRefused, limitRequests } from "./request-limits.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 const largestMessageBytes = 64 * 1024;
-const requestLimitMs = 30_000;
+const requestLimits = { requestMs: 30_000, stallMs: 60_000 };
 
 /** What the API gives access to. */
 export interface Offers {
@@ -74,6 +75,8 @@ export class WebServer implements Part {
 			options: { maxPayload: largestMessageBytes },
 		});
 		explainErrors(server, this.#log);
+		limitRequests(server, requestLimits);
+		continueUnlessRefused(server);
 		server.addHook("onRequest", async (request, reply) => {
 			reply.headers(securityHeaders);
 			const reads = request.method === "GET" || request.method === "HEAD";
@@ -108,7 +111,6 @@ export class WebServer implements Part {
 function createServer(address: ListenAddress): FastifyInstance {
 	return fastify({
 		bodyLimit: largestMessageBytes,
-		requestTimeout: requestLimitMs,
 		forceCloseConnections: true,
 		// Behind the UNIX socket stands our web server: the last address in X-Forwarded-For is
 		// what it saw. On loopback anybody could have written the header.

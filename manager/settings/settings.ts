@@ -15,6 +15,7 @@ const appliance = {
 	setPasswordsCommand: "/usr/lib/app-platform/set-passwords",
 	runFolder: "/run",
 	runAppCommand: "/usr/lib/app-platform/run-app",
+	makeCertificateCommand: "/usr/lib/app-platform/make-certificate",
 };
 
 const environmentSchema = z
@@ -44,6 +45,10 @@ const environmentSchema = z
 			.default(appliance.setPasswordsCommand),
 		MANAGER_RUN_FOLDER: z.string().min(1).default(appliance.runFolder),
 		MANAGER_RUN_APP_COMMAND: z.string().min(1).default(appliance.runAppCommand),
+		MANAGER_MAKE_CERTIFICATE_COMMAND: z
+			.string()
+			.min(1)
+			.default(appliance.makeCertificateCommand),
 		/** For ACME authorities that no usual root vouches for. */
 		MANAGER_ACME_CA_FILE: z.string().min(1).optional(),
 		MANAGER_LOG_LEVEL: z
@@ -85,6 +90,7 @@ const environmentSchema = z
 		},
 		certificate: {
 			folder: join(environment.MANAGER_DATA_DIRECTORY, "system/webserver"),
+			makeCommand: environment.MANAGER_MAKE_CERTIFICATE_COMMAND,
 			adminSocket: join(environment.MANAGER_RUN_FOLDER, "haproxy/admin.sock"),
 		},
 		acmeAuthoritiesFile: environment.MANAGER_ACME_CA_FILE,

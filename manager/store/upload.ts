@@ -1,8 +1,6 @@
-import type { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import type { Login } from "../login/login.ts";
-import { httpCaller } from "../login/session-cookie.ts";
-import { checkAccess } from "../operations/call.ts";
+import { serveUploadStream } from "../operations/upload-stream.ts";
 import type { Store } from "./store.ts";
 
 /**
@@ -14,18 +12,11 @@ export function serveAppUpload(
 	store: Store,
 	login: Login,
 ): void {
-	api.register(async (scope) => {
-		scope.addContentTypeParser("application/x-tar", (_request, body, done) =>
-			done(null, body),
-		);
-		scope.addHook("onRequest", async (request, reply) => {
-			// Before the body is read: strangers send nothing.
-			const operation = { name: "app-archive", tokens: "administer" } as const;
-			checkAccess(operation, httpCaller(request, reply, login));
-			await store.refuseUnlessDeveloperMode();
-		});
-		scope.post("/app-archive", ({ body }) =>
-			store.installArchive(body as Readable),
-		);
+	serveUploadStream(api, login, {
+		method: "POST",
+		name: "app-archive",
+		contentType: "application/x-tar",
+		refuse: () => store.refuseUnlessDeveloperMode(),
+		receive: (archive) => store.installArchive(archive),
 	});
 }

@@ -64,6 +64,10 @@ export class TestAppliance {
 				import.meta.dirname,
 				"../services/run-app.fixture.sh",
 			),
+			MANAGER_MAKE_CERTIFICATE_COMMAND: join(
+				import.meta.dirname,
+				"../../rootfs-overlay/usr/lib/app-platform/make-certificate",
+			),
 			...this.settings,
 		});
 		this.#cookie = await this.manager.logIn();

@@ -101,7 +101,7 @@ async function makeCertificates(folder: string): Promise<void> {
 	await mkdir(folder, { recursive: true });
 	if (!existsSync(made)) {
 		const { stdout } = await run("openssl", [
-			..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=test -addext subjectAltName=DNS:test".split(
+			..."req -x509 -days 3650 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=test -addext subjectAltName=DNS:test".split(
 				" ",
 			),
 			...["-keyout", "-"],

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { defineOperation, type Operation } from "../operations/operation.ts";
+import { outcome, outcomeOf } from "../operations/outcome.ts";
 import { updateResult } from "./history.ts";
 import type { Updates } from "./updates.ts";
 
@@ -49,7 +50,8 @@ export function updateOperations(updates: Updates): Operation[] {
 		}),
 		defineOperation({
 			name: "updateCheck",
-			summary: "Whose and which update was received; refused when it is none",
+			summary:
+				"Checks every byte of the update that was received, and says which it is; one that can never become good is deleted",
 			permission: "administrator",
 			input: nothing,
 			output: release,
@@ -71,14 +73,17 @@ export function updateOperations(updates: Updates): Operation[] {
 		}),
 		defineOperation({
 			name: "updateCancel",
-			summary: "Ends a download and forgets what was received",
+			summary:
+				"Ends a download, an upload or a check, deletes what was received, and takes back an installation that has not begun",
 			permission: "administrator",
 			input: nothing,
-			output: nothing,
-			async handle() {
-				await updates.cancel();
-				return {};
-			},
+			output: outcome,
+			handle: async () =>
+				outcomeOf(
+					await updates.cancel(),
+					"What was received or staged of an update is deleted",
+					"There was nothing to cancel",
+				),
 		}),
 	];
 }

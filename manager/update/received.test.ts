@@ -1,4 +1,11 @@
-import { mkdtemp, readdir, readFile, rm, truncate } from "node:fs/promises";
+import {
+	mkdtemp,
+	readdir,
+	readFile,
+	rm,
+	symlink,
+	truncate,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
@@ -50,4 +57,54 @@ test("a download goes on with what came from the same address alone", async (t) 
 	t.is(await file.size(), 1_000);
 	await file.goOnFrom("https://store.example/two.img");
 	t.is(await file.size(), 0);
+});
+
+async function* chunks(...parts: (Buffer | Error)[]) {
+	for (const part of parts) {
+		if (part instanceof Error) throw part;
+		yield part;
+	}
+}
+
+test("an upload that is interrupted leaves what has come, and is resumed", async (t) => {
+	const { file } = await received(t);
+	const whole = { offset: 0, totalBytes: 2_000 };
+	await t.throwsAsync(file.receive(whole, chunks(first, new Error("gone"))), {
+		message: "gone",
+	});
+	t.is(await file.size(), 1_000);
+	t.is(await file.announcedBytes(), 2_000);
+	for (const [part, code] of [
+		[{ offset: 500, totalBytes: 2_000 }, "wrongOffset"],
+		[{ offset: 1_000, totalBytes: 2_001 }, "wrongFile"],
+		[{ offset: 0, totalBytes: mostUpdateBytes + 1 }, "tooLarge"],
+	] as const) {
+		const error = await t.throwsAsync<UpdateRefused>(
+			file.receive(part, chunks(second)),
+		);
+		t.is(error?.code, code);
+	}
+	const rest = { offset: 1_000, totalBytes: 2_000 };
+	t.is(await file.receive(rest, chunks(second)), 2_000);
+	t.deepEqual(await readFile(file.path), Buffer.concat([first, second]));
+	// A download has nothing to do with it.
+	await file.goOnFrom("https://store.example/one.img");
+	t.is(await file.size(), 0);
+	t.is(await file.announcedBytes(), undefined);
+});
+
+test("a full data partition is named, and nothing stays", async (t) => {
+	const { folder, file } = await received(t);
+	const full = Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+	const error = await t.throwsAsync<UpdateRefused>(
+		file.receive({ offset: 0, totalBytes: 2_000 }, chunks(first, full)),
+	);
+	t.is(
+		error?.message,
+		"The data partition is full: make room on /mnt/sda2 first",
+	);
+	t.deepEqual(await readdir(folder), []);
+	await symlink("/dev/full", file.path);
+	await t.throwsAsync(file.add(0, first), { message: error?.message ?? "" });
+	t.deepEqual(await readdir(folder), []);
 });

@@ -1,9 +1,9 @@
 import {
 	copyFile,
 	mkdtemp,
-	readdir,
 	readFile,
 	rm,
+	truncate,
 	writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ import {
 	updateMembers,
 } from "../testing/test-update.ts";
 import type { UpdateRefused } from "./refused.ts";
-import { readUpdate } from "./update-file.ts";
+import { mostUpdateBytes, readUpdate } from "./update-file.ts";
 
 const key = await TestKey.create();
 const good = await updateMembers(key);
@@ -28,11 +28,26 @@ async function read(content: Buffer, freeBytes = 1_000_000) {
 	const into = await mkdtemp(join(folder, "into-"));
 	await writeFile(file, content);
 	try {
-		const release = await readUpdate(file, key.trusted, {
-			folder: into,
-			freeBytes,
+		const release = await readUpdate(file, {
+			keysFolder: key.trusted,
+			into: { folder: into, freeBytes },
 		});
 		return { release, linux: await readFile(join(into, "linux")) };
+	} finally {
+		await rm(folder, { recursive: true });
+	}
+}
+
+/** Reads it the way a check does. @returns the refusal, undefined where there is none. */
+async function check(content: Buffer, target?: string) {
+	const folder = await mkdtemp(join(tmpdir(), "app-platform-update-"));
+	const file = join(folder, "file");
+	await writeFile(file, content);
+	try {
+		await readUpdate(file, { keysFolder: key.trusted, target });
+		return undefined;
+	} catch (error) {
+		return error as UpdateRefused;
 	} finally {
 		await rm(folder, { recursive: true });
 	}
@@ -46,28 +61,98 @@ test("a signed file is taken, whole", async (t) => {
 	t.is(linux.length, 70_000);
 });
 
-test("its head alone tells which it is", async (t) => {
-	const folder = await mkdtemp(join(tmpdir(), "app-platform-update-"));
-	await writeFile(join(folder, "file"), goodFile.subarray(0, 4096));
-	const release = await readUpdate(join(folder, "file"), key.trusted);
-	t.is(release.build, 200_000);
-	t.deepEqual(await readdir(folder), ["file"]);
-	await rm(folder, { recursive: true });
+test("cut off anywhere, a check finds it incomplete and says how much is there", async (t) => {
+	const ends = [1, 100, 511, 512, goodFile.length - 1_024];
+	for (let length = 1; length < goodFile.length; length += 40_000)
+		ends.push(length);
+	for (const { header, content, size } of good.map(([{ name }]) =>
+		placeOf(name ?? ""),
+	))
+		ends.push(header, content, content + size);
+	ends.push(goodFile.length - 1);
+	for (const length of ends.filter((length) => length > 0)) {
+		const error = await check(goodFile.subarray(0, length));
+		t.is(error?.code, "incomplete", `${length} bytes`);
+		t.regex(
+			error?.message ?? "",
+			new RegExp(`${length} bytes of it are there`),
+		);
+	}
+	t.is(await check(goodFile), undefined);
 });
 
-test("cut off anywhere, it is refused", async (t) => {
-	for (let length = 0; length < 6_000; length += 512)
+test("installing one that was cut off is refused as well", async (t) => {
+	for (let length = 0; length < goodFile.length; length += 61_440)
 		await t.throwsAsync(
 			read(goodFile.subarray(0, length)),
 			refused(/ends early|not an update/),
 			`${length} bytes`,
 		);
-	for (let length = 8_000; length < goodFile.length - 1_024; length += 25_000)
-		await t.throwsAsync(
-			read(goodFile.subarray(0, length)),
-			refused(/ends early/),
-			`${length} bytes`,
-		);
+});
+
+const zeros = (count: number) => Buffer.alloc(count);
+const endings: [string, Buffer, boolean][] = [
+	["as tar fills up a record", zeros(9 * 1024), true],
+	["more zeros than that", zeros(20 * 1024), false],
+	["one byte", Buffer.from("x"), false],
+	["text", Buffer.from("garbage ".repeat(500)), false],
+	["another archive", goodFile, false],
+	[
+		"text after many zeros",
+		Buffer.concat([zeros(60_000), Buffer.from("x")]),
+		false,
+	],
+];
+for (const [name, rest, isGood] of endings)
+	test(`what follows the last file: ${name}`, async (t) => {
+		const content = Buffer.concat([goodFile, rest]);
+		const error = await check(content);
+		t.is(error?.code, isGood ? undefined : "damaged");
+		if (isGood) t.is((await read(content)).release.build, 200_000);
+		else await t.throwsAsync(read(content));
+	});
+
+test("a hidden file behind the end of the archive is found", async (t) => {
+	const more = await archiveOf([[{ name: "extra" }, Buffer.from("extra")]]);
+	const error = await check(Buffer.concat([goodFile, more]));
+	t.is(error?.code, "damaged");
+	t.regex(error?.message ?? "", /extra is not a signed file/);
+});
+
+test("one for another target is refused by its head, however little has come", async (t) => {
+	for (const content of [goodFile, goodFile.subarray(0, 4_096)])
+		t.is((await check(content, "arm64"))?.code, "wrongTarget");
+	t.is(await check(goodFile, "x86_64"), undefined);
+});
+
+test("one that is larger than any update is refused unread", async (t) => {
+	const folder = await mkdtemp(join(tmpdir(), "app-platform-update-"));
+	t.teardown(() => rm(folder, { recursive: true }));
+	const file = join(folder, "file");
+	await writeFile(file, goodFile);
+	await truncate(file, mostUpdateBytes + 1);
+	const error = await t.throwsAsync<UpdateRefused>(
+		readUpdate(file, { keysFolder: key.trusted }),
+	);
+	t.is(error?.code, "tooLarge");
+});
+
+test("any other file is refused by its first bytes", async (t) => {
+	for (const text of ["x", "SHA256SUMS.minisign", "<html>", "\0".repeat(2_000)])
+		t.is((await check(Buffer.from(text)))?.code, "notAnUpdate");
+});
+
+test("a check can be ended", async (t) => {
+	const ending = new AbortController();
+	const folder = await mkdtemp(join(tmpdir(), "app-platform-update-"));
+	t.teardown(() => rm(folder, { recursive: true }));
+	await writeFile(join(folder, "file"), goodFile);
+	const reading = readUpdate(join(folder, "file"), {
+		keysFolder: key.trusted,
+		signal: ending.signal,
+	});
+	ending.abort(new Error("cancelled"));
+	await t.throwsAsync(reading, { message: "cancelled" });
 });
 
 for (const [{ name }] of good)
@@ -86,6 +171,11 @@ for (const [{ name }] of good)
 				read(flipped),
 				refused(/not an update|not signed|damaged|ends early|not a file/),
 				`byte ${place}`,
+			);
+			const { code } = (await check(flipped)) ?? {};
+			t.false(
+				[undefined, "incomplete"].includes(code),
+				`byte ${place}: ${code}`,
 			);
 		}
 	});
@@ -110,7 +200,7 @@ test("the key that takes over is trusted beside the one of now", async (t) => {
 	for (const one of [key, next]) {
 		const file = join(keys, "file");
 		await writeFile(file, await archiveOf(await updateMembers(one)));
-		t.is((await readUpdate(file, keys)).build, 200_000);
+		t.is((await readUpdate(file, { keysFolder: keys })).build, 200_000);
 	}
 });
 
@@ -190,7 +280,7 @@ test("an extended header, however large, is read into no memory", async (t) => {
 	for (const start of [head.subarray(0, head.length - 1_024), Buffer.alloc(0)])
 		await t.throwsAsync(
 			read(Buffer.concat([start, header ?? head, Buffer.alloc(100_000, "x")])),
-			refused(/not an update file/),
+			refused(/not an update file|damaged after release/),
 		);
 });
 
@@ -205,8 +295,8 @@ test("a file for which there is no room is refused before it is written", async 
 });
 
 test("a missing file is named", async (t) => {
-	const error = await t.throwsAsync<UpdateRefused>(
-		read(await archiveOf(good.slice(0, -1))),
-	);
-	t.is(error?.message, "The file ends early: rootfs.tar.xz is missing");
+	const content = await archiveOf(good.slice(0, -1));
+	const error = await t.throwsAsync<UpdateRefused>(read(content));
+	t.is(error?.message, "The file is damaged: rootfs.tar.xz is missing");
+	t.is((await check(content))?.code, "damaged");
 });

@@ -1,41 +1,63 @@
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, mkdtemp, open, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, open, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { promisify } from "node:util";
 import { type Extract, extract } from "tar-stream";
 import { parseRelease, type Release } from "../system/release.ts";
 import { UpdateRefused } from "./refused.ts";
-
-const run = promisify(execFile);
+import {
+	checkHash,
+	checkSignature,
+	readSums,
+	sha256,
+	signature,
+	sums,
+} from "./signed-sums.ts";
 
 /** Larger ones fit no boot partition. */
 export const mostUpdateBytes = 200 * 1024 * 1024;
 const mostHeadBytes = 64 * 1024;
+const blockBytes = 512;
+/** An archive ends with two blocks of zeros; tar fills them up to 20. */
+const leastEndBytes = 2 * blockBytes;
+const mostEndBytes = 21 * blockBytes;
 
 /** What comes first, so that nothing is written before its origin is known. */
-const signature = "SHA256SUMS.minisig";
-const sums = "SHA256SUMS";
 const head = [signature, sums, "release"];
 
 /** No `..`, nothing hidden, no leading slash. */
 const goodName = /^[A-Za-z0-9][\w.+-]*(\/[A-Za-z0-9][\w.+-]*)*$/;
 
+/** Whose updates are taken, and how one is read. */
+export interface ReadOptions {
+	/** With minisign's public keys (*.pub) that may have signed it. */
+	keysFolder: string;
+	/** What the update must be for; without it, any target. */
+	target?: string | undefined;
+	/** An empty folder that gets the files; without it, nothing is written. */
+	into?: { folder: string; freeBytes: number } | undefined;
+	/** Ends the reading. */
+	signal?: AbortSignal | undefined;
+}
+
 /**
- * Reads an update file: a tar archive of a set of files (docs/updates.md), with their hashes
- * and the signature of these.
- * @param keysFolder minisign's public keys (*.pub) that may have signed it.
- * @param into an empty folder, which gets the files; without one, only the head is read.
- * @throws UpdateRefused in words for whoever brought the file.
+ * Reads an update file to its last byte: a tar archive of a set of files (docs/updates.md), with
+ * their hashes and the signature of these. Memory holds one block of it at a time.
+ * @throws UpdateRefused in words for whoever brought the file: `incomplete` where more bytes could
+ * make it good, any other code where none can.
  */
 export async function readUpdate(
 	file: string,
-	keysFolder: string,
-	into?: { folder: string; freeBytes: number },
+	{ keysFolder, target, into, signal }: ReadOptions,
 ): Promise<Release> {
-	const source = createReadStream(file);
+	const { size: fileBytes } = await stat(file);
+	if (fileBytes > mostUpdateBytes)
+		throw new UpdateRefused(
+			"tooLarge",
+			`The file has ${fileBytes} bytes, an update at most ${mostUpdateBytes}`,
+		);
+	await checkBeginning(file);
+	const source = createReadStream(file, { signal });
 	const archive = extract();
 	source.once("error", (error) => archive.destroy(error));
 	source.pipe(archive);
@@ -43,53 +65,134 @@ export async function readUpdate(
 	const hashes = new Map<string, string>();
 	const seen = new Set<string>();
 	let release: Release | undefined;
-	let leftBytes = into ? Math.min(into.freeBytes, mostUpdateBytes) : 0;
+	let leftBytes = into?.freeBytes ?? mostUpdateBytes;
+	/** Where the files that were read end. */
+	let endOffset = 0;
+	const missing = () =>
+		[...head, ...hashes.keys()].find((name) => !seen.has(name));
 	try {
 		for await (const entry of archive as AsyncIterable<Entry>) {
-			const { name } = entry.header;
+			const { name, size = 0 } = entry.header;
 			if (head[seen.size] !== undefined && name !== head[seen.size])
 				throw notOurs;
 			checkName(entry, seen);
-			seen.add(name);
-			if (seen.size <= head.length) {
+			if (seen.size < head.length) {
 				const content = await contentOf(entry);
 				small.set(name, content);
 				if (name === sums) await checkSignature(small, keysFolder);
 				if (name === sums) readSums(content, hashes);
 				if (name === "release") {
 					checkHash(name, sha256(content), hashes);
-					release = parseRelease(content.toString());
-					if (!into) return release;
-					for (const [path, bytes] of small)
-						await writeWhole(join(into.folder, path), bytes);
+					release = releaseFor(target, content);
+					if (into)
+						for (const [path, bytes] of small)
+							await writeWhole(join(into.folder, path), bytes);
 				}
 			} else {
-				const size = entry.header.size ?? 0;
+				if (!hashes.has(name))
+					throw new UpdateRefused("damaged", `${name} is not a signed file`);
 				if (size > leftBytes)
 					throw new UpdateRefused(
 						"tooLarge",
-						`${name} needs ${size} bytes, the boot partition has ${leftBytes} bytes left for it`,
+						into
+							? `${name} needs ${size} bytes, the boot partition has ${leftBytes} bytes left for it`
+							: `${name} has ${size} bytes: an update has at most ${mostUpdateBytes}`,
 					);
 				leftBytes -= size;
-				if (!hashes.has(name))
-					throw new UpdateRefused("damaged", `${name} is not a signed file`);
-				const hash = await writeEntry(entry, join(into?.folder ?? "", name));
+				const hash = into
+					? await writeEntry(entry, join(into.folder, name))
+					: await hashOf(entry);
 				checkHash(name, hash, hashes);
 			}
+			seen.add(name);
+			endOffset += blockBytes + Math.ceil(size / blockBytes) * blockBytes;
 		}
 	} catch (error) {
-		throw explained(error);
+		signal?.throwIfAborted();
+		// What follows the last file is looked at below.
+		if (error instanceof UpdateRefused || !release || missing())
+			throw explained(error, fileBytes, seen);
 	} finally {
 		source.destroy();
 	}
-	const missing = [...head, ...hashes.keys()].find((name) => !seen.has(name));
-	if (missing !== undefined || release === undefined)
-		throw seen.size === 0
-			? notOurs
-			: new UpdateRefused(
-					"incomplete",
-					`The file ends early: ${missing} is missing`,
-				);
+	if (seen.size === 0) throw notOurs;
+	await checkEnd(file, fileBytes, endOffset, missing());
+	return release as Release;
+}
+
+/**
+ * That the archive ends as one does, with two blocks of zeros, and then nothing: whatever else is
+ * in the file is not signed.
+ * @param missing a file that has not come.
+ */
+async function checkEnd(
+	path: string,
+	fileBytes: number,
+	endOffset: number,
+	missing: string | undefined,
+): Promise<void> {
+	const restBytes = Math.max(fileBytes - endOffset, 0);
+	const rest = await readAt(path, endOffset, Math.min(restBytes, mostEndBytes));
+	if (restBytes > mostEndBytes || rest.some((byte) => byte !== 0))
+		throw new UpdateRefused(
+			"damaged",
+			"The file is damaged: it has more in it than the signed files",
+		);
+	if (missing !== undefined && restBytes >= blockBytes)
+		throw new UpdateRefused(
+			"damaged",
+			`The file is damaged: ${missing} is missing`,
+		);
+	if (missing !== undefined || restBytes < leastEndBytes)
+		throw endsEarly(fileBytes);
+}
+
+/** Also of a few bytes it is known whether they can become an update. */
+async function checkBeginning(path: string): Promise<void> {
+	const first = Buffer.from(`${signature}\0`);
+	const found = await readAt(path, 0, first.length);
+	if (!first.subarray(0, found.length).equals(found)) throw notOurs;
+}
+
+async function readAt(
+	path: string,
+	offset: number,
+	length: number,
+): Promise<Buffer> {
+	const file = await open(path);
+	try {
+		const { buffer, bytesRead } = await file.read(
+			Buffer.alloc(length),
+			0,
+			length,
+			offset,
+		);
+		return buffer.subarray(0, bytesRead);
+	} finally {
+		await file.close();
+	}
+}
+
+function endsEarly(fileBytes: number): UpdateRefused {
+	return new UpdateRefused(
+		"incomplete",
+		`The file ends early: ${fileBytes} bytes of it are there. Resume the upload or the download`,
+	);
+}
+
+/** @throws UpdateRefused where it is for another target. */
+function releaseFor(target: string | undefined, content: Buffer): Release {
+	let release: Release;
+	try {
+		release = parseRelease(content.toString());
+	} catch (error) {
+		throw new UpdateRefused("damaged", "release is damaged", { cause: error });
+	}
+	if (target !== undefined && release.target !== target)
+		throw new UpdateRefused(
+			"wrongTarget",
+			`The update is for ${release.target}, this device is ${target}`,
+		);
 	return release;
 }
 
@@ -118,61 +221,10 @@ async function contentOf(entry: Entry): Promise<Buffer> {
 	return Buffer.concat(chunks);
 }
 
-/** By minisign itself, which the ramdisk uses too: both must mean the same by a good signature. */
-async function checkSignature(
-	small: ReadonlyMap<string, Buffer>,
-	keysFolder: string,
-): Promise<void> {
-	const folder = await mkdtemp(join(tmpdir(), "update-"));
-	try {
-		for (const [name, content] of small)
-			await writeFile(join(folder, name), content);
-		const keys = (await readdir(keysFolder)).filter((name) =>
-			name.endsWith(".pub"),
-		);
-		for (const key of keys) {
-			const args = ["-V", "-q", "-p", join(keysFolder, key)];
-			const isGood = await run("minisign", [...args, "-m", join(folder, sums)])
-				.then(() => true)
-				.catch((error: { code?: unknown }) => {
-					// An exit code is an answer; that it cannot be started is none.
-					if (typeof error.code === "number") return false;
-					throw error;
-				});
-			if (isGood) return;
-		}
-	} finally {
-		await rm(folder, { recursive: true });
-	}
-	throw new UpdateRefused(
-		"notSigned",
-		"The update is not signed by a key that this system trusts",
-	);
-}
-
-function readSums(content: Buffer, hashes: Map<string, string>): void {
-	for (const line of content.toString().trimEnd().split("\n")) {
-		const [, hash, name] = /^([0-9a-f]{64}) [ *](.+)$/.exec(line) ?? [];
-		if (!hash || !name)
-			throw new UpdateRefused("damaged", `${sums} is damaged`);
-		hashes.set(name, hash);
-	}
-}
-
-function checkHash(
-	name: string,
-	hash: string,
-	hashes: ReadonlyMap<string, string>,
-): void {
-	if (hashes.get(name) !== hash)
-		throw new UpdateRefused(
-			"damaged",
-			`${name} is damaged: its content is not the signed one`,
-		);
-}
-
-function sha256(content: Buffer): string {
-	return createHash("sha256").update(content).digest("hex");
+async function hashOf(entry: Entry): Promise<string> {
+	const hash = createHash("sha256");
+	for await (const chunk of entry) hash.update(chunk);
+	return hash.digest("hex");
 }
 
 async function writeEntry(entry: Entry, path: string): Promise<string> {
@@ -203,17 +255,23 @@ async function writeWhole(path: string, content: Buffer): Promise<void> {
 }
 
 /** What the archive's reader says, in the words of whoever brought the file. */
-function explained(error: unknown): unknown {
+function explained(
+	error: unknown,
+	fileBytes: number,
+	seen: ReadonlySet<string>,
+): unknown {
 	if (!(error instanceof Error)) return error;
 	// In the middle of a file its reader is told nothing but that there is no more.
 	if (/unexpected end|stream was destroyed/i.test(error.message))
-		return new UpdateRefused(
-			"incomplete",
-			"The file ends early: bring it whole",
-		);
+		return endsEarly(fileBytes);
 	// Ours have names that need no extended headers; the reader refuses large ones unread.
 	if (/tar header|header exceeds|invalid header/i.test(error.message))
-		return notOurs;
+		return seen.size < head.length
+			? notOurs
+			: new UpdateRefused(
+					"damaged",
+					`The file is damaged after ${[...seen].at(-1)}`,
+				);
 	if ((error as NodeJS.ErrnoException).code === "ENOSPC")
 		return new UpdateRefused(
 			"tooLarge",

@@ -71,7 +71,7 @@ test.serial("an upload goes on after the manager was killed", async (t) => {
 	cookie = await manager.logIn();
 	const { receivedBytes } = (await call("updateStatus")).body;
 	t.is(receivedBytes, 100_000);
-	t.is((await send(file.subarray(50_000), 50_000)).status, 400);
+	t.is((await send(file.subarray(50_000), 50_000)).status, 409);
 	t.is((await send(file.subarray(100_000), 100_000)).status, 200);
 	t.like((await call("updateCheck")).body, {
 		version: "1.3.0",
@@ -96,6 +96,37 @@ for (const [name, release, message] of [
 		t.false(await isThere("b"));
 		t.false(await isThere("restarted"));
 	});
+
+test.serial(
+	"a check finds what is wrong before anything is written",
+	async (t) => {
+		const file = await archiveOf(await updateMembers(key));
+		await upload(file.subarray(0, 200_000));
+		const early = await call("updateCheck");
+		t.is(early.body.error.code, "incomplete");
+		t.regex(early.body.error.message, /200000 bytes of it are there/);
+		t.like((await call("updateStatus")).body, { receivedBytes: 200_000 });
+		const altered = Buffer.from(file);
+		altered[file.length - 3_000] = 1;
+		for (const [content, code, message] of [
+			[altered, "damaged", /rootfs.tar.xz is damaged.*The file was deleted/],
+			[Buffer.concat([file, Buffer.from("x")]), "damaged", /was deleted/],
+			[Buffer.from("text"), "notAnUpdate", /was deleted/],
+		] as const) {
+			await upload(content);
+			const { status, body } = await call("updateCheck");
+			t.like({ status, ...body.error }, { status: 400, code });
+			t.regex(body.error.message, message);
+			t.like((await call("updateStatus")).body, { receivedBytes: 0 });
+		}
+		t.is((await call("updateCheck")).body.error.code, "nothingReceived");
+		t.false((await call("updateCancel")).body.changed);
+		await upload(file);
+		t.true((await call("updateCancel")).body.changed);
+		t.like((await call("updateStatus")).body, { receivedBytes: 0 });
+		t.false(await isThere("b"));
+	},
+);
 
 test.serial("a damaged one leaves nothing behind", async (t) => {
 	const file = await archiveOf(await updateMembers(key));

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { promisify } from "node:util";
 import type { Database } from "../database/database.ts";
 import { retryUntilDone } from "../database/retry.ts";
@@ -8,10 +9,13 @@ import type { Log } from "../log/log.ts";
 import { type Release, readRelease } from "../system/release.ts";
 import { BootPartition } from "./boot-partition.ts";
 import { download } from "./download.ts";
+import { deleteBad, FileCheck } from "./file-check.ts";
 import { readHistory, takeResult, type UpdateResult } from "./history.ts";
+import { IncomingUpload } from "./incoming-upload.ts";
 import { ReceivedFile } from "./received.ts";
 import { UpdateRefused } from "./refused.ts";
 import { readUpdate } from "./update-file.ts";
+import type { UploadPart } from "./upload-part.ts";
 
 const run = promisify(execFile);
 
@@ -50,6 +54,7 @@ export class Updates implements Part {
 	readonly #log: Log;
 	readonly #boot: BootPartition;
 	readonly #received: ReceivedFile;
+	readonly #check: FileCheck;
 	readonly #stopping = new AbortController();
 	#step: Step = "idle";
 	#totalBytes: number | undefined;
@@ -57,6 +62,7 @@ export class Updates implements Part {
 	#cancelling = new AbortController();
 	/** Settled when no download is under way. */
 	#downloading: Promise<void> = Promise.resolve();
+	#upload: IncomingUpload | undefined;
 
 	constructor(settings: UpdateSettings, database: Database, log: Log) {
 		this.#settings = settings;
@@ -64,6 +70,7 @@ export class Updates implements Part {
 		this.#log = log;
 		this.#boot = new BootPartition(settings.bootPartitionCommand);
 		this.#received = new ReceivedFile(settings.folder);
+		this.#check = new FileCheck(this.#received, settings);
 	}
 
 	/** Returns at once. */
@@ -76,29 +83,62 @@ export class Updates implements Part {
 		).catch(() => {}); // Stopped while it waited.
 	}
 
-	stop(): void {
+	async stop(): Promise<void> {
 		this.#stopping.abort();
 		this.#cancelling.abort();
+		await this.#check.end();
+		await this.#upload?.end("The manager stops: resume the upload");
 	}
 
 	async status(): Promise<UpdateStatus> {
 		return {
 			step: this.#step,
 			receivedBytes: await this.#received.size(),
-			totalBytes: this.#totalBytes,
+			totalBytes: this.#totalBytes ?? (await this.#received.announcedBytes()),
 			problem: this.#problem,
 			running: await readRelease(this.#settings.releaseFile),
 			history: await readHistory(this.#database),
 		};
 	}
 
-	/** @returns the bytes that are there now. */
+	/** Takes a part of the file, in memory. @returns the bytes that are there now. */
 	async upload(offset: number, chunk: Buffer): Promise<number> {
 		this.#refuseWhileBusy();
 		this.#problem = undefined;
 		this.#totalBytes = undefined;
 		if (offset === 0) await this.#received.remove();
 		return this.#received.add(offset, chunk);
+	}
+
+	/** @throws UpdateRefused where `receive` would. */
+	async refuseUpload(part: UploadPart): Promise<void> {
+		// Its client is probably gone: this one may well be the same.
+		if (this.#upload?.isStalled)
+			await this.#upload.end("Another upload has taken over");
+		this.#refuseWhileBusy();
+		await this.#received.refusePart(part);
+	}
+
+	/**
+	 * Takes the file, or the rest of it, as it comes. What has come of an upload that is interrupted
+	 * stays.
+	 * @returns the bytes that are there now.
+	 */
+	async receive(part: UploadPart, body: Readable): Promise<number> {
+		this.#refuseWhileBusy();
+		this.#problem = undefined;
+		this.#totalBytes = undefined;
+		const upload = new IncomingUpload();
+		this.#upload = upload;
+		try {
+			return await this.#received.receive(part, upload.chunks(body));
+		} catch (error) {
+			this.#log.info({ err: error }, "an upload of an update has ended early");
+			throw error;
+		} finally {
+			this.#upload = undefined;
+			upload.close();
+		}
 	}
 
 	/**
@@ -144,25 +184,14 @@ export class Updates implements Part {
 			});
 	}
 
-	/** What was received, once its signature is checked. @throws UpdateRefused */
+	/**
+	 * What was received, once every byte of it is checked; writes nothing to the boot partition. A
+	 * file that can never become good is deleted.
+	 * @throws UpdateRefused
+	 */
 	async check(): Promise<Release> {
-		await this.#refuseWithoutFile();
-		try {
-			const release = await readUpdate(
-				this.#received.path,
-				this.#settings.keysFolder,
-			);
-			const running = await readRelease(this.#settings.releaseFile);
-			if (running && release.target !== running.target)
-				throw new UpdateRefused(
-					"wrongTarget",
-					`The update is for ${release.target}, this device is ${running.target}`,
-				);
-			return release;
-		} catch (error) {
-			await this.#removeIfBad(error);
-			throw error;
-		}
+		if (!this.#check.isRunning) this.#refuseWhileBusy();
+		return this.#check.run();
 	}
 
 	/**
@@ -175,7 +204,7 @@ export class Updates implements Part {
 		this.#step = "installing";
 		this.#problem = undefined;
 		try {
-			const release = await this.check();
+			const release = await this.#check.run();
 			const running = await readRelease(this.#settings.releaseFile);
 			if (running && release.build <= running.build && !allowOlder)
 				throw new UpdateRefused(
@@ -200,17 +229,22 @@ export class Updates implements Part {
 		}, 1000);
 	}
 
-	/** Ends what is under way and forgets the file. */
-	async cancel(): Promise<void> {
+	/** Ends what is under way and deletes the file. @returns whether there was anything. */
+	async cancel(): Promise<boolean> {
 		if (this.#step === "installing" || this.#step === "restarting")
 			throw new UpdateRefused("busy", "The installation has begun");
+		const wasBusy = this.#step !== "idle" || this.#upload !== undefined;
 		this.#cancelling.abort();
 		await this.#downloading;
+		await this.#upload?.end("The upload was cancelled");
+		await this.#check.end();
+		const hadFile = (await this.#received.size()) > 0;
 		await this.#received.remove();
 		this.#problem = undefined;
 		this.#totalBytes = undefined;
-		if ((await this.#boot.state()).update === "install")
-			await this.#boot.cancel();
+		const wasStaged = (await this.#boot.state()).update === "install";
+		if (wasStaged) await this.#boot.cancel();
+		return wasBusy || hadFile || wasStaged;
 	}
 
 	async #stage(): Promise<void> {
@@ -218,22 +252,19 @@ export class Updates implements Part {
 		const other = slot === "a" ? "b" : "a";
 		const into = await this.#boot.open(other);
 		try {
-			await readUpdate(this.#received.path, this.#settings.keysFolder, into);
+			await readUpdate(this.#received.path, {
+				keysFolder: this.#settings.keysFolder,
+				into,
+			});
 			await this.#boot.close();
 			await this.#boot.stage(other);
 		} catch (error) {
 			await this.#boot.discard(other).catch((problem) => {
 				this.#log.error({ err: problem }, "a refused update takes room");
 			});
-			await this.#removeIfBad(error);
-			throw error;
+			const isBad = error instanceof UpdateRefused && badFile.has(error.code);
+			throw isBad ? await deleteBad(this.#received, error) : error;
 		}
-	}
-
-	/** No attempt makes such a file good; kept, a download would only go on from its end. */
-	async #removeIfBad(error: unknown): Promise<void> {
-		if (error instanceof UpdateRefused && badFile.has(error.code))
-			await this.#received.remove();
 	}
 
 	/** That the database answers and this process serves its pages makes a system healthy. */
@@ -250,13 +281,15 @@ export class Updates implements Part {
 	#refuseWhileBusy(): void {
 		if (this.#step !== "idle")
 			throw new UpdateRefused("busy", `The manager is ${this.#step} already`);
-	}
-
-	async #refuseWithoutFile(): Promise<void> {
-		if ((await this.#received.size()) === 0)
+		if (this.#upload)
 			throw new UpdateRefused(
-				"nothingReceived",
-				"There is no update file yet: upload or download one",
+				"busy",
+				"An update file is being uploaded: wait until that ends, or cancel it",
+			);
+		if (this.#check.isRunning)
+			throw new UpdateRefused(
+				"busy",
+				"The update file is being checked: try again in a minute, or cancel it",
 			);
 	}
 }

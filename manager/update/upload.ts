@@ -4,18 +4,65 @@ import type { Login } from "../login/login.ts";
 import { httpCaller } from "../login/session-cookie.ts";
 import { checkAccess } from "../operations/call.ts";
 import { OperationError } from "../operations/operation.ts";
+import { serveUploadStream } from "../operations/upload-stream.ts";
 import type { Updates } from "./updates.ts";
+import { uploadPart } from "./upload-part.ts";
 
+const name = "update-file";
 /** A part of a file: small enough for 256 MB of memory and a slow line. */
 const mostChunkBytes = 2 * 1024 * 1024;
 
 const query = z.object({ offset: z.coerce.number().int().min(0) });
 
-/**
- * `POST /update-file?offset=N` with a part of the file as its body, which no JSON can carry.
- * The answer is the number of bytes that are there: an upload goes on from it.
- */
+/** The ways to bring an update file, which no JSON can carry. */
 export function serveUpload(
+	api: FastifyInstance,
+	updates: Updates,
+	login: Login,
+): void {
+	serveWhole(api, updates, login);
+	serveOffset(api, updates, login);
+	serveParts(api, updates, login);
+}
+
+/** `PUT /update-file` with the file, or with the rest of it: what `curl -T` sends. */
+function serveWhole(
+	api: FastifyInstance,
+	updates: Updates,
+	login: Login,
+): void {
+	serveUploadStream(api, login, {
+		method: "PUT",
+		name,
+		contentType: "*",
+		refuse: ({ headers, query }) =>
+			updates.refuseUpload(uploadPart(headers, query)),
+		receive: async (body, { headers, query }) => ({
+			receivedBytes: await updates.receive(uploadPart(headers, query), body),
+		}),
+	});
+}
+
+/** `GET /update-file/offset`: the number of bytes that are there, for `curl -C`. */
+function serveOffset(
+	api: FastifyInstance,
+	updates: Updates,
+	login: Login,
+): void {
+	api.get(`/${name}/offset`, async (request, reply) => {
+		const operation = { name, tokens: "read" } as const;
+		checkAccess(operation, httpCaller(request, reply, login));
+		reply.type("text/plain");
+		return `${(await updates.status()).receivedBytes}\n`;
+	});
+}
+
+/**
+ * `POST /update-file?offset=N` with a part of the file: what the page sends, from which a part
+ * comes whole or not at all. The answer is the number of bytes that are there: an upload is
+ * resumed from it.
+ */
+function serveParts(
 	api: FastifyInstance,
 	updates: Updates,
 	login: Login,
@@ -28,24 +75,20 @@ export function serveUpload(
 		);
 		scope.addHook("onRequest", async (request, reply) => {
 			// Before the body is read: strangers send nothing.
-			const operation = { name: "update-file", tokens: "administer" } as const;
+			const operation = { name, tokens: "administer" } as const;
 			checkAccess(operation, httpCaller(request, reply, login));
 		});
-		scope.post(
-			"/update-file",
-			{ bodyLimit: mostChunkBytes },
-			async (request) => {
-				const { success, data } = query.safeParse(request.query);
-				if (!success || !Buffer.isBuffer(request.body))
-					throw new OperationError(
-						400,
-						"invalidInput",
-						"Send a part of the file as application/octet-stream, with its ?offset=",
-					);
-				return {
-					receivedBytes: await updates.upload(data.offset, request.body),
-				};
-			},
-		);
+		scope.post(`/${name}`, { bodyLimit: mostChunkBytes }, async (request) => {
+			const { success, data } = query.safeParse(request.query);
+			if (!success || !Buffer.isBuffer(request.body))
+				throw new OperationError(
+					400,
+					"invalidInput",
+					"Send a part of the file as application/octet-stream, with its ?offset=, or the whole file by PUT (curl -T FILE)",
+				);
+			return {
+				receivedBytes: await updates.upload(data.offset, request.body),
+			};
+		});
 	});
 }

@@ -29,6 +29,21 @@ export function appRightsTests(test: TestFn, machine: Machine): void {
 			const [memory, mostProcesses] = limits.trim().split(/\s+/).map(Number);
 			t.true(Number(memory) > 100_000_000 && Number(memory) < 300_000_000);
 			t.is(mostProcesses, 200);
+			// What it kept mounted could not be checked or taken out.
+			t.deepEqual(
+				(
+					await outputOf(
+						machine.console,
+						`awk '{ print $5 }' /proc/${pid}/mountinfo | sort -u`,
+					)
+				)
+					.trim()
+					.split(/\s+/),
+				[
+					...["/", "/dev", "/dev/pts", "/dev/shm", "/mnt/sda2", "/proc"],
+					...["/run", "/sys", "/sys/fs/cgroup", "/tmp"],
+				],
+			);
 			const asService = `nsenter -t ${pid} -m setpriv --reuid 2000 --regid 2000 --clear-groups`;
 			const own = "/mnt/sda2/apps/notes/instances/1";
 			await outputOf(

@@ -167,6 +167,25 @@ export function gatewayTests(test: TestFn, target: GatewayTarget): void {
 			t.regex(output, /files \([\d.]+% non-contiguous\)/);
 	});
 
+	test.serial("lets an admin choose U-Boot's default in vi", async (t) => {
+		t.timeout(timeLimit(4 * minute));
+		const { console } = machine;
+		for (const [before, after] of [
+			["system", "rescue"],
+			["rescue", "system"],
+		] as const) {
+			console.skip();
+			console.send("vi /mnt/sda1/extlinux/extlinux.conf\n");
+			await console.expect(`default ${before}`);
+			console.send(`:1s/${before}/${after}/\n`);
+			await console.expect("[Modified]");
+			console.send(":wq\n");
+			await console.expect(/:~# /);
+			const [first] = (await outputOf(console, `cat ${menu}`)).split("\n");
+			t.is(first, `default ${after}`);
+		}
+	});
+
 	test.serial("installs nothing in rescue", async (t) => {
 		t.timeout(timeLimit(4 * minute));
 		await switchOff(machine);

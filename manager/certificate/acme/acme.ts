@@ -132,9 +132,18 @@ export class Acme implements Part {
 		});
 	}
 
-	/** The certificate stays in use. @throws DatabaseUnavailable */
-	disable(): Promise<void> {
-		return this.#turn.take(() => this.#disable());
+	/**
+	 * The certificate stays in use.
+	 * @returns whether it was enabled.
+	 * @throws DatabaseUnavailable
+	 */
+	disable(): Promise<boolean> {
+		return this.#turn.take(async () => {
+			const wasEnabled =
+				(await this.#config.read(settingName, z.unknown())) !== undefined;
+			await this.#disable();
+			return wasEnabled;
+		});
 	}
 
 	async #disable(): Promise<void> {

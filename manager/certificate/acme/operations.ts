@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { hostName } from "../../dns-name/host-name.ts";
 import { defineOperation, type Operation } from "../../operations/operation.ts";
+import { outcome, outcomeOf } from "../../operations/outcome.ts";
 import type { Acme } from "./acme.ts";
 
 const nothing = z.strictObject({});
@@ -53,11 +54,13 @@ export function acmeOperations(acme: Acme): Operation[] {
 			summary: "Renews no more; the certificate stays in use",
 			permission: "administrator",
 			input: nothing,
-			output: nothing,
-			async handle() {
-				await acme.disable();
-				return {};
-			},
+			output: outcome,
+			handle: async () =>
+				outcomeOf(
+					await acme.disable(),
+					"Automatic renewal is disabled; the certificate stays in use",
+					"Automatic renewal was not enabled",
+				),
 		}),
 	];
 }

@@ -148,6 +148,12 @@ case $#,$work in
 2,verify) fail() { echo "$*" >&2 && exit 2; } ;;
 *) usage ;;
 esac
+# Called in a directory of sda2 or sda3, it would itself keep them from being unmounted.
+case $log in
+/*) ;;
+*) log=$PWD/$log ;;
+esac
+cd /
 [ "$(id -u)" = 0 ] || fail "Only root can do this; become root with: su root"
 disk=$(cat /run/boot-disk 2>/dev/null) || disk=$(find_boot_disk) || fail "$disk"
 [ "$work" != factory ] || confirm_reset "$disk"

@@ -44,7 +44,7 @@ servers() {
 		if [ "$(setting network MODE)" = static ]; then
 			[ "$1" != dns ] || printf '%s\n' "$(setting network DNS1)" "$(setting network DNS2)"
 		else
-			cat "$NETWORK/dhcp.$1" 2>/dev/null
+			cat "$NETWORK/dhcp.$1" 2>/dev/null || true
 		fi
 		servers_in_file "$1"
 	} | grep . | awk '!seen[$0]++'

@@ -68,9 +68,25 @@ is_boot_disk() {
 # users_of PARTITION: who uses it, in one line; fails when nobody does. What is in use fails in the
 # same ways as what is damaged.
 users_of() {
-	users=$(holders_of "$1")
+	users=$(
+		holders_of "$1"
+		! grep -q "^/dev/$1 " /proc/swaps || echo "used as swap"
+		openers_of "$1"
+	)
 	[ -n "$users" ] || return 1
-	echo "$users" | sed -n 'H; ${ x; s/^\n//; s/\n/; /g; p; }'
+	echo "$users" | in_one_line
+	echo
+}
+
+# openers_of PARTITION: programs as e2fsck, which use no file system but the partition itself.
+openers_of() {
+	number=$(cat "/sys/class/block/$1/dev" 2>/dev/null) || return 0
+	number=$(printf %x:%x "${number%:*}" "${number#*:}")
+	printf '%s\0' /proc/[0-9]*/fd/* | xargs -0 stat -L -c '%t:%T %F %n' 2>/dev/null |
+		sed -n "s|^$number block special file /proc/\\([0-9]*\\)/fd/.*|\\1|p" | sort -u |
+		while read -r process; do
+			[ "$process" = $$ ] || echo "$(process_name "$process") has /dev/$1 open"
+		done
 }
 
 # in_use PARTITION: `, because it is in use (BY WHOM)` for the end of a message, or nothing.

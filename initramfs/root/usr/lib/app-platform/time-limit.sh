@@ -6,6 +6,8 @@
 limit() {
 	no_limit
 	(
+		# Not in a file system that somebody wants to unmount: no_limit does not end the sleep itself.
+		cd /
 		sleep "$1"
 		echo "$2 took longer than $1 seconds: restarting" | to_consoles
 		# Without writing anything out, which may be what hangs.

@@ -1,0 +1,344 @@
+import { execFile } from "node:child_process";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import test, { type ExecutionContext } from "ava";
+import { TestAuthority } from "../manager/testing/test-authority.ts";
+import {
+	builtImage,
+	type Console,
+	eventually,
+	temporaryDirectory,
+	timeLimit,
+} from "./machine/index.ts";
+import { runningMachine } from "./system/base.ts";
+import { pageWith, typedAtHost } from "./system/host-shell.ts";
+import type { Kept } from "./system/kept.ts";
+import { findLife, liveIn } from "./system/life.ts";
+import { killProcess, processes } from "./system/processes.ts";
+import { enterRescue, startAfresh } from "./system/rescue.ts";
+import {
+	loginPage,
+	managerCookie,
+	managerPassword,
+	managerSession,
+	outputOf,
+	post,
+	setClock,
+} from "./system/steps.ts";
+
+// What README.md, docs/ and the public text tell an administrator to type, and no other test types:
+// documented-commands/typed-by.json says which test types which command. Typed as it is documented.
+const minute = 60_000;
+const machine = runningMachine(test, "documented-commands");
+const database = "example.com_notes";
+const newPassword = "by-Passwd-1";
+const reserve = "/mnt/sda2/empty_if_no_space";
+let kept: Kept;
+
+/** At the console, where root has logged in. */
+const typed = (command: string, timeoutMs = 2 * minute) =>
+	outputOf(machine.console, command, { timeoutMs });
+
+test.serial("the machine is lived in", async (t) => {
+	t.timeout(timeLimit(10 * minute));
+	await liveIn(machine);
+	await setClock(machine.console);
+	kept = await findLife(machine);
+	t.pass();
+});
+
+test.serial("the address is fixed and comes by DHCP again", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	t.regex(await typed("ip address"), /inet 10\.0\.2\.15\/24/);
+	await typed(
+		"setip --addr=192.0.2.10 --mask=255.255.255.0 --gateway=192.0.2.1 --dns1=192.0.2.1",
+	);
+	t.regex(await typed("ip address"), /inet 192\.0\.2\.10\/24/);
+	await typed("setip --dhcp");
+	await eventually("the address by DHCP", async () =>
+		(await typed("ip address")).includes("10.0.2.15/24") ? true : undefined,
+	);
+	await loginPage(machine);
+});
+
+test.serial("passwords are changed at the console", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	await answer(machine.console, "passwd root", newPassword, newPassword);
+	await answer(machine.console, "passwd admin", newPassword, newPassword);
+	const ssh = await machine.ssh("admin", newPassword);
+	const terminal = await ssh.terminal();
+	await terminal.expect(/\$ *$/);
+	await answer(terminal, "su - root", newPassword);
+	t.is((await outputOf(terminal, "id -u")).trim(), "0");
+	ssh.close();
+});
+
+test.serial("admin copies all logs", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	const ssh = await machine.ssh("admin", newPassword);
+	const files = async () => {
+		const folder = temporaryDirectory();
+		const archive = join(folder.path, "log.tar.xz");
+		await writeFile(archive, await ssh.readFile("/home/admin/log.tar.xz"));
+		const { stdout } = await promisify(execFile)("tar", ["-tJf", archive]);
+		folder.remove();
+		return stdout;
+	};
+	await killProcess(machine, processes.notes, "SEGV");
+	await coreDumpIsThere();
+	await typed(
+		`cd /home/admin
+		tar -cf - /var/log/* | xz -z - > log.tar.xz
+		chown admin:admin /home/admin/log.tar.xz`,
+		5 * minute,
+	);
+	t.regex(await files(), /^var\/log\/apps\/manager\/current$/m);
+	t.regex(await files(), /^var\/log\/core_dumps\/notes\/core/m);
+	await typed(
+		`cd /home/admin
+		tar -cf - --exclude=/var/log/core_dumps/* /var/log/* | xz -z - > log.tar.xz`,
+		5 * minute,
+	);
+	t.regex(await files(), /^var\/log\/apps\/manager\/current$/m);
+	t.notRegex(await files(), /core_dumps\/./);
+	await typed("rm /home/admin/log.tar.xz");
+	ssh.close();
+});
+
+test.serial("old core dumps are deleted", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	await typed("rm -f /mnt/sda2/log/core_dumps/*/*");
+	t.is(await coreDumps(), "");
+	await typed("/etc/init.d/S92manager restart");
+	await loginPage(machine);
+});
+
+test.serial("a dump is taken of the running manager", async (t) => {
+	t.timeout(timeLimit(15 * minute));
+	const [line = ""] = (
+		await typed("ps aux | grep /apps/manager/manager | grep -v grep")
+	).split("\n");
+	const pid = /^\S+\s+(\d+)\s/.exec(line)?.[1];
+	t.truthy(pid, line);
+	await typed(`gdb --pid ${pid} -ex gcore --batch`, 10 * minute);
+	const kilobytes = Number.parseInt(await typed(`du -k core.${pid}`), 10);
+	t.true(kilobytes > 10_000, `${kilobytes} KB`);
+	t.true(kilobytes < 500_000, `${kilobytes} KB`);
+	await typed(`rm core.${pid}`);
+});
+
+test.serial("databases get smaller", async (t) => {
+	t.timeout(timeLimit(15 * minute));
+	const size = () => typed("du -sh /mnt/sda2/pgsql/");
+	t.regex(await size(), /^[\d.]+M\s/);
+	await typed("/etc/init.d/S92manager stop");
+	await typed("sudo -u postgres reindexdb -a", 5 * minute);
+	await typed("sudo -u postgres vacuumdb -a -f", 5 * minute);
+	await typed("/etc/init.d/S92manager restart");
+	await typed(`sudo -u postgres reindexdb -d ${database}`, 5 * minute);
+	await typed(`sudo -u postgres vacuumdb -d ${database} -f`, 5 * minute);
+	t.regex(await size(), /^[\d.]+M\s/);
+	await lifeGoesOn(t);
+});
+
+test.serial("a full disk gets room", async (t) => {
+	t.timeout(timeLimit(15 * minute));
+	await killProcess(machine, processes.notes, "SEGV");
+	await coreDumpIsThere();
+	await typed("pkill -ALRM svlogd"); // Has each begin a new file.
+	await typed(
+		`free=$(df -kP /mnt/sda2 | awk 'END { print $4 }')
+		fallocate -l "$free"K /mnt/sda2/fill`,
+	);
+	t.regex(await typed("df -h"), / 100% \/mnt\/sda2$/m);
+	await typed("/etc/init.d/S92manager stop");
+	await typed('echo "" > /mnt/sda2/empty_if_no_space');
+	await typed("rm /var/log/apps/*/@*");
+	await typed("rm /var/log/core_dumps/*/*");
+	await typed("/etc/init.d/S50postgresql restart");
+	await typed("/etc/init.d/S92manager restart");
+	const free = "df -kP /mnt/sda2 | awk 'END { print $4 }'";
+	t.true(Number(await typed(free)) > 450_000);
+	t.is(await coreDumps(), "");
+	await lifeGoesOn(t);
+	await typed("rm /mnt/sda2/fill");
+	await typed("rm /mnt/sda2/empty_if_no_space");
+	await typed("/etc/init.d/S92manager restart");
+	await eventually("the manager has reserved 500 MB again", async () => {
+		const { output } = await machine.console.run(`du -k ${reserve}`);
+		return Number.parseInt(output, 10) > 480_000 || undefined;
+	});
+});
+
+test.serial("a restart creates deleted logs again", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	await typed("rm /var/log/apps/*/*");
+	await typed("/etc/init.d/S92manager restart");
+	for (const folder of ["manager", "notes"])
+		await eventually(`there is a log of ${folder}`, async () => {
+			const path = `/var/log/apps/${folder}/current`;
+			return (await machine.console.run(`test -s ${path}`)).exitCode === 0
+				? true
+				: undefined;
+		});
+	await lifeGoesOn(t);
+});
+
+test.serial("a script uses the API", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	const root = await TestAuthority.create("Root");
+	const { certificate, key } = await root.server("localhost");
+	const call = await managerSession(machine);
+	await call("certificateUpload", {
+		pem: certificate + root.certificate + key,
+	});
+	const token = await makeToken();
+	const folder = temporaryDirectory();
+	t.teardown(() => folder.remove());
+	await writeFile(join(folder.path, "device.pem"), root.certificate);
+	const address = `localhost:${machine.port(443)}`;
+	const shown = await typedAtHost(folder.path, [
+		`umask 077; echo 'header = "Authorization: Bearer ${token}"' >token.conf`,
+		`curl --config token.conf --cacert device.pem --json '{}' https://${address}/manager/api/systemStatus`,
+	]);
+	t.like(JSON.parse(shown), {
+		release: { target: "x86_64" },
+	});
+});
+
+test.serial("the device's own certificate comes back", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	const source = `psql -d manager -Atc "SELECT count(*) FROM config WHERE name='webserverCertificate'"`;
+	t.is((await typed(source)).trim(), "1");
+	const uploaded = await typed(
+		"cat /mnt/sda2/system/webserver/certificate.pem",
+	);
+	await typed(
+		`psql -d manager -c "DELETE FROM config WHERE name='webserverCertificate'"`,
+	);
+	await typed("/etc/init.d/S92manager restart");
+	await loginPage(machine);
+	await eventually("the certificate has changed", async () => {
+		const path = "/mnt/sda2/system/webserver/certificate.pem";
+		return (await typed(`cat ${path}`)) === uploaded ? undefined : true;
+	});
+	t.is((await typed(source)).trim(), "0");
+});
+
+test.serial("file systems are checked and repaired in rescue", async (t) => {
+	t.timeout(timeLimit(15 * minute));
+	machine.console.send("reboot\n");
+	await startAfresh(machine);
+	await enterRescue(machine, newPassword);
+	const isFine = /files \([\d.]+% non-contiguous\)/;
+	t.regex(await typed("e2fsck -p -f /dev/sda2", 5 * minute), isFine);
+	t.regex(await typed("e2fsck -p -f /dev/sda3", 5 * minute), isFine);
+	t.regex(
+		await typed("e2fsck -f -y /dev/sda2", 5 * minute),
+		/files \([\d.]+% non-contiguous\)|\d+\/\d+ files/,
+	);
+	// The first superblock is lost; 1 says that everything was repaired.
+	await typed("dd if=/dev/zero of=/dev/sda2 bs=1024 seek=1 count=1 conv=fsync");
+	t.is(
+		(
+			await machine.console.run("e2fsck -f -y -b 32768 /dev/sda2", {
+				timeoutMs: 5 * minute,
+			})
+		).exitCode,
+		1,
+	);
+	t.regex(await typed("e2fsck -p -f /dev/sda2", 5 * minute), isFine);
+});
+
+test.serial("after all that everything is there", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	machine.console.send("reboot\n");
+	await startAfresh(machine);
+	await loginPage(machine);
+	await machine.console.login("root", newPassword);
+	await lifeGoesOn(t);
+});
+
+test.serial("README.md's machine installs itself", async (t) => {
+	t.timeout(timeLimit(25 * minute));
+	await machine.cutPower();
+	const folder = temporaryDirectory();
+	const images = join(folder.path, "out/x86_64");
+	await mkdir(images, { recursive: true });
+	const name = "app-platform-x86_64.qcow2";
+	await symlink(builtImage("qcow2"), join(images, name));
+	const ending = new AbortController();
+	const ended = typedAtHost(
+		folder.path,
+		[
+			"cd out/x86_64",
+			"qemu-img create -f qcow2 -b app-platform-x86_64.qcow2 -F qcow2 vm.qcow2",
+			"qemu-system-x86_64 -m 512 -drive file=vm.qcow2 -nic user,model=virtio,hostfwd=tcp:127.0.0.1:8443-:443",
+		],
+		{ signal: ending.signal },
+	);
+	t.teardown(async () => {
+		ending.abort();
+		await ended.catch(() => {});
+		folder.remove();
+	});
+	const page = eventually(
+		"https://127.0.0.1:8443/manager/ shows the login page",
+		() =>
+			pageWith(
+				"https://127.0.0.1:8443/manager/",
+				"<title>App Platform</title>",
+			),
+		{ timeoutMs: 20 * minute },
+	);
+	await Promise.race([
+		page,
+		ended.then((shown) => t.fail(`QEMU has ended: ${shown}`)),
+	]);
+	t.pass();
+});
+
+/** Types a command that asks, and what it asks for. */
+async function answer(
+	at: Console,
+	command: string,
+	...words: string[]
+): Promise<void> {
+	at.skip();
+	at.send(`${command}\n`);
+	for (const word of words) {
+		await at.expect(/assword: *$/);
+		at.send(`${word}\n`);
+	}
+	// What is typed before the prompt would be lost.
+	await at.expect(/[#$] *$/);
+}
+
+const coreDumps = () => typed("find /mnt/sda2/log/core_dumps -type f");
+
+async function coreDumpIsThere(): Promise<void> {
+	await eventually("the core dump of notes", async () =>
+		(await coreDumps()).includes("/notes/core") ? true : undefined,
+	);
+}
+
+/** People find their notes and files. */
+async function lifeGoesOn(t: ExecutionContext): Promise<void> {
+	const { files, answer } = await findLife(machine);
+	t.is(files, kept.files);
+	t.is(answer, kept.answer);
+}
+
+/** The default password makes none: it is changed. */
+async function makeToken(): Promise<string> {
+	const changed = await post(machine, "changePassword", {
+		cookie: await managerCookie(machine),
+		body: JSON.stringify({ currentPassword: managerPassword, newPassword }),
+	});
+	const made = await post(machine, "tokenCreate", {
+		cookie: changed.headers.getSetCookie()[0]?.split(";")[0] ?? "",
+		body: JSON.stringify({ name: "script", scopes: ["read"] }),
+	});
+	return ((await made.json()) as { token: string }).token;
+}
