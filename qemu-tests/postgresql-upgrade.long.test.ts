@@ -1,26 +1,37 @@
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
-import { installedMachine } from "./system/base.ts";
+import {
+	livedInMachine,
+	livedInState,
+	ownLogins,
+	without,
+} from "./system/lived-in/index.ts";
 import { olderServer } from "./system/older-server.ts";
 import { restart, startAfresh } from "./system/rescue.ts";
-import { loginPage, logins, managerSession, outputOf } from "./system/steps.ts";
+import { loginPage, managerSession, outputOf } from "./system/steps.ts";
 
-// A system whose databases are of PostgreSQL 15 gets one with PostgreSQL 17. No such release of
-// ours exists: the old set is today's with the server of Debian 12 added to its archive.
+// A lived-in machine whose databases are of PostgreSQL 15 gets a system with PostgreSQL 17. No such
+// release of ours exists: the old set is today's with the server of Debian 12 added to its archive,
+// and the databases are restored into that server.
 const minute = 60_000;
 const major = "15";
-const machine = installedMachine(test, {
+const { machine, before } = livedInMachine(test, {
 	name: "postgresql-upgrade",
 	memoryMB: 1024,
 });
 const sql = `
-	CREATE ROLE root SUPERUSER LOGIN;
 	CREATE ROLE "an.owner" LOGIN PASSWORD 'secret';
 	CREATE DATABASE "a site" OWNER "an.owner";
 	\\connect "a site"
 	CREATE TABLE kept AS SELECT generate_series(1, 100000) AS number, 'CREATE ROLE postgres;'::text AS word;
 	ALTER SYSTEM SET work_mem = '7MB';
 `;
+/** Without what PostgreSQL 15 does not know yet. */
+const dumpForOlder = `pg_dumpall -h /run/postgresql | sed \
+	-e '/^SET transaction_timeout/d' \
+	-e '/^CREATE ROLE postgres;/d' \
+	-e '/^CREATE DATABASE/s/ LOCALE_PROVIDER = builtin BUILTIN_LOCALE = .C.UTF-8.//' \
+	-e '/^GRANT /s/ WITH INHERIT TRUE//'`;
 const startTrial = `sync
 	cd /usr/lib/app-platform
 	for part in service settings disk boot-loader; do . ./$part.sh; done
@@ -32,15 +43,18 @@ test.serial("databases were made by the older version", async (t) => {
 	t.timeout(timeLimit(15 * minute));
 	await machine.boot();
 	await loginPage(machine);
-	await machine.console.login(...logins.root);
+	await machine.console.login(...ownLogins.root);
 	const libraries = await atConsole("ls /usr/lib/x86_64-linux-gnu");
-	const ssh = await machine.ssh(...logins.admin);
+	const ssh = await machine.ssh(...ownLogins.admin);
 	const archive = await olderServer(major, libraries.split(/\s+/));
 	await ssh.writeFile("/home/admin/server.tar.xz", archive);
 	await ssh.writeFile("/tmp/old.sql", sql);
 	ssh.close();
 	await atConsole(`set -e
-		/etc/init.d/S92manager stop; /etc/init.d/S50postgresql stop
+		/etc/init.d/S92manager stop
+		rm /var/log/apps/left-over/@40000000650000*
+		${dumpForOlder} >/mnt/sda2/of-17.sql
+		/etc/init.d/S50postgresql stop
 		tar -xJf /home/admin/server.tar.xz -C /
 		as="setpriv --reuid postgres --regid postgres --init-groups"
 		bin=/usr/lib/postgresql/${major}/bin
@@ -50,7 +64,11 @@ test.serial("databases were made by the older version", async (t) => {
 		cd /mnt/sda2
 		$as $bin/initdb -D pgsql --locale C.UTF-8 --encoding UTF8 --auth-local peer
 		$as $bin/pg_ctl -D pgsql -o "-k /run/postgresql" -l /run/postgresql/old.log -w start
+		$as psql -q -h /run/postgresql -v ON_ERROR_STOP=1 -d postgres -f /mnt/sda2/of-17.sql
 		$as psql -h /run/postgresql -v ON_ERROR_STOP=1 -d postgres -f /tmp/old.sql
+		rm /mnt/sda2/of-17.sql
+		cp -p not-used/pg_hba.conf pgsql/
+		rm -rf not-used
 		echo "local all nobody reject" >>pgsql/pg_hba.conf
 		echo "include '/etc/postgresql/app-platform.conf'" >>pgsql/postgresql.conf
 		echo "old_snapshot_threshold = 60" >>pgsql/postgresql.conf
@@ -78,7 +96,7 @@ test.serial("a trial that cannot take them over tells why", async (t) => {
 	});
 	await startAfresh(machine);
 	await machine.console.expect("login:", { timeoutMs: 2 * minute });
-	await machine.console.login(...logins.root);
+	await machine.console.login(...ownLogins.root);
 	const result = await atConsole("cat /mnt/sda2/system/update/result");
 	t.regex(result, /^STATE=failed$/m);
 	t.regex(result, /^REASON=.* in 3 starts: .* has no PostgreSQL 15 *$/m);
@@ -99,7 +117,7 @@ test.serial("the system on trial takes them over", async (t) => {
 	await loginPage(machine, { timeoutMs: 10 * minute });
 	const call = await managerSession(machine);
 	t.like(await call("session"), { loggedIn: true });
-	await machine.console.login(...logins.root);
+	await machine.console.login(...ownLogins.root);
 	const query = (database: string, sql: string) =>
 		atConsole(`psql -At -d "${database}" -c "${sql}"`);
 	t.regex(await query("postgres", "SHOW server_version"), /^17\./);
@@ -114,6 +132,14 @@ test.serial("the system on trial takes them over", async (t) => {
 		),
 		'"an.owner"\n',
 	);
+});
+
+test.serial("keeps apps and data", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	// The logs made room for a second cluster; the new rule and setting are below, and so is the archive.
+	const changed = ["logs", "homeFiles", "database"] as const;
+	const found = without(await livedInState(machine), ...changed);
+	t.deepEqual(found, without(before(), ...changed));
 });
 
 test.serial("keeps what the admin has set", async (t) => {
@@ -135,7 +161,7 @@ test.serial("once it is confirmed, the old ones take no room", async (t) => {
 	await atConsole("cp -a /mnt/sda2/pgsql.15 /mnt/sda2/of-15");
 	await restart(machine);
 	await loginPage(machine);
-	await machine.console.login(...logins.root);
+	await machine.console.login(...ownLogins.root);
 	t.is(await atConsole(folders), "/mnt/sda2/pgsql\n");
 });
 

@@ -1,12 +1,8 @@
-import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestFn } from "ava";
 import { $ } from "zx";
 import {
 	builtImage,
-	cacheDirectory,
-	contentHash,
 	copyOf,
 	type DiskFile,
 	type HostService,
@@ -14,12 +10,11 @@ import {
 	type MachineOptions,
 	machineForTests,
 	overlayOn,
-	withLock,
 } from "../machine/index.ts";
-import { loginPage, logins, watchInstallation } from "./steps.ts";
+import { madeOnce } from "./made-once.ts";
+import { loginPage, logins, switchOff, watchInstallation } from "./steps.ts";
 
 const snapshot = "running";
-const keepUnusedDays = 7;
 
 /** A snapshot can only be woken by the very machine that went to sleep. */
 const runningHardware = { guestAgent: "virtio", memoryMB: 512 } as const;
@@ -73,52 +68,33 @@ export function installedMachine(
 	return machine;
 }
 
-/** Installs once per built image; other test files and later runs find it in the cache. */
-async function base(): Promise<string> {
-	const all = cacheDirectory("qemu-tests");
-	const key = await contentHash(builtImage("qcow2"));
-	const directory = join(all, `base-${key.slice(0, 16)}`);
-	await mkdir(all, { recursive: true });
-	return withLock(join(all, "base.lock"), async () => {
-		if (!existsSync(directory)) {
-			await removeUnused(all);
-			await install(directory);
-		}
-		await utimes(directory, new Date(), new Date());
-		return directory;
+function base(): Promise<string> {
+	return madeOnce("base", builtImage("qcow2"), async (directory) => {
+		await install(directory);
+		await makeRunning(directory);
 	});
 }
 
 async function install(directory: string): Promise<void> {
-	const partial = `${directory}.partial`;
-	await rm(partial, { recursive: true, force: true });
-	await mkdir(partial);
 	const image: DiskFile = { path: builtImage("img"), format: "raw" };
 	const machine = new Machine({
 		name: "base",
 		...runningHardware,
 		disks: [overlayOn(image)],
 	});
-	const keep = async (name: string) => {
-		const [disk] = await machine.disks();
-		await $({
-			quiet: true,
-		})`qemu-img convert -O qcow2 ${disk?.path} ${join(partial, name)}`;
-	};
 	try {
 		await machine.boot();
 		await watchInstallation(machine);
 		await loginPage(machine);
 		await machine.console.login(...logins.root);
-		await machine.console.run("sync");
-		machine.console.send("poweroff\n");
-		await machine.waitForPowerOff();
-		await keep("installed.qcow2");
+		await switchOff(machine);
+		const [disk] = await machine.disks();
+		await $({
+			quiet: true,
+		})`qemu-img convert -O qcow2 ${disk?.path} ${join(directory, "installed.qcow2")}`;
 	} finally {
 		await machine.discard();
 	}
-	await makeRunning(partial);
-	await rename(partial, directory);
 }
 
 async function makeRunning(directory: string): Promise<void> {
@@ -143,15 +119,5 @@ async function makeRunning(directory: string): Promise<void> {
 		})`cp --sparse=always ${disk?.path} ${join(directory, "running.qcow2")}`;
 	} finally {
 		await machine.discard();
-	}
-}
-
-async function removeUnused(all: string): Promise<void> {
-	for (const name of await readdir(all)) {
-		if (!name.startsWith("base-")) continue;
-		const path = join(all, name);
-		const ageMs = Date.now() - (await stat(path)).mtimeMs;
-		if (ageMs > keepUnusedDays * 24 * 60 * 60_000)
-			await rm(path, { recursive: true, force: true });
 	}
 }

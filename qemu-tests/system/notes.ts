@@ -9,7 +9,7 @@ import {
 	temporaryDirectory,
 	timeLimit,
 } from "../machine/index.ts";
-import { logins, managerSession, outputOf } from "./steps.ts";
+import { loginsOf, managerSession, outputOf } from "./steps.ts";
 
 // The example app "notes": its store on the device, its instances from outside.
 
@@ -62,10 +62,10 @@ export async function putStore(
 	const archive = await storeArchive(
 		appFolders ?? (await appFoldersIn(examples)),
 	);
-	const ssh = await machine.ssh(...logins.admin);
+	const ssh = await machine.ssh(...loginsOf(machine).admin);
 	await ssh.writeFile("/tmp/store.tar", archive);
 	ssh.close();
-	await machine.console.login(...logins.root);
+	await machine.console.login(...loginsOf(machine).root);
 	await outputOf(
 		machine.console,
 		`mkdir ${storeFolder} && tar -x -C ${storeFolder} -f /tmp/store.tar && rm /tmp/store.tar`,

@@ -2,6 +2,7 @@ import {
 	type Console,
 	eventually,
 	type Machine,
+	type Ssh,
 	timeLimit,
 } from "../machine/index.ts";
 
@@ -12,6 +13,25 @@ export const logins = {
 } as const;
 
 export const managerPassword = "pwd";
+
+/** The passwords of a machine. */
+export interface Logins {
+	root: readonly [user: string, password: string];
+	admin: readonly [user: string, password: string];
+	manager: string;
+}
+
+const changedLogins = new WeakMap<Machine, Logins>();
+
+/** Returns the logins of the system on a machine's disk: the default ones unless they were changed. */
+export function loginsOf(machine: Machine): Logins {
+	return changedLogins.get(machine) ?? { ...logins, manager: managerPassword };
+}
+
+/** Tells all steps which passwords the system on a machine's disk has. */
+export function setLoginsOf(machine: Machine, changed: Logins): void {
+	changedLogins.set(machine, changed);
+}
 
 /** Follows an installation on the serial console up to the restart that ends it. */
 export async function watchInstallation(
@@ -48,6 +68,13 @@ export async function loginPage(
 	);
 }
 
+/** Shuts the system down. Root is at the console. */
+export async function switchOff(machine: Machine): Promise<void> {
+	await machine.console.run("sync");
+	machine.console.send("poweroff\n");
+	await machine.waitForPowerOff();
+}
+
 /** Holds GRUB's menu and starts its first entry. The machine has just been switched on. */
 export async function chooseRescue(machine: Machine): Promise<void> {
 	await machine.console.expect("Rescue and setup", { timeoutMs: 30_000 });
@@ -78,7 +105,7 @@ export async function managerCookie(machine: Machine): Promise<string> {
 	const login = await eventually(
 		"the manager's database answers",
 		async () => {
-			const body = JSON.stringify({ password: managerPassword });
+			const body = JSON.stringify({ password: loginsOf(machine).manager });
 			const response = await post(machine, "login", { body });
 			return response.status === 503 ? undefined : response;
 		},
@@ -148,4 +175,19 @@ export async function outputOf(
 	if (exitCode !== 0)
 		throw new Error(`"${command}" ended with ${exitCode}:\n${output}`);
 	return output;
+}
+
+/** Logs in by SSH as admin and becomes root there, as the documents say. */
+export async function rootBySsh(
+	machine: Machine,
+): Promise<{ ssh: Ssh; terminal: Console }> {
+	const { admin, root } = loginsOf(machine);
+	const ssh = await machine.ssh(...admin);
+	const terminal = await ssh.terminal();
+	await terminal.expect(/\$ *$/);
+	terminal.send("su root\n");
+	await terminal.expect(/[Pp]assword: */);
+	terminal.send(`${root[1]}\n`);
+	await terminal.expect(/# *$/);
+	return { ssh, terminal };
 }

@@ -8,7 +8,7 @@ import {
 import { startAfresh } from "./rescue.ts";
 import {
 	loginPage,
-	logins,
+	loginsOf,
 	managerCookie,
 	managerSession,
 	outputOf,
@@ -69,7 +69,7 @@ export async function installedByRamdisk(machine: Machine): Promise<void> {
 /** A machine that was just switched on installs and keeps that one of our two systems that it has not. */
 export async function takesAnotherUpdate(machine: Machine): Promise<void> {
 	await loginPage(machine, { timeoutMs: 10 * 60_000 });
-	await machine.console.login(...logins.root);
+	await machine.console.login(...loginsOf(machine).root);
 	const isNext = (await runningBuild(machine.console)) === nextBuild;
 	await uploadUpdate(
 		machine,

@@ -5,6 +5,7 @@ import { $ } from "zx";
 import { SECTOR_BYTES } from "../../../partitioning/layout.ts";
 import {
 	builtImage,
+	type Console,
 	copyOf,
 	type Disk,
 	eventually,
@@ -63,13 +64,18 @@ export async function keptFileIsThere(machine: Machine): Promise<void> {
 	await loginPage(machine, { timeoutMs: 25 * 60_000 });
 	await managerSession(machine);
 	await machine.console.login(...logins.root);
-	await eventually("no update is under way", async () => {
-		const show = "/usr/lib/app-platform/boot-partition show";
-		const state = await outputOf(machine.console, show);
-		return /^UPDATE=none$/m.test(state) || undefined;
-	});
+	await updateHasEnded(machine.console);
 	const found = await outputOf(machine.console, `sha256sum /mnt/sda2${path}`);
 	if (!found.startsWith(sum)) throw new Error(`${path} has changed`);
+}
+
+/** Resolves when no update is under way any more. Root is at the console. */
+export async function updateHasEnded(console: Console): Promise<void> {
+	await eventually("no update is under way", async () => {
+		const show = "/usr/lib/app-platform/boot-partition show";
+		const state = await outputOf(console, show);
+		return /^UPDATE=none$/m.test(state) || undefined;
+	});
 }
 
 /** Into a raw file, as small as may be. */

@@ -1,5 +1,6 @@
 import { builtUpdate, type TargetName } from "../../machine/index.ts";
-import { loginPage } from "../../system/steps.ts";
+import { ownLogins } from "../../system/lived-in/index.ts";
+import { loginPage, setLoginsOf } from "../../system/steps.ts";
 import {
 	installedByRamdisk,
 	installUpdate,
@@ -9,6 +10,7 @@ import {
 } from "../../system/update.ts";
 import type { Story } from "../story.ts";
 import { checkKeptFile, diskWithKeptFile, keptFileIsThere } from "./kept.ts";
+import { allIsAsLeft, checkLivedIn, livedIn } from "./lived-in.ts";
 
 /** From the upload to the end of the trial. */
 export function updateOf(target: TargetName): Story {
@@ -30,4 +32,15 @@ export function updateOf(target: TargetName): Story {
 	};
 }
 
-export const update = updateOf("x86_64");
+/** The same on a machine on which an owner has lived. */
+const onVirtualMachine = updateOf("x86_64");
+export const update: Story = {
+	...onVirtualMachine,
+	disk: livedIn,
+	async run(machine) {
+		setLoginsOf(machine, ownLogins);
+		await onVirtualMachine.run(machine);
+	},
+	checkData: checkLivedIn,
+	holds: allIsAsLeft,
+};

@@ -1,0 +1,55 @@
+import { outputOf } from "../steps.ts";
+import type { Trace } from "./trace.ts";
+
+const inHomeOfAdmin = [
+	"Bericht März (Kopie).txt",
+	"Größe".normalize("NFD"),
+	"-rf",
+];
+
+/** Files in both homes and a core dump; found are all files that an update must keep, by hash. */
+export const homeFiles: Trace = {
+	async leave({ root, writeFile }) {
+		for (const name of inHomeOfAdmin)
+			await writeFile(`/home/admin/${name}`, `of admin: ${name}\n`);
+		await outputOf(
+			root,
+			`set -e
+			umask 077
+			cd /home/root
+			echo "of root" >secret
+			printf '#!/bin/sh\\necho hello\\n' >script.sh
+			chmod 755 script.sh
+			ln -s script.sh link
+			head -c 9000000 /dev/urandom >/home/admin/9000000
+			chown admin:admin /home/admin/9000000`,
+		);
+		// The kernel gives its core dump to the image's handler.
+		await outputOf(
+			root,
+			`sleep 1000 &
+			kill -SEGV $!
+			seconds=0
+			until grep -q "sleep.* crashed; core dump" /var/log/messages; do
+				seconds=$((seconds + 1))
+				[ $seconds -lt 60 ] || exit 1
+				sleep 1
+			done`,
+			{ timeoutMs: 100_000 },
+		);
+	},
+
+	async found({ root }) {
+		const list = await outputOf(
+			root,
+			`cd /mnt/sda2
+			find home log/core_dumps system pgsql/pg_hba.conf pgsql/postgresql.conf ! -type d |
+				grep -v -e '_history$' -e ^system/update/ | LC_ALL=C sort |
+				while read -r file; do
+					echo "$(stat -c '%a %U:%G' "$file") $(sha256sum <"$file" | cut -c 1-64) $file"
+				done`,
+			{ timeoutMs: 300_000 },
+		);
+		return list.trim().split("\n");
+	},
+};

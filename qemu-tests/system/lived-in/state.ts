@@ -1,0 +1,51 @@
+import type { Machine } from "../../machine/index.ts";
+import { apps } from "./apps.ts";
+import { certificate } from "./certificate.ts";
+import { database } from "./database.ts";
+import { homeFiles } from "./home-files.ts";
+import { logins } from "./logins.ts";
+import { logs } from "./logs.ts";
+import { sharedFiles } from "./shared-files.ts";
+import { systemSettings } from "./system-settings.ts";
+import { asOwner, type Trace } from "./trace.ts";
+
+const named = {
+	logins,
+	apps,
+	database,
+	sharedFiles,
+	certificate,
+	systemSettings,
+	homeFiles,
+	logs,
+} as const satisfies Record<string, Trace>;
+
+/** In the order in which they are left: the passwords first. */
+export const traces = Object.values(named) as [Trace, ...Trace[]];
+
+/** What is found on a lived-in machine, by kind. */
+export type State = Record<keyof typeof named, unknown>;
+
+/**
+ * Looks at a lived-in machine from outside: at all that must be the same after an update, a
+ * reinstallation, a power cut. Plain data, to be compared with the disk's recorded state.
+ */
+export async function stateOf(machine: Machine): Promise<State> {
+	return asOwner(machine, async (owned) => {
+		const state: Partial<State> = {};
+		for (const [name, trace] of Object.entries(named))
+			state[name as keyof State] = await trace.found(owned);
+		// As it is read back from the cache: without undefined.
+		return JSON.parse(JSON.stringify(state)) as State;
+	});
+}
+
+/** Returns a state but for the kinds that a story changes. */
+export function without(
+	state: State,
+	...kinds: readonly (keyof State)[]
+): Partial<State> {
+	const rest: Partial<State> = { ...state };
+	for (const kind of kinds) delete rest[kind];
+	return rest;
+}
