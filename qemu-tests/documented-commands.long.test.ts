@@ -20,12 +20,14 @@ import { killProcess, processes } from "./system/processes.ts";
 import { enterRescue, startAfresh } from "./system/rescue.ts";
 import {
 	loginPage,
+	loginsOf,
 	managerCookie,
 	managerPassword,
 	managerSession,
 	outputOf,
 	post,
 	setClock,
+	setLoginsOf,
 } from "./system/steps.ts";
 import {
 	installedByRamdisk,
@@ -57,6 +59,9 @@ test.serial("the machine is lived in", async (t) => {
 test.serial("the address is fixed and comes by DHCP again", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	t.regex(await typed("ip address"), /inet 10\.0\.2\.15\/24/);
+	await typed(
+		"setip --addr=192.0.2.10 --mask=255.255.255.0 --gateway=192.0.2.1 --dns1=192.0.2.1",
+	);
 	await typed(
 		"setip --addr=192.0.2.10/24 --gateway=192.0.2.1 --dns1=192.0.2.1",
 	);
@@ -140,7 +145,7 @@ test.serial("the core dump of a crashed manager is opened", async (t) => {
 	const dump = await eventually("its core dump", async () =>
 		/core_dumps\/manager\/core\.(\d+)\.(\d+)\.zst$/m.exec(await coreDumps()),
 	);
-	const [, pid, seconds] = dump;
+	const [, pid, seconds] = dump ?? [];
 	machine.console.skip();
 	machine.console.send(
 		`zstd -d /var/log/core_dumps/manager/core.${pid}.${seconds}.zst -o core && gdb /usr/bin/node core -ex bt\n`,
@@ -355,7 +360,7 @@ test.serial("an update is sent, checked and installed by curl", async (t) => {
 	t.timeout(timeLimit(20 * minute));
 	const root = await TestAuthority.create("Root");
 	const { certificate, key } = await root.server("localhost");
-	const call = await managerSession(machine, newPassword);
+	const call = await managerSession(machine);
 	await call("certificateUpload", {
 		pem: certificate + root.certificate + key,
 	});
@@ -465,6 +470,7 @@ async function makeToken(): Promise<string> {
 		cookie: await managerCookie(machine),
 		body: JSON.stringify({ currentPassword: managerPassword, newPassword }),
 	});
+	setLoginsOf(machine, { ...loginsOf(machine), manager: newPassword });
 	const made = await post(machine, "tokenCreate", {
 		cookie: changed.headers.getSetCookie()[0]?.split(";")[0] ?? "",
 		body: JSON.stringify({ name: "script", scopes: ["read"] }),
