@@ -10,6 +10,7 @@ import {
 	type MachineOptions,
 	machineForTests,
 	overlayOn,
+	timeLimit,
 } from "../machine/index.ts";
 import { madeOnce } from "./made-once.ts";
 import { loginPage, logins, switchOff, watchInstallation } from "./steps.ts";
@@ -44,7 +45,7 @@ export function runningMachine(
 		disks: [copyOf(runningDisk)],
 	});
 	test.before("the installed system runs", async (t) => {
-		t.timeout(20 * 60_000);
+		t.timeout(timeLimit(20 * 60_000));
 		await machine.boot({ snapshot });
 		// The getty's prompt was shown before the snapshot: ask for another.
 		machine.console.send("\n");
@@ -62,7 +63,7 @@ export function installedMachine(
 		disks: [overlayOn(installedDisk)],
 	});
 	test.before("the system was installed", async (t) => {
-		t.timeout(20 * 60_000);
+		t.timeout(timeLimit(20 * 60_000));
 		await machine.disks();
 	});
 	return machine;
