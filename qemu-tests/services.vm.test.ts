@@ -138,7 +138,7 @@ for (const { name, process, program, runs } of [
 			}
 			const backtrace = await outputOf(
 				machine.console,
-				`gdb ${program} core.${pid} -ex bt --batch; rm core.${pid}`,
+				`cd /home/admin && gdb ${program} core.${pid} -ex bt --batch; rm core.${pid}`,
 				{ timeoutMs: 120_000 },
 			);
 			t.regex(backtrace, /^#2 /m, backtrace);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:tls";
 import { TestAuthority } from "../../../manager/testing/test-authority.ts";
-import type { Machine } from "../../machine/index.ts";
+import { eventually, type Machine } from "../../machine/index.ts";
 import type { Trace } from "./trace.ts";
 
 const name = "device.example.com";
@@ -17,7 +17,11 @@ export const certificate: Trace = {
 			.map((one) => one.certificate)
 			.concat(server.key)
 			.join("");
-		await call("certificateUpload", { pem });
+		// The device's clock may be a second behind this host's.
+		await eventually("the certificate is valid on the device", async () => {
+			await call("certificateUpload", { pem });
+			return true;
+		});
 		await call("dnsNameChange", { dnsName: name });
 		await call("developerModeChange", { isOn: true });
 		await call("tokenCreate", { name: "of a script", scopes: ["read"] });
