@@ -29,7 +29,7 @@ async function serve(t: ExecutionContext) {
 
 function send(port: number, head: string) {
 	const socket = connect(port, "127.0.0.1");
-	socket.on("error", () => {}); // Cut off while it writes.
+	socket.on("error", () => {}); // Disconnected while it writes.
 	socket.write(`POST ${head}\r\nHost: x\r\n\r\n`);
 	return socket;
 }

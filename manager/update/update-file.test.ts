@@ -61,7 +61,7 @@ test("a signed file is taken, whole", async (t) => {
 	t.is(linux.length, 70_000);
 });
 
-test("cut off anywhere, a check finds it incomplete and says how much is there", async (t) => {
+test("truncated anywhere, a check finds it incomplete and says how much is there", async (t) => {
 	const ends = [1, 100, 511, 512, goodFile.length - 1_024];
 	for (let length = 1; length < goodFile.length; length += 40_000)
 		ends.push(length);
