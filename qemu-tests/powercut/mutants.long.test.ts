@@ -7,12 +7,11 @@ import {
 	type Machine,
 	timeLimit,
 } from "../machine/index.ts";
-import { ownLogins } from "../system/lived-in/index.ts";
 import {
 	loginPage,
+	logins,
 	managerSession,
 	outputOf,
-	setLoginsOf,
 } from "../system/steps.ts";
 import { uploadUpdate } from "../system/update.ts";
 import { prefixes } from "./cuts.ts";
@@ -60,12 +59,11 @@ for (const [index, mutant] of mutantsOfUpdate.entries())
 			...update,
 			name: `mutant-of-update-${index}`,
 			async run(machine) {
-				setLoginsOf(machine, ownLogins);
 				await loginPage(machine);
-				await machine.console.login(...ownLogins.root);
+				await machine.console.login(...logins.root);
 				const path = mutant.script;
 				const text = await outputOf(machine.console, `cat ${path}`);
-				const ssh = await machine.ssh(...ownLogins.admin);
+				const ssh = await machine.ssh(...logins.admin);
 				await ssh.writeFile("/tmp/mutant", mutated(text, mutant));
 				ssh.close();
 				// Over the file: the disk is as it was.

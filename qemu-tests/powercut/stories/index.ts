@@ -2,13 +2,14 @@ import type { Story } from "../story.ts";
 import { install, installOn } from "./install.ts";
 import { resize } from "./resize.ts";
 import { rollback } from "./rollback.ts";
-import { update, updateOf } from "./update.ts";
+import { update, updateLivedIn, updateOf } from "./update.ts";
 
 /** In the order of a machine's life. */
 export const stories: readonly Story[] = [
 	install,
 	resize,
 	update,
+	updateLivedIn,
 	rollback,
 	installOn("arm64"),
 	updateOf("arm64"),

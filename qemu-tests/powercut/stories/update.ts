@@ -32,14 +32,16 @@ export function updateOf(target: TargetName): Story {
 	};
 }
 
+export const update = updateOf("x86_64");
+
 /** The same on a machine on which an owner has lived. */
-const onVirtualMachine = updateOf("x86_64");
-export const update: Story = {
-	...onVirtualMachine,
+export const updateLivedIn: Story = {
+	...update,
+	name: "update-lived-in",
 	disk: livedIn,
 	async run(machine) {
 		setLoginsOf(machine, ownLogins);
-		await onVirtualMachine.run(machine);
+		await update.run(machine);
 	},
 	checkData: checkLivedIn,
 	holds: allIsAsLeft,

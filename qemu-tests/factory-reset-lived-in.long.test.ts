@@ -1,0 +1,161 @@
+import { createHash } from "node:crypto";
+import test from "ava";
+import { timeLimit } from "./machine/index.ts";
+import { leaveData } from "./system/kept.ts";
+import {
+	livedInMachine,
+	ownLogins,
+	wordsLeftOn,
+} from "./system/lived-in/index.ts";
+import { enterRescue, restart, runUntilRestart } from "./system/rescue.ts";
+import {
+	loginPage,
+	logins,
+	managerPassword,
+	managerSession,
+	outputOf,
+	setLoginsOf,
+	switchOff,
+	watchInstallation,
+} from "./system/steps.ts";
+
+const minute = 60_000;
+/** The hash of an empty file. */
+const ofNothing = createHash("sha256").digest("hex");
+const command = "/home/root/install.sh log.txt factory";
+const { machine, before } = livedInMachine(test, { name: "factory-reset-lived-in" });
+
+test.serial("somebody lets go of a machine", async (t) => {
+	t.timeout(timeLimit(3 * minute));
+	await machine.boot();
+	await enterRescue(machine, ownLogins.root[1]);
+	t.pass();
+});
+
+test.serial("a script cannot reset the machine", async (t) => {
+	const before = await state();
+	const ssh = await machine.ssh(...ownLogins.root);
+	const { exitCode, output } = await ssh.run(command, { input: "ERASE\n" });
+	ssh.close();
+	t.not(exitCode, 0);
+	t.regex(output, /confirmed at a terminal; nothing is changed/);
+	t.is(await state(), before);
+});
+
+for (const answer of ["erase", "yes", "", "ERASE it"])
+	test.serial(`the answer "${answer}" changes nothing`, async (t) => {
+		const before = await state();
+		machine.console.send(`${command}\n`);
+		await machine.console.expect(/Type ERASE to go on.*: /);
+		machine.console.send(`${answer}\n`);
+		await machine.console.expect("Not confirmed; nothing is changed");
+		t.is(await state(), before);
+	});
+
+test.serial("Ctrl-C at the question changes nothing", async (t) => {
+	const before = await state();
+	machine.console.send(`${command}\n`);
+	await machine.console.expect(/Type ERASE to go on.*: /);
+	machine.console.send("\u0003");
+	// The terminal drops what is typed before the prompt is back.
+	await machine.console.expect(/:~# /);
+	t.is(await state(), before);
+});
+
+test.serial("data that somebody has mounted are not erased", async (t) => {
+	const { console } = machine;
+	await outputOf(
+		console,
+		"mkdir -p /mnt/look && mount -o ro /dev/sda2 /mnt/look",
+	);
+	console.send(`${command}\n`);
+	await console.expect(/Type ERASE to go on.*: /);
+	console.send("ERASE\n");
+	await console.expect(/is in use: .*mounted on \/mnt\/look/, {
+		timeoutMs: 2 * minute,
+	});
+	await console.expect("This FAILED");
+	await outputOf(console, "umount /mnt/look");
+	t.regex(await outputOf(console, "e2label /dev/sda2"), /^data$/m);
+});
+
+test.serial("ERASE makes the machine as new", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	await runUntilRestart(machine, `${command}\nERASE`);
+	setLoginsOf(machine, { ...logins, manager: managerPassword });
+	await loginPage(machine);
+	await isAsNew();
+	t.pass();
+});
+
+test.serial("has the factory's passwords alone", async (t) => {
+	t.timeout(timeLimit(3 * minute));
+	const ssh = await machine.ssh(...logins.admin);
+	t.is((await outputOf(ssh, "whoami")).trim(), "admin");
+	ssh.close();
+	await t.throwsAsync(machine.ssh(...ownLogins.admin), {
+		message: /authentication methods failed/i,
+	});
+	const call = await managerSession(machine);
+	t.like(await call("session"), { loggedIn: true, defaultPassword: true });
+});
+
+test.serial("nothing of the owner is left on the disk", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	await switchOff(machine);
+	const [disk] = await machine.disks();
+	t.deepEqual(disk && (await wordsLeftOn(disk)), []);
+	await machine.boot();
+	await loginPage(machine);
+	await machine.console.login(...logins.root);
+});
+
+test.serial(
+	"cut off when the data are erased, it goes on by itself",
+	async (t) => {
+		t.timeout(timeLimit(10 * minute));
+		await leaveData(machine.console);
+		await restart(machine);
+		await enterRescue(machine);
+		machine.console.send(`${command}\nERASE\n`);
+		await machine.console.expect(/Making the data file system/, {
+			timeoutMs: 2 * minute,
+		});
+		await machine.cutPower();
+		await machine.boot();
+		await watchInstallation(machine);
+		await loginPage(machine);
+		await isAsNew();
+		t.pass();
+	},
+);
+
+/** What a reset would change first: the boot menu, the superblock, the settings in RAM. */
+async function state(): Promise<string> {
+	return outputOf(
+		machine.console,
+		`head -n 1 /boot/grub/grub.cfg
+		dd if=/dev/sda2 bs=4096 count=1 2>/dev/null | sha256sum
+		dd if=/dev/sda2 bs=4096 count=1 skip=32768 2>/dev/null | sha256sum
+		cat /mnt/sda2/system/network /mnt/sda2/system/shadow
+		ls /run/install.lock 2>&1`.concat("; true"),
+	);
+}
+
+/** No file of the owner is found. Ends logged in as root, by the default password. */
+async function isAsNew(): Promise<void> {
+	const { console } = machine;
+	await console.login(...logins.root);
+	const files = await outputOf(
+		console,
+		"find /mnt/sda2/home /mnt/sda2/system -type f | xargs sha256sum; cat /mnt/sda2/system/network",
+	);
+	if (!/^MODE=dhcp$/m.test(files)) throw new Error(`Old settings: ${files}`);
+	for (const line of before().homeFiles as string[]) {
+		const [, , hash = "", path] = line.split(" ");
+		if (hash !== ofNothing && files.includes(hash))
+			throw new Error(`${path} is an old file`);
+	}
+	const { exitCode } = await console.run("psql -d example.com_notes -c ''");
+	if (exitCode === 0) throw new Error("An old database is there");
+}
