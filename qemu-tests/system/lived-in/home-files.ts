@@ -28,14 +28,15 @@ export const homeFiles: Trace = {
 		await outputOf(
 			root,
 			`sleep 1000 &
-			kill -SEGV $!
+			pid=$!
+			kill -SEGV $pid
 			seconds=0
-			until grep -q "sleep.* crashed; core dump" /var/log/messages; do
+			until grep -q "(process $pid) crashed; core dump in" /var/log/messages; do
 				seconds=$((seconds + 1))
-				[ $seconds -lt 60 ] || exit 1
+				[ $seconds -lt 120 ] || { tail -n 5 /var/log/messages; exit 1; }
 				sleep 1
 			done`,
-			{ timeoutMs: 100_000 },
+			{ timeoutMs: 150_000 },
 		);
 	},
 
