@@ -29,7 +29,7 @@ export async function partitions(
 		await outputOf(console, `blockdev --getsize64 ${disk}`),
 	);
 	const { partitiontable } = JSON.parse(
-		await outputOf(console, `sfdisk --json ${disk}`),
+		await outputOf(console, `sfdisk --json ${disk} 2>/dev/null`),
 	) as SfdiskTable;
 	const found: PartitionFound[] = [];
 	for (const { node, start, size, type } of partitiontable.partitions) {

@@ -122,7 +122,7 @@ find_extra() {
 		{ name = path($0) }
 		(name in expected) || name == "/lost+found" { next }
 		name ~ /^\/\.app-platform-(installed|started)$/ { next }
-		name ~ /^\/(dev|proc|sys|run|tmp|mnt\/sda1|mnt\/sda2)\// { next }
+		name ~ /^\/(dev|proc|sys|run|tmp|mnt\/sda1|mnt\/sda2)(\/|$)/ { next }
 		{
 			parent = name
 			sub(/\/[^\/]*$/, "", parent)
