@@ -23,7 +23,9 @@ const minute = 60_000;
 /** The hash of an empty file. */
 const ofNothing = createHash("sha256").digest("hex");
 const command = "/home/root/install.sh log.txt factory";
-const { machine, before } = livedInMachine(test, { name: "factory-reset-lived-in" });
+const { machine, before } = livedInMachine(test, {
+	name: "factory-reset-lived-in",
+});
 
 test.serial("somebody lets go of a machine", async (t) => {
 	t.timeout(timeLimit(3 * minute));

@@ -10,7 +10,9 @@ import { loginPage, outputOf, watchInstallation } from "./system/steps.ts";
 
 const minute = 60_000;
 const command = "/home/root/install.sh log.txt";
-const { machine, before } = livedInMachine(test, { name: "reinstall-lived-in" });
+const { machine, before } = livedInMachine(test, {
+	name: "reinstall-lived-in",
+});
 
 test.serial("an owner spoils the system", async (t) => {
 	t.timeout(timeLimit(6 * minute));
