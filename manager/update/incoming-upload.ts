@@ -21,7 +21,7 @@ export class IncomingUpload {
 		if (!this.#closed.signal.aborted) await once(this.#closed.signal, "abort");
 	}
 
-	/** What was received is on the disk, and no more will be. */
+	/** All that was received is on the disk; nothing follows. */
 	close(): void {
 		this.#closed.abort();
 	}

@@ -81,7 +81,7 @@ test("truncated anywhere, a check finds it incomplete and says how much is there
 	t.is(await check(goodFile), undefined);
 });
 
-test("installing one that was cut off is refused as well", async (t) => {
+test("installing a truncated one is refused as well", async (t) => {
 	for (let length = 0; length < goodFile.length; length += 61_440)
 		await t.throwsAsync(
 			read(goodFile.subarray(0, length)),

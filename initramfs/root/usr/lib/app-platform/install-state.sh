@@ -59,7 +59,7 @@ mounted_at() {
 }
 
 # forget_installed DISK: a system that is damaged may not even let itself be unmarked; it is made
-# anew all the same. One that is in use is not.
+# again all the same, unless it is in use.
 forget_installed() {
 	rootfs=$(partition_of "$1" 3)
 	mkdir -p /run/rootfs
