@@ -73,12 +73,14 @@ for (const [command, expected] of commands)
 
 test.serial("root edits a file with vi", async (t) => {
 	machine.console.send("vi /tmp/x.txt\n");
-	await machine.console.expect(/~[\s\S]*\/tmp\/x\.txt/);
-	machine.console.send("itext");
-	await machine.console.expect(/I \/tmp\/x\.txt \[Modified\]/);
+	await machine.console.expect(/- \/tmp\/x\.txt /);
+	machine.console.send("i");
+	await machine.console.expect(/I \/tmp\/x\.txt /);
+	machine.console.send("text");
+	await machine.console.expect("text");
 	// Alone: with more behind it, it would begin the code of a key.
 	machine.console.send("\u001b");
-	await machine.console.expect(/- \/tmp\/x\.txt \[Modified\]/);
+	await machine.console.expect(/- \/tmp\/x\.txt /);
 	machine.console.send(":wq\n");
 	t.is((await outputOf(machine.console, "cat /tmp/x.txt")).trim(), "text");
 });
