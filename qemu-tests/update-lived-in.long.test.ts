@@ -36,7 +36,7 @@ test.serial("an owner uploads an update", async (t) => {
 test.serial("the rescue system installs it", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await installUpdate(machine);
-	await installedByRamdisk(machine);
+	await t.notThrowsAsync(installedByRamdisk(machine));
 });
 
 test.serial("the new system, once healthy, stays", async (t) => {
