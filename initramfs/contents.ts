@@ -18,7 +18,7 @@ export const ramdiskCommands: readonly string[] = [
 	"expr which usleep uname nproc md5sum sha256sum tar xz xzcat unxz gzip gunzip zcat",
 	"pv patch truncate strings time watch",
 	// disks
-	"blkid blockdev sfdisk fdisk partprobe lsblk findmnt e2fsck e2label tune2fs dumpe2fs debugfs",
+	"blkdiscard blkid blockdev sfdisk fdisk partprobe lsblk findmnt e2fsck e2label tune2fs dumpe2fs debugfs",
 	"fsck.fat fsck.vfat resize2fs mke2fs mkfs.ext2 mkfs.ext4 fsck.ext2 fsck.ext4 badblocks mkswap wipefs",
 	// network
 	"ip ping ping6 arping traceroute nslookup netstat nc wget udhcpc ifconfig route",

@@ -80,7 +80,7 @@ for (const command of [
 test.serial("everything is online again", async (t) => {
 	t.timeout(timeLimit(6 * minute));
 	await loginPage(machine);
-	const found = await livedInState(machine);
+	const found = await livedInState(machine, "logs");
 	const changed = ["logs", "homeFiles"] as const;
 	t.deepEqual(without(found, ...changed), without(before(), ...changed));
 	const isCoreDump = (file: string) => file.includes(" log/core_dumps/");

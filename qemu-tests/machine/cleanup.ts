@@ -38,11 +38,15 @@ export function temporaryDirectory(): { path: string; remove(): void } {
 }
 
 function sweepOrphans(): void {
-	for (const name of readdirSync(tmpdir())) {
-		const owner = /^app-platform-vm-(\d+)-/.exec(name)?.[1];
-		if (owner && !isAlive(Number(owner)))
+	for (const name of readdirSync(tmpdir()))
+		if (isOrphan(name))
 			rmSync(join(tmpdir(), name), { recursive: true, force: true });
-	}
+}
+
+/** Whether a name is that of a directory above, or of something called like it, whose process is gone. */
+export function isOrphan(name: string): boolean {
+	const owner = /^app-platform-vm-(\d+)-/.exec(name)?.[1];
+	return owner !== undefined && !isAlive(Number(owner));
 }
 
 function isAlive(pid: number): boolean {

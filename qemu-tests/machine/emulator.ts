@@ -8,22 +8,16 @@ import { atExit } from "./cleanup.ts";
 import { Console } from "./console.ts";
 import { GuestAgent } from "./guest-agent.ts";
 import { Qmp } from "./qmp.ts";
+import type { Run } from "./run.ts";
 import { targets } from "./targets.ts";
 import { within } from "./time.ts";
 
-/** One run of QEMU: from power on to power off. */
-export type Emulator = {
+/** One run of QEMU. */
+export interface Emulator extends Run {
 	qmp: Qmp;
-	/** Absent where the serial line belongs to the guest agent. */
-	console: Console | undefined;
-	agent: GuestAgent | undefined;
-	/** The port on 127.0.0.1 that leads to this port of the guest. */
-	portOf(guestPort: number): number;
-	/** Settles when QEMU has ended by itself or was killed. */
-	ended: Promise<void>;
 	/** With SIGTERM it first writes out what it has of its own about the disks. */
 	kill(signal?: "SIGKILL" | "SIGTERM"): Promise<void>;
-};
+}
 
 /** Switches the machine on. The directory is for the sockets; the guest starts to run. */
 export async function startEmulator(
@@ -76,6 +70,29 @@ export async function startEmulator(
 				if (port === undefined)
 					throw new Error(`Port ${guestPort} of the guest is not forwarded`);
 				return port;
+			},
+			async forward(guestAddress, guestPort) {
+				const before = await qmp.monitor("info usernet");
+				await qmp.monitor(
+					`hostfwd_add net tcp:127.0.0.1:0-${guestAddress}:${guestPort}`,
+				);
+				const after = await qmp.monitor("info usernet");
+				const known = new Set(before.split("\n"));
+				const added = after.split("\n").filter((line) => !known.has(line));
+				const port = hostPorts(added.join("\n")).get(guestPort);
+				if (port === undefined)
+					throw new Error(`No forward to ${guestAddress}:${guestPort}`);
+				return port;
+			},
+			async reset() {
+				await qmp.execute("system_reset");
+				await qmp.nextEvent("RESET", 10_000);
+			},
+			async pressPowerButton() {
+				await qmp.execute("system_powerdown");
+			},
+			async nextRestart(timeoutMs) {
+				await qmp.nextEvent("RESET", timeoutMs);
 			},
 			ended,
 			async kill(signal = "SIGKILL") {

@@ -3,6 +3,7 @@ export { bootFile } from "./boot-files.ts";
 export { cacheDirectory, contentHash, withLock } from "./cache.ts";
 export { temporaryDirectory } from "./cleanup.ts";
 export type { CommandResult, Console } from "./console.ts";
+export { Lan } from "./container/lan.ts";
 export type {
 	AgentChannel,
 	DiskControllerName,

@@ -13,11 +13,14 @@ import type { DirectBoot, Hardware } from "./arguments.ts";
 import { kernelOfImage } from "./boot-files.ts";
 import { temporaryDirectory } from "./cleanup.ts";
 import type { Console } from "./console.ts";
+import { startContainer } from "./container/container.ts";
+import type { Lan, Port } from "./container/lan.ts";
 import type { Disk, DiskFile } from "./disks.ts";
-import { type Emulator, hostPorts, startEmulator } from "./emulator.ts";
+import { startEmulator } from "./emulator.ts";
 import type { GuestAgent } from "./guest-agent.ts";
 import { logDirectory } from "./places.ts";
 import type { Qmp } from "./qmp.ts";
+import type { Run } from "./run.ts";
 import { type Credentials, Ssh } from "./ssh.ts";
 import { targets } from "./targets.ts";
 import { eventually, within } from "./time.ts";
@@ -26,6 +29,8 @@ export type MachineOptions = Partial<Hardware> & {
 	/** Names the log file; words and hyphens. */
 	name: string;
 	disks?: readonly Disk[];
+	/** Makes it a container of this host's kernel, in this network. */
+	lan?: Lan;
 };
 
 const defaults = { cpus: 1, ports: [22, 80, 443], hostServices: [] } as const;
@@ -34,7 +39,7 @@ const defaults = { cpus: 1, ports: [22, 80, 443], hostServices: [] } as const;
 const anyCertificate = new Agent({ connect: { rejectUnauthorized: false } });
 
 /**
- * A virtual machine. It keeps its disks when it is switched off and on again, and
+ * A machine that QEMU emulates, or a container. It keeps its disks when it is switched off and on again, and
  * everything it has made is gone after `discard` or when this process ends, but for the
  * serial log.
  */
@@ -46,15 +51,18 @@ export class Machine {
 	readonly #orderedDisks: readonly Disk[];
 	readonly #directory = temporaryDirectory();
 	#disks: DiskFile[] | undefined;
-	#emulator: Emulator | undefined;
+	readonly #plug: { lan: Lan; port: Port } | undefined;
+	#run: Run | undefined;
 
 	constructor({
 		name,
 		disks = [],
+		lan,
 		target = "x86_64",
 		...hardware
 	}: MachineOptions) {
 		this.name = name;
+		this.#plug = lan && { lan, port: lan.newPort() };
 		this.hardware = {
 			...defaults,
 			...targets[target].usual,
@@ -75,25 +83,44 @@ export class Machine {
 		snapshot?: string;
 		directBoot?: DirectBoot;
 	} = {}): Promise<void> {
-		if (this.#emulator) throw new Error(`${this.name} is already on`);
+		if (this.#run) throw new Error(`${this.name} is already on`);
+		const run = await (this.#plug
+			? this.#startContainer(this.#plug)
+			: this.#startEmulator(snapshot, directBoot));
+		this.#run = run;
+		run.ended.then(() => {
+			if (this.#run === run) this.#run = undefined;
+		});
+	}
+
+	async #startEmulator(
+		snapshot?: string,
+		directBoot?: DirectBoot,
+	): Promise<Run> {
 		const { target } = this.hardware;
-		const disks = (await this.disks()).map(goingOnWithLog);
-		const emulator = await startEmulator(
+		return startEmulator(
 			this.hardware,
 			{
 				name: this.name,
 				acceleration: await acceleration(target, () => kernelOfImage(target)),
-				disks,
+				disks: (await this.disks()).map(goingOnWithLog),
 				serialLog: this.serialLog,
 				snapshot,
 				directBoot,
 			},
 			this.#directory.path,
 		);
-		this.#emulator = emulator;
-		emulator.ended.then(() => {
-			if (this.#emulator === emulator) this.#emulator = undefined;
-		});
+	}
+
+	async #startContainer(plug: { lan: Lan; port: Port }): Promise<Run> {
+		const [disk] = await this.disks();
+		if (disk?.format !== "raw")
+			throw new Error("A container takes one disk, of the format raw");
+		return startContainer(
+			this.hardware,
+			{ disk: disk.path, serialLog: this.serialLog, ...plug },
+			this.#directory.path,
+		);
 	}
 
 	/** The disks' files, made at the first call. Not to be opened while the machine runs. */
@@ -133,17 +160,7 @@ export class Machine {
 
 	/** One more forward from 127.0.0.1, to a guest that took another address than DHCP's. */
 	async forward(guestAddress: string, guestPort: number): Promise<number> {
-		const before = await this.qmp.monitor("info usernet");
-		await this.qmp.monitor(
-			`hostfwd_add net tcp:127.0.0.1:0-${guestAddress}:${guestPort}`,
-		);
-		const after = await this.qmp.monitor("info usernet");
-		const known = new Set(before.split("\n"));
-		const added = after.split("\n").filter((line) => !known.has(line));
-		const port = hostPorts(added.join("\n")).get(guestPort);
-		if (port === undefined)
-			throw new Error(`No forward to ${guestAddress}:${guestPort}`);
-		return port;
+		return this.#running.forward(guestAddress, guestPort);
 	}
 
 	/** Logs in by SSH, as soon as the guest lets anyone in. A refused password is an error. */
@@ -184,24 +201,23 @@ export class Machine {
 	/** The mains fails: nothing more is written. The log of a recorded disk is complete then. */
 	async cutPower(): Promise<void> {
 		const isRecorded = this.#disks?.some(({ writeLog }) => writeLog);
-		await this.#emulator?.kill(isRecorded ? "SIGTERM" : "SIGKILL");
+		await this.#run?.kill(isRecorded ? "SIGTERM" : "SIGKILL");
 	}
 
 	/** Presses the reset button. */
 	async reset(): Promise<void> {
-		await this.qmp.execute("system_reset");
-		await this.qmp.nextEvent("RESET", 10_000);
+		await this.#running.reset();
 	}
 
 	/** Presses the power button and waits until the guest has switched itself off. */
 	async shutdown({ timeoutMs = 120_000 } = {}): Promise<void> {
-		await this.qmp.execute("system_powerdown");
+		await this.#running.pressPowerButton();
 		await this.waitForPowerOff({ timeoutMs });
 	}
 
 	/** Until the guest has restarted by itself, counting from the last time this was waited for. */
 	async waitForReboot({ timeoutMs = 180_000 } = {}): Promise<void> {
-		await this.qmp.nextEvent("RESET", timeoutMs);
+		await this.#running.nextRestart(timeoutMs);
 	}
 
 	async waitForPowerOff({ timeoutMs = 120_000 } = {}): Promise<void> {
@@ -239,14 +255,14 @@ export class Machine {
 		if (complaint.trim()) throw new Error(`${command}: ${complaint.trim()}`);
 	}
 
-	get #running(): Emulator {
-		if (!this.#emulator) throw new Error(`${this.name} is off`);
-		return this.#emulator;
+	get #running(): Run {
+		if (!this.#run) throw new Error(`${this.name} is off`);
+		return this.#run;
 	}
 
 	#part<Name extends "console" | "qmp" | "agent">(
 		name: Name,
-	): NonNullable<Emulator[Name]> {
+	): NonNullable<Run[Name]> {
 		const part = this.#running[name];
 		if (!part) throw new Error(`${this.name} has no ${name}`);
 		return part;

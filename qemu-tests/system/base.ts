@@ -6,6 +6,7 @@ import {
 	copyOf,
 	type DiskFile,
 	type HostService,
+	Lan,
 	Machine,
 	type MachineOptions,
 	machineForTests,
@@ -23,6 +24,17 @@ const runningHardware = { guestAgent: "virtio", memoryMB: 512 } as const;
 /** A disk after installation and first start, switched off cleanly. Never write to it. */
 export async function installedDisk(): Promise<DiskFile> {
 	return { path: join(await base(), "installed.qcow2"), format: "qcow2" };
+}
+
+/** The same disk, as a container takes it. Never write to it. */
+async function installedRawDisk(): Promise<DiskFile> {
+	const directory = await madeOnce("raw", builtImage("qcow2"), async (into) => {
+		const { path } = await installedDisk();
+		await $({
+			quiet: true,
+		})`qemu-img convert -O raw ${path} ${join(into, "installed.raw")}`;
+	});
+	return { path: join(directory, "installed.raw"), format: "raw" };
 }
 
 /** The same disk with a snapshot of the running system. Never write to it. */
@@ -49,6 +61,31 @@ export function runningMachine(
 		await machine.boot({ snapshot });
 		// The getty's prompt was shown before the snapshot: ask for another.
 		machine.console.send("\n");
+	});
+	return machine;
+}
+
+/**
+ * A machine for the tests of a file that do not care for kernel, disks and power: the installed system in a
+ * container, started up to the login page.
+ */
+export function runningContainer(
+	test: TestFn,
+	name: string,
+	{ hostServices = [] }: { hostServices?: readonly HostService[] } = {},
+): Machine {
+	const lan = new Lan();
+	const machine = machineForTests(test, {
+		...{ name, hostServices, lan },
+		// By it HAProxy counts its open files, of which a host may allow 20,000.
+		memoryMB: 384,
+		disks: [copyOf(installedRawDisk)],
+	});
+	test.after.always(() => lan.stop());
+	test.before("the installed system runs", async (t) => {
+		t.timeout(timeLimit(20 * 60_000));
+		await machine.boot();
+		await loginPage(machine);
 	});
 	return machine;
 }

@@ -29,12 +29,18 @@ export type State = Record<keyof typeof named, unknown>;
 /**
  * Looks at a lived-in machine from outside: at all that must be the same after an update, a
  * reinstallation, a power cut. Plain data, to be compared with the disk's recorded state.
+ * @param unlooked kinds that a story has ended.
  */
-export async function stateOf(machine: Machine): Promise<State> {
+export async function stateOf(
+	machine: Machine,
+	...unlooked: readonly (keyof State)[]
+): Promise<State> {
 	return asOwner(machine, async (owned) => {
 		const state: Partial<State> = {};
-		for (const [name, trace] of Object.entries(named))
+		for (const [name, trace] of Object.entries(named)) {
+			if (unlooked.includes(name as keyof State)) continue;
 			state[name as keyof State] = await trace.found(owned);
+		}
 		// As it is read back from the cache: without undefined.
 		return JSON.parse(JSON.stringify(state)) as State;
 	});

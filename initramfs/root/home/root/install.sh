@@ -55,7 +55,7 @@ install() {
 factory() {
 	check_before
 	hold_rescue
-	erase_data "$disk"
+	end_data "$disk"
 	forget_settings
 	put_system
 }
@@ -85,6 +85,10 @@ hold_rescue() {
 }
 
 put_system() {
+	if erasure_due "$disk"; then
+		limit "$ERASE_SECONDS" "Erasing"
+		erase "$disk"
+	fi
 	limit "$CHECK_SECONDS" "Checking the data"
 	make_data_file_system "$disk"
 	make_swap "$disk"
@@ -139,7 +143,7 @@ usage() {
 }
 
 # What the slowest machine needs many times over.
-: "${VERIFY_SECONDS:=300}" "${CHECK_SECONDS:=7200}" "${UNPACK_SECONDS:=1200}" "${WRITE_SECONDS:=600}"
+: "${VERIFY_SECONDS:=300}" "${ERASE_SECONDS:=86400}" "${CHECK_SECONDS:=7200}" "${UNPACK_SECONDS:=1200}" "${WRITE_SECONDS:=600}"
 log=${1:-}
 work=${2:-install}
 case $#,$work in

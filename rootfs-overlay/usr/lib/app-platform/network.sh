@@ -5,11 +5,12 @@
 
 NETWORK=/run/network
 
-# The first Ethernet card; fails when there is none.
+# The first Ethernet card; fails when there is none. Only a card is called eth0, in a container one
+# without a device of its own.
 network_interface() {
 	for interface in eth0 $(ls /sys/class/net); do
-		[ -e "/sys/class/net/$interface/device" ] || continue
-		[ "$(cat "/sys/class/net/$interface/type")" = 1 ] || continue
+		[ "$interface" = eth0 ] || [ -e "/sys/class/net/$interface/device" ] || continue
+		[ "$(cat "/sys/class/net/$interface/type" 2>/dev/null)" = 1 ] || continue
 		echo "$interface"
 		return 0
 	done

@@ -18,17 +18,59 @@ confirm_reset() {
 	[ "$answer" = ERASE ] || fail "Not confirmed; nothing is changed"
 }
 
-# erase_data DISK: makes an end of the old file system; the installation makes a new one. By the
-# second superblock a damaged file system is told from none, therefore it goes first: a cut
-# in between leaves the data as they were.
-erase_data() {
+# Stands in the first sector of the data, where ext4 has nothing, until all is erased.
+RESET_MARK="App Platform: erase"
+
+# end_data DISK: makes an end of the old file system, and marks the partition: whatever happens from here
+# on, the data are erased. By the second superblock a damaged file system is told from none, therefore
+# it goes first: a cut in between leaves the data as they were.
+end_data() {
 	data=/dev/$(partition_of "$1" 2)
-	say "Erasing the data on $data"
 	! mountpoint -q /run/data || umount /run/data
+	printf '%s\n' "$RESET_MARK" | dd of="$data" conv=fsync,notrunc 2>/run/dd.log ||
+		fail "$data cannot be written to"
 	for block in 32768 0; do
-		dd if=/dev/zero of="$data" bs=4096 seek=$block count=1 conv=fsync 2>/run/dd.log ||
+		# The mark stays.
+		dd if=/dev/zero of="$data" bs=1024 seek=$((block * 4 + 1)) count=3 conv=fsync 2>/run/dd.log ||
 			fail "$data cannot be written to"
 	done
+}
+
+# erasure_due DISK: an old file system that is still there was not given up.
+erasure_due() {
+	data=/dev/$(partition_of "$1" 2)
+	[ "$(dd if="$data" bs=512 count=1 2>/dev/null | head -n 1 | tr -d '\0')" = "$RESET_MARK" ] &&
+		[ -z "$(blkid -p -s TYPE -o value "$data")" ]
+}
+
+# erase DISK: nobody reads what was in the files, the memory on the swap partition included. Once more from the
+# beginning after a cut.
+erase() {
+	say "Erasing the old data: on a disk that cannot do it by itself, it takes as long as writing all of it"
+	! mountpoint -q /run/rootfs || umount /run/rootfs
+	erase_partition "$(partition_of "$1" 4)" 0
+	erase_partition "$(partition_of "$1" 3)" 0
+	data=$(partition_of "$1" 2)
+	erase_partition "$data" $((1024 * 1024))
+	blkdiscard --force --zeroout --length 1MiB "/dev/$data" || fail_about "$data" "/dev/$data cannot be erased"
+}
+
+# erase_partition NAME OFFSET: what is read from there on is zeros. The kernel asks the disk to make them, and
+# writes them where it cannot.
+erase_partition() {
+	{
+		blkdiscard --force --zeroout --verbose --step 256MiB --offset "$2" "/dev/$1" 2>&1 || echo FAILED
+	} | awk -v name="$1" -v bytes="$(partition_bytes "$1")" '
+		/FAILED/ { exit 1 }
+		/Operation forced/ { next }
+		!/Zero-filled/ { print; next }
+		# "/dev/sda2: Zero-filled 1048576 bytes from the offset 0"
+		{
+			percent = int(($3 + $8) / bytes * 10) * 10
+			if (percent > said && percent < 100) print "Erasing /dev/" name ": " percent " %"
+			said = percent
+		}
+		END { if (NR == 0) exit 1 }' || fail_about "$1" "/dev/$1 cannot be erased"
 }
 
 # The settings in RAM are those of the old system.

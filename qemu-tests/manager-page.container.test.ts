@@ -1,10 +1,10 @@
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
-import { runningMachine } from "./system/base.ts";
+import { runningContainer } from "./system/base.ts";
 import { guestBrowser } from "./system/browser.ts";
 import { logins, managerPassword, postgresqlVersion } from "./system/steps.ts";
 
-const machine = runningMachine(test, "manager-page");
+const machine = runningContainer(test, "manager-page");
 
 const browser = guestBrowser(test, "manager-page");
 const { complaints } = browser;

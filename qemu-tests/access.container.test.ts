@@ -4,7 +4,7 @@ import { join } from "node:path";
 import test from "ava";
 import { $ } from "zx";
 import { temporaryDirectory } from "./machine/index.ts";
-import { runningMachine } from "./system/base.ts";
+import { runningContainer } from "./system/base.ts";
 import {
 	logins,
 	managerCookie,
@@ -13,7 +13,7 @@ import {
 	post,
 } from "./system/steps.ts";
 
-const machine = runningMachine(test, "access");
+const machine = runningContainer(test, "access");
 
 test.serial("admin logs in by SSH", async (t) => {
 	const ssh = await machine.ssh(...logins.admin);

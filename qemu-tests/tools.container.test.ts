@@ -1,9 +1,9 @@
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
-import { runningMachine } from "./system/base.ts";
+import { runningContainer } from "./system/base.ts";
 import { logins, outputOf } from "./system/steps.ts";
 
-const machine = runningMachine(test, "tools");
+const machine = runningContainer(test, "tools");
 
 /** The tools that administrators type, as the documents have them, and what they print. */
 const commands: readonly (readonly [string, RegExp])[] = [

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import test from "ava";
 import { litmus, litmusSuites } from "../manager/testing/litmus.ts";
 import { eventually, temporaryDirectory, timeLimit } from "./machine/index.ts";
-import { runningMachine } from "./system/base.ts";
+import { runningContainer } from "./system/base.ts";
 import { putStore, storeFolder } from "./system/notes.ts";
 import { killProcess, processes } from "./system/processes.ts";
 import { report } from "./system/report.ts";
@@ -11,7 +11,7 @@ import { managerSession } from "./system/steps.ts";
 // The app "files" on the device, as WebDAV clients on the network see it.
 const minute = 60_000;
 const megabytes = 20;
-const machine = runningMachine(test, "files");
+const machine = runningContainer(test, "files");
 const password = "of the drive";
 const path = "/example.com/files/dav/";
 const authorization = `Basic ${Buffer.from(`ann:${password}`).toString("base64")}`;

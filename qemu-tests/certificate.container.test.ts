@@ -4,7 +4,7 @@ import { connect } from "node:tls";
 import test from "ava";
 import { TestAuthority } from "../manager/testing/test-authority.ts";
 import { eventually } from "./machine/index.ts";
-import { runningMachine } from "./system/base.ts";
+import { runningContainer } from "./system/base.ts";
 import { guestBrowser } from "./system/browser.ts";
 import { card, logInToPage } from "./system/manager-page.ts";
 import { killProcess, processes } from "./system/processes.ts";
@@ -20,7 +20,7 @@ const complete = [server, intermediate, root]
 	.map(({ certificate }) => certificate)
 	.concat(server.key)
 	.join("");
-const machine = runningMachine(test, "certificate");
+const machine = runningContainer(test, "certificate");
 const browser = guestBrowser(test, "certificate");
 let before = "";
 

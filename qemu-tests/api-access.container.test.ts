@@ -2,13 +2,13 @@ import { once } from "node:events";
 import test from "ava";
 import { AppClient } from "../manager/testing/app-client.ts";
 import { within } from "./machine/index.ts";
-import { runningMachine } from "./system/base.ts";
+import { runningContainer } from "./system/base.ts";
 import { guestBrowser } from "./system/browser.ts";
 import { card, logInToPage, unfold } from "./system/manager-page.ts";
 import { managerCookie, managerPassword } from "./system/steps.ts";
 
 // Programs that use the manager: PBX and clients by AppWebsocket, scripts with tokens.
-const machine = runningMachine(test, "api-access");
+const machine = runningContainer(test, "api-access");
 const browser = guestBrowser(test, "api-access");
 const newPassword = "of the administrator";
 const loggedIn = { mt: "AppLoginResult", ok: true };

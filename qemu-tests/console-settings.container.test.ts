@@ -1,9 +1,9 @@
 import test from "ava";
 import { eventually, timeLimit } from "./machine/index.ts";
-import { runningMachine } from "./system/base.ts";
+import { runningContainer } from "./system/base.ts";
 import { loginPage, logins, outputOf } from "./system/steps.ts";
 
-const machine = runningMachine(test, "console-settings");
+const machine = runningContainer(test, "console-settings");
 const swissKeys = /keycode +26 = \+?udiaeresis +\+?egrave/;
 const settings = "/mnt/sda2/system/network";
 

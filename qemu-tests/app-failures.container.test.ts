@@ -1,6 +1,6 @@
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
-import { runningMachine } from "./system/base.ts";
+import { runningContainer } from "./system/base.ts";
 import {
 	installNotes,
 	notesOf,
@@ -14,7 +14,7 @@ import { Traffic } from "./system/traffic.ts";
 
 // People use two instances of an app, and whatever is killed meanwhile, no edit of theirs is lost.
 const minute = 60_000;
-const machine = runningMachine(test, "app-failures");
+const machine = runningContainer(test, "app-failures");
 const paths = ["example.com", "example.org"].map(notesOf);
 /** What was written last. */
 let texts: Record<string, string> = {};

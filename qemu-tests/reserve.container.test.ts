@@ -1,9 +1,9 @@
 import test from "ava";
 import { eventually } from "./machine/index.ts";
-import { runningMachine } from "./system/base.ts";
+import { runningContainer } from "./system/base.ts";
 import { logins, outputOf } from "./system/steps.ts";
 
-const machine = runningMachine(test, "reserve");
+const machine = runningContainer(test, "reserve");
 const reserve = "/mnt/sda2/empty_if_no_space";
 const megabytes = 500;
 

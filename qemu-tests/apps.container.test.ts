@@ -1,7 +1,7 @@
 import test from "ava";
 import { eventually, timeLimit } from "./machine/index.ts";
 import { appRightsTests } from "./system/app-rights.ts";
-import { runningMachine } from "./system/base.ts";
+import { runningContainer } from "./system/base.ts";
 import { guestBrowser } from "./system/browser.ts";
 import { card, logInToPage, unfold } from "./system/manager-page.ts";
 import {
@@ -18,7 +18,7 @@ import { outputOf, postgresqlVersion } from "./system/steps.ts";
 
 // From a store in a folder of the device to instances that people use, in the browser.
 const minute = 60_000;
-const machine = runningMachine(test, "apps");
+const machine = runningContainer(test, "apps");
 const browser = guestBrowser(test, "apps");
 const domains = ["example.com", "example.org"];
 const written = "bread and milk";

@@ -1,6 +1,6 @@
 import test from "ava";
 import { eventually, timeLimit } from "./machine/index.ts";
-import { runningMachine } from "./system/base.ts";
+import { runningContainer } from "./system/base.ts";
 import {
 	loginPage,
 	logins,
@@ -8,7 +8,7 @@ import {
 	postgresqlVersion,
 } from "./system/steps.ts";
 
-const machine = runningMachine(test, "services");
+const machine = runningContainer(test, "services");
 
 const postgresql = {
 	name: "PostgreSQL",

@@ -1,0 +1,103 @@
+#!/bin/sh
+# start.sh DISK CONSOLE NETWORK PORT MAC COMMAND_LINE: the first process of a container machine, in
+# namespaces of its own. Does what firmware, boot loader and kernel do: the disk with its partitions, the
+# devices, the network card and the root file system; then it becomes the init of the image.
+#   DISK          image of an installed disk
+#   CONSOLE       terminal that becomes the machine's serial line
+#   NETWORK       process in whose network namespace is the bridge "lan"
+#   PORT, MAC     the card's end at the bridge, and its address
+#   GROUP         control group that is the machine's root of all
+#   MEGABYTES     of memory that the machine takes itself to have
+#   COMMAND_LINE  of the kernel that is not there
+set -eu
+
+disk=$1
+console=$2
+network=/proc/$3/ns/net
+port=$4
+mac=$5
+group=$6
+megabytes=$7
+command_line=$8
+here=$(dirname "$0")
+
+# Processes and controllers cannot be in the same group, but for the real root.
+mkdir -p "$group/init"
+echo 0 >"$group/init/cgroup.procs"
+
+# The machine before a restart is taken apart in the background.
+while [ -n "$(losetup --associated "$disk")" ]; do
+	sleep 0.1
+done
+nsenter --net="$network" ip link delete "$port" 2>/dev/null || true
+
+# The kernel frees the loop device with its last mount, however this machine ends.
+loop=$(losetup --find --show --partscan "$disk")
+trap 'losetup --detach "$loop"' EXIT
+# A kernel without a parser of partition tables takes them from here.
+partx --update "$loop"
+name=${loop#/dev/}
+root=$(dirname "$disk")/root
+mkdir -p "$root"
+mount "${loop}p3" "$root"
+losetup --detach "$loop"
+trap - EXIT
+
+ip link add eth0 address "$mac" type veth peer name "$port" netns "$network"
+nsenter --net="$network" ip link set "$port" master lan up
+
+mount -t tmpfs -o nosuid,mode=755,size=1m dev "$root/dev"
+device() {
+	mknod -m "$2" "$root/dev/$1" "$3" "$4" "$5"
+}
+device null 666 c 1 3
+device zero 666 c 1 5
+device full 666 c 1 7
+device random 666 c 1 8
+device urandom 666 c 1 9
+device tty 666 c 5 0
+device ptmx 666 c 5 2
+device kmsg 600 c 1 3
+for entry in "/sys/block/$name" "/sys/block/$name/$name"p*; do
+	IFS=: read -r major minor <"$entry/dev"
+	device "${entry##*/}" 600 b "$major" "$minor"
+done
+for terminal in console ttyS0; do
+	: >"$root/dev/$terminal"
+	mount --bind "$console" "$root/dev/$terminal"
+done
+
+# The settings of this host's kernel are not the machine's, but for those of its network.
+mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
+mkdir "$root/dev/net"
+mount --bind "$root/proc/sys/net" "$root/dev/net"
+for path in sys sysrq-trigger; do
+	[ -e "$root/proc/$path" ] || continue
+	mount --bind "$root/proc/$path" "$root/proc/$path"
+	mount -o remount,bind,ro "$root/proc/$path"
+done
+mount --move "$root/dev/net" "$root/proc/sys/net"
+rmdir "$root/dev/net"
+
+mount -t sysfs -o nosuid,nodev,noexec sysfs "$root/sys"
+mount -t tmpfs -o nosuid,nodev,mode=755,size=32m tmpfs "$root/run"
+mkdir "$root/run/container"
+echo "$command_line" >"$root/run/container/cmdline"
+echo ttyS0 >"$root/run/container/consoles"
+grep -q memory "$group/cgroup.controllers" || : >"$root/run/container/without-limits"
+awk -v kb=$((megabytes * 1024)) '
+	/^Mem(Total|Free|Available):/ { $2 = $1 == "MemTotal:" ? kb : int(kb / 2); print; next }
+	/^Swap/ { print $1, 512 * 1024, "kB" }' /proc/meminfo >"$root/run/container/meminfo"
+mount --bind "$root/run/container/meminfo" "$root/proc/meminfo"
+mount --bind "$root/run/container/cmdline" "$root/proc/cmdline"
+mount --bind "$root/run/container/consoles" "$root/sys/class/tty/console/active"
+
+# Everything in which a container machine differs from the image.
+(cd "$here/rootfs" && find . -type f) | while read -r file; do
+	mount --bind "$here/rootfs/$file" "$root/$file"
+done
+
+cd "$root"
+pivot_root . .
+umount -l .
+exec env -i HOME=/ TERM=linux PATH=/sbin:/usr/sbin:/bin:/usr/bin /sbin/init
