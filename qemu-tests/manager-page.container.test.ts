@@ -45,7 +45,7 @@ test.serial("shows version, uptime, CPU, memory and disk", async (t) => {
 	t.regex(system, /\d+\.\d+\.\d+, build \d+, x86_64/);
 	t.regex(system, /Uptime\s+\d/);
 	const usage = await card("CPU and memory").innerText();
-	t.regex(usage, /CPU \(1 core\)\s*\d+ %/);
+	t.regex(usage, /CPU \(\d+ cores?\)\s*\d+ %/);
 	t.regex(usage, /Memory\s*\d+ %/);
 	t.regex(await card("Disk").innerText(), /\/mnt\/sda2\s*\d+ %/);
 });

@@ -6,6 +6,7 @@ import {
 	logins,
 	outputOf,
 	postgresqlVersion,
+	residentBytes,
 } from "./system/steps.ts";
 
 const machine = runningContainer(test, "services");
@@ -119,7 +120,7 @@ for (const { name, process, program, runs } of [
 		async (t) => {
 			t.timeout(timeLimit(5 * 60_000));
 			const [pid = ""] = (await processIds(process)).split(" ");
-			const resident = await residentBytes(pid);
+			const resident = await residentBytes(machine.console, pid);
 			for (let run = 1; run <= runs; run++) {
 				const said = await outputOf(
 					machine.console,
@@ -150,49 +151,6 @@ for (const { name, process, program, runs } of [
 			);
 		},
 	);
-
-for (const { name, process, program, dumps } of [
-	{ ...manager, program: "/usr/bin/node", dumps: "manager" },
-	{ ...haproxy, program: "/usr/sbin/haproxy", dumps: "haproxy" },
-	{
-		...{ name: "a process of PostgreSQL", process: "postgres: checkpointer" },
-		...{ program: "/usr/bin/postgres", dumps: "postgres" },
-	},
-])
-	test.serial(`a crash of ${name} leaves a compressed core dump`, async (t) => {
-		t.timeout(timeLimit(5 * 60_000));
-		const [pid = ""] = (await processIds(process)).split(" ");
-		const resident = await residentBytes(pid);
-		await outputOf(machine.console, `kill -SEGV ${pid}`);
-		const file = await eventually(`a core dump of ${name}`, async () => {
-			const { output } = await machine.console.run(
-				`ls /var/log/core_dumps/${dumps}/core.${pid}.*[0-9].zst`,
-			);
-			return /^\/\S+/.exec(output)?.[0];
-		});
-		const bytes = Number(await outputOf(machine.console, `stat -c %s ${file}`));
-		t.true(bytes < resident, `${bytes} bytes for ${resident}`);
-		// As docs/rescue.md says.
-		const backtrace = await outputOf(
-			machine.console,
-			`cd /home/admin && zstd -d ${file} -o core && gdb ${program} core -ex bt --batch; rm core`,
-			{ timeoutMs: 120_000 },
-		);
-		t.regex(backtrace, /SIGSEGV/);
-		t.regex(backtrace, /^#2 /m, backtrace);
-		await eventually(`${name} is back`, async () => {
-			const [now = ""] = (await processIds(process)).split(" ");
-			return now === "" || now === pid ? undefined : now;
-		});
-	});
-
-async function residentBytes(pid: string): Promise<number> {
-	const status = await outputOf(
-		machine.console,
-		`grep VmRSS /proc/${pid}/status`,
-	);
-	return 1024 * Number(/\d+/.exec(status)?.[0]);
-}
 
 /** The process ids of a command line's beginning, oldest first, with blanks between them. */
 async function processIds(commandLine: string): Promise<string> {

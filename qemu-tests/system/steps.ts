@@ -146,6 +146,15 @@ export async function checkFileSystems(console: Console): Promise<string[]> {
 	return outputs;
 }
 
+/** The memory that a process has in RAM. */
+export async function residentBytes(
+	console: Console,
+	pid: string,
+): Promise<number> {
+	const status = await outputOf(console, `grep VmRSS /proc/${pid}/status`);
+	return 1024 * Number(/\d+/.exec(status)?.[0]);
+}
+
 /** The clock of a snapshot is behind: for it, a new certificate is not valid yet. */
 export async function setClock(console: Console): Promise<void> {
 	const seconds = Math.ceil(Date.now() / 1000);

@@ -135,9 +135,13 @@ export class Lan {
 
 	/** Leads connections from the network's namespace to this one, or from this to that. */
 	async #relay(from: string, to: string): Promise<void> {
-		const enter = [`--target=${await this.start()}`, "--net"];
-		// With -t, an end that has said all it had to say still gets the answer.
-		this.#spawn("nsenter", [...enter, "socat", "-t86400", from, to]);
+		this.#spawn("nsenter", [
+			...[`--target=${await this.start()}`, "--net"],
+			// The processes of its connections end with it.
+			...["unshare", "--pid", "--fork", "--kill-child=KILL"],
+			// With -t, an end that has said all it had to say still gets the answer.
+			...["socat", "-t86400", from, to],
+		]);
 	}
 
 	async #serve(where: ListenOptions, to: NetConnectOpts): Promise<Server> {
@@ -158,7 +162,8 @@ export class Lan {
 	#spawn(
 		program: string,
 		parameters: string[],
-		stdio: StdioOptions = ["ignore", "ignore", "inherit"],
+		// socat tells of each connection that a guest refuses.
+		stdio: StdioOptions = "ignore",
 	): ChildProcess {
 		const child = spawn(
 			"setpriv",

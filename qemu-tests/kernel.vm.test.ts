@@ -1,0 +1,92 @@
+import test from "ava";
+import { eventually, timeLimit } from "./machine/index.ts";
+import { runningMachine } from "./system/base.ts";
+import { installNotes } from "./system/notes.ts";
+import { killProcess, processes, processId } from "./system/processes.ts";
+import { outputOf, residentBytes } from "./system/steps.ts";
+
+// What a container cannot show, as its kernel is another's: limits, core dumps, the keyboard.
+const minute = 60_000;
+const machine = runningMachine(test, "kernel");
+const swissKeys = /keycode +26 = \+?udiaeresis +\+?egrave/;
+
+test.serial("an app's service has limits", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	const createInstance = await installNotes(machine);
+	await createInstance("example.com");
+	const limits = await outputOf(
+		machine.console,
+		"cd /sys/fs/cgroup/apps/notes && cat memory.max pids.max",
+	);
+	const [memory, mostProcesses] = limits.trim().split(/\s+/).map(Number);
+	t.true(Number(memory) > 100_000_000 && Number(memory) < 300_000_000);
+	t.is(mostProcesses, 200);
+});
+
+for (const { name, process, program, dumps } of [
+	{
+		...{ name: "an app's service", process: processes.notes },
+		...{ program: "/usr/bin/node", dumps: "notes" },
+	},
+	{
+		...{ name: "the manager", process: processes.manager },
+		...{ program: "/usr/bin/node", dumps: "manager" },
+	},
+	{
+		...{ name: "HAProxy", process: processes.haproxy },
+		...{ program: "/usr/sbin/haproxy", dumps: "haproxy" },
+	},
+	{
+		...{ name: "a process of PostgreSQL", process: "postgres: checkpointer" },
+		...{ program: "/usr/bin/postgres", dumps: "postgres" },
+	},
+])
+	test.serial(`a crash of ${name} leaves a compressed core dump`, async (t) => {
+		t.timeout(timeLimit(5 * minute));
+		const resident = await residentBytes(
+			machine.console,
+			await processId(machine, process),
+		);
+		const pid = await killProcess(machine, process, "SEGV");
+		const file = await eventually(`a core dump of ${name}`, async () => {
+			const { output } = await machine.console.run(
+				`ls /var/log/core_dumps/${dumps}/core.${pid}.*[0-9].zst`,
+			);
+			return /^\/\S+/.exec(output)?.[0];
+		});
+		const bytes = Number(await outputOf(machine.console, `stat -c %s ${file}`));
+		t.true(bytes < resident, `${bytes} bytes for ${resident}`);
+		// As docs/rescue.md says.
+		const backtrace = await outputOf(
+			machine.console,
+			`cd /home/admin && zstd -d ${file} -o core && gdb ${program} core -ex bt --batch; rm core`,
+			{ timeoutMs: 120_000 },
+		);
+		t.regex(backtrace, /SIGSEGV/);
+		t.regex(backtrace, /^#2 /m, backtrace);
+	});
+
+test.serial("loadkeys changes the keyboard", async (t) => {
+	await outputOf(machine.console, "loadkeys de");
+	t.regex(await outputOf(machine.console, "dumpkeys"), /keycode +21 = \+?z/);
+});
+
+test.serial("loadkeys takes a country, and names similar maps", async (t) => {
+	await outputOf(machine.console, "loadkeys ch");
+	t.regex(await outputOf(machine.console, "dumpkeys"), swissKeys);
+	const { exitCode, output } = await machine.console.run("loadkeys nowhere");
+	t.not(exitCode, 0);
+	t.regex(output, /Similar names: no/);
+	t.regex(await outputOf(machine.console, "loadkeys --list"), /^fr_CH$/m);
+	t.regex(await outputOf(machine.console, "dumpkeys"), swissKeys);
+});
+
+test.serial("the keyboard is set at the start", async (t) => {
+	await outputOf(machine.console, "/usr/bin/loadkeys -q us");
+	t.notRegex(await outputOf(machine.console, "dumpkeys"), swissKeys);
+	const start = "/etc/init.d/S02system restart";
+	await outputOf(machine.console, start);
+	t.regex(await outputOf(machine.console, "dumpkeys"), swissKeys);
+	await outputOf(machine.console, "echo '=' > /mnt/sda2/system/keymap");
+	t.regex(await outputOf(machine.console, start), /keyboard map/);
+});
