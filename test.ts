@@ -31,6 +31,7 @@ const steps: Step[] = [
 		commands: [
 			ava(
 				"**/*.test.ts",
+				"!**/*.container.test.ts",
 				"!**/*.vm.test.ts",
 				"!**/*.long.test.ts",
 				"!**/*.integration.test.ts",
@@ -52,6 +53,10 @@ const steps: Step[] = [
 	{
 		name: "reproducible",
 		commands: [ava("**/*.build.test.ts", "--serial")],
+	},
+	{
+		name: "container",
+		commands: [ava("--concurrency=2", "**/*.container.test.ts")],
 	},
 	{
 		name: "vm",

@@ -55,7 +55,9 @@ export const hostPackages = {
 	test: [
 		"chromium",
 		"curl",
+		"dnsmasq-base",
 		"haproxy",
+		"iproute2",
 		"litmus",
 		"mariadb-client-core",
 		"mariadb-server-core",
@@ -66,6 +68,7 @@ export const hostPackages = {
 		"qemu-system-x86",
 		"runit",
 		"shellcheck",
+		"socat",
 		"u-boot-qemu",
 	],
 	bench: ["nginx"],

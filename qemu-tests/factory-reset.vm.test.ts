@@ -1,36 +1,35 @@
+import { createHash } from "node:crypto";
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
-import { installedMachine } from "./system/base.ts";
+import { leaveData } from "./system/kept.ts";
 import {
-	dataFound,
-	type Kept,
-	leaveData,
-	leaveSettings,
+	livedInMachine,
 	ownLogins,
-} from "./system/kept.ts";
+	wordsLeftOn,
+} from "./system/lived-in/index.ts";
 import { enterRescue, restart, runUntilRestart } from "./system/rescue.ts";
 import {
 	loginPage,
 	logins,
+	managerPassword,
 	managerSession,
 	outputOf,
+	setLoginsOf,
+	switchOff,
 	watchInstallation,
 } from "./system/steps.ts";
 
 const minute = 60_000;
+/** The hash of an empty file. */
+const ofNothing = createHash("sha256").digest("hex");
 const command = "/home/root/install.sh log.txt factory";
-const machine = installedMachine(test, { name: "factory-reset" });
-let left: Kept;
+const { machine, before } = livedInMachine(test, {
+	name: "factory-reset",
+});
 
-test.serial("an owner has settings and data", async (t) => {
-	t.timeout(timeLimit(6 * minute));
+test.serial("somebody lets go of a machine", async (t) => {
+	t.timeout(timeLimit(3 * minute));
 	await machine.boot();
-	await loginPage(machine);
-	await machine.console.login(...logins.root);
-	await leaveData(machine.console);
-	await leaveSettings(machine.console);
-	left = await dataFound(machine.console);
-	await restart(machine);
 	await enterRescue(machine, ownLogins.root[1]);
 	t.pass();
 });
@@ -85,6 +84,7 @@ test.serial("data that somebody has mounted are not erased", async (t) => {
 test.serial("ERASE makes the machine as new", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await runUntilRestart(machine, `${command}\nERASE`);
+	setLoginsOf(machine, { ...logins, manager: managerPassword });
 	await loginPage(machine);
 	await isAsNew();
 	t.pass();
@@ -100,6 +100,16 @@ test.serial("has the factory's passwords alone", async (t) => {
 	});
 	const call = await managerSession(machine);
 	t.like(await call("session"), { loggedIn: true, defaultPassword: true });
+});
+
+test.serial("nothing of the owner is left on the disk", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	await switchOff(machine);
+	const [disk] = await machine.disks();
+	t.deepEqual(disk && (await wordsLeftOn(disk)), []);
+	await machine.boot();
+	await loginPage(machine);
+	await machine.console.login(...logins.root);
 });
 
 test.serial(
@@ -134,18 +144,20 @@ async function state(): Promise<string> {
 	);
 }
 
-/** Nothing of the owner's is found. Ends logged in as root, by the factory's password. */
+/** No file of the owner is found. Ends logged in as root, by the default password. */
 async function isAsNew(): Promise<void> {
 	const { console } = machine;
 	await console.login(...logins.root);
-	const found = await outputOf(
+	const files = await outputOf(
 		console,
-		"ls /home/admin; cat /mnt/sda2/system/network; cd /mnt/sda2/system; sha256sum ssh/* webserver/*",
+		"find /mnt/sda2/home /mnt/sda2/system -type f | xargs sha256sum; cat /mnt/sda2/system/network",
 	);
-	if (!/^MODE=dhcp$/m.test(found)) throw new Error(`Old settings: ${found}`);
-	for (const line of left.settings.trim().split("\n"))
-		if (found.includes(line)) throw new Error(`${line} is an old setting`);
-	if (found.includes("70000")) throw new Error(`Old files: ${found}`);
-	const { exitCode } = await console.run("psql -d manager -c 'TABLE kept'");
-	if (exitCode === 0) throw new Error("The old table is there");
+	if (!/^MODE=dhcp$/m.test(files)) throw new Error(`Old settings: ${files}`);
+	for (const line of before().homeFiles as string[]) {
+		const [, , hash = "", path] = line.split(" ");
+		if (hash !== ofNothing && files.includes(hash))
+			throw new Error(`${path} is an old file`);
+	}
+	const { exitCode } = await console.run("psql -d example.com_notes -c ''");
+	if (exitCode === 0) throw new Error("An old database is there");
 }

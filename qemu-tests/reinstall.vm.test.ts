@@ -1,41 +1,27 @@
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
-import { installedMachine } from "./system/base.ts";
 import {
-	dataFound,
-	type Kept,
-	leaveData,
-	leaveSettings,
+	livedInMachine,
+	livedInState,
 	ownLogins,
-} from "./system/kept.ts";
+} from "./system/lived-in/index.ts";
 import { enterRescue, restart, runUntilRestart } from "./system/rescue.ts";
-import {
-	loginPage,
-	logins,
-	outputOf,
-	watchInstallation,
-} from "./system/steps.ts";
+import { loginPage, outputOf, watchInstallation } from "./system/steps.ts";
 
 const minute = 60_000;
 const command = "/home/root/install.sh log.txt";
-const machine = installedMachine(test, { name: "reinstall" });
-let kept: Kept;
+const { machine, before } = livedInMachine(test, {
+	name: "reinstall",
+});
 
-test.serial(
-	"an owner has settings and data, and spoils the system",
-	async (t) => {
-		t.timeout(timeLimit(6 * minute));
-		await machine.boot();
-		await loginPage(machine);
-		await machine.console.login(...logins.root);
-		await leaveData(machine.console);
-		await leaveSettings(machine.console);
-		kept = await dataFound(machine.console);
-		await outputOf(machine.console, "touch /left-over; rm /usr/bin/psql; sync");
-		await restart(machine);
-		t.pass();
-	},
-);
+test.serial("an owner spoils the system", async (t) => {
+	t.timeout(timeLimit(6 * minute));
+	await machine.boot();
+	await machine.console.login(...ownLogins.root);
+	await outputOf(machine.console, "touch /left-over; rm /usr/bin/psql; sync");
+	await restart(machine);
+	t.pass();
+});
 
 test.serial("installs the system anew from rescue", async (t) => {
 	t.timeout(timeLimit(10 * minute));
@@ -46,18 +32,10 @@ test.serial("installs the system anew from rescue", async (t) => {
 	t.pass();
 });
 
-test.serial("keeps data, addresses, passwords and keys", async (t) => {
-	t.timeout(timeLimit(3 * minute));
+test.serial("keeps apps, data and settings", async (t) => {
+	t.timeout(timeLimit(6 * minute));
 	await machine.console.login(...ownLogins.root);
-	t.deepEqual(await dataFound(machine.console), kept);
-	t.regex(
-		await outputOf(machine.console, "cat /mnt/sda2/system/network"),
-		/static/,
-	);
-	t.regex(await outputOf(machine.console, "ip address"), /10\.0\.2\.15\/24/);
-	const ssh = await machine.ssh(...ownLogins.admin);
-	t.is((await outputOf(ssh, "wc -c </home/admin/70000")).trim(), "70000");
-	ssh.close();
+	t.deepEqual(await livedInState(machine), before());
 });
 
 test.serial("leaves nothing of the old system", async (t) => {
@@ -84,5 +62,5 @@ test.serial("cut off in the middle, it goes on by itself", async (t) => {
 	await watchInstallation(machine);
 	await loginPage(machine);
 	await machine.console.login(...ownLogins.root);
-	t.deepEqual(await dataFound(machine.console), kept);
+	t.deepEqual(await livedInState(machine), before());
 });

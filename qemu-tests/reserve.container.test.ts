@@ -1,30 +1,117 @@
 import test from "ava";
-import { eventually } from "./machine/index.ts";
-import { runningContainer } from "./system/base.ts";
-import { logins, outputOf } from "./system/steps.ts";
+import { type Console, eventually, timeLimit } from "./machine/index.ts";
+import {
+	livedInContainer,
+	livedInState,
+	ownLogins,
+	without,
+} from "./system/lived-in/index.ts";
+import { notesOf, openNotes } from "./system/notes.ts";
+import { processes, processId } from "./system/processes.ts";
+import {
+	loginPage,
+	managerSession,
+	outputOf,
+	rootBySsh,
+} from "./system/steps.ts";
 
-const machine = runningContainer(test, "reserve");
+// "App Platform/Apps app not online anymore due to full disk", word for word.
+const minute = 60_000;
+const { machine, before } = livedInContainer(test, "reserve");
 const reserve = "/mnt/sda2/empty_if_no_space";
 const megabytes = 500;
+let root: Console;
 
 test.serial("500 MB are really kept back", async (t) => {
-	await machine.console.login(...logins.root);
+	t.timeout(timeLimit(5 * minute));
+	await machine.boot();
+	await loginPage(machine);
+	await machine.console.login(...ownLogins.root);
 	await reserveIsMade();
 	const allocated = await outputOf(machine.console, `du -k ${reserve}`);
 	t.true(Number.parseInt(allocated, 10) >= (megabytes * 1_000_000) / 1024);
 });
 
-test.serial("emptied as the documents say, it gives room", async (t) => {
-	const before = await freeKilobytes();
-	await outputOf(machine.console, "/etc/init.d/S92manager stop");
-	await outputOf(machine.console, `echo "" > ${reserve}`);
-	await outputOf(machine.console, "/etc/init.d/S50postgresql restart");
-	await outputOf(machine.console, "/etc/init.d/S92manager restart");
-	const gained = (await freeKilobytes()) - before;
-	t.true(gained > megabytes * 900, `${gained} KB gained`);
+test.serial("a full disk keeps PostgreSQL from starting", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	await outputOf(
+		machine.console,
+		`cd /var/log/apps/left-over
+		fallocate -l "$(df -kP /mnt/sda2 | awk 'END { print $4 }')K" @4000000065000098.s
+		! dd if=/dev/zero of=@4000000065000099.s bs=64k 2>/dev/null`,
+		{ timeoutMs: 2 * minute },
+	);
+	await outputOf(
+		machine.console,
+		`kill -KILL ${await processId(machine, processes.postgresql)}`,
+	);
+	const pids = new Set<string>();
+	await eventually("runit has started PostgreSQL again and again", async () => {
+		const status = "sv status /run/service/postgresql";
+		const { output } = await machine.console.run(status);
+		const [, pid] = /^run: \S+ \(pid (\d+)\)/m.exec(output) ?? [];
+		if (pid) pids.add(pid);
+		return pids.size > 3 || undefined;
+	});
+	t.not((await machine.console.run("psql -c 'SELECT 1'")).exitCode, 0);
 });
 
-test.serial("emptied, it is not made again", async (t) => {
+test.serial("df shows that the disk is full", async (t) => {
+	({ terminal: root } = await rootBySsh(machine));
+	t.regex(await outputOf(root, "df -h"), / 100% .*\/mnt\/sda2/);
+});
+
+for (const command of [
+	"/etc/init.d/S92manager stop",
+	`echo "" > ${reserve}`,
+	"rm /var/log/apps/*/*",
+	"rm /var/log/core_dumps/*/*",
+	"/etc/init.d/S50postgresql restart",
+	"/etc/init.d/S92manager restart",
+])
+	test.serial(`works the first time: ${command}`, async (t) => {
+		t.timeout(timeLimit(6 * minute));
+		const { exitCode, output } = await root.run(command, {
+			timeoutMs: 5 * minute,
+		});
+		t.is(exitCode, 0, output);
+	});
+
+test.serial("everything is online again", async (t) => {
+	t.timeout(timeLimit(6 * minute));
+	await loginPage(machine);
+	const found = await livedInState(machine, "logs");
+	const changed = ["logs", "homeFiles"] as const;
+	t.deepEqual(without(found, ...changed), without(before(), ...changed));
+	const isCoreDump = (file: string) => file.includes(" log/core_dumps/");
+	t.deepEqual(
+		found.homeFiles,
+		(before().homeFiles as string[]).filter((file) => !isCoreDump(file)),
+	);
+});
+
+test.serial("logs are written again", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	const call = await managerSession(machine);
+	const { socket } = await openNotes(machine, notesOf("example.org"));
+	socket.terminate();
+	const { text } = await eventually(
+		"the log of the notes is there",
+		async () => {
+			const answer = (await call("serviceLog", {
+				id: "app-platform_notes",
+			})) as { text: string };
+			return /somebody has opened the notes/.test(answer.text)
+				? answer
+				: undefined;
+		},
+		{ timeoutMs: 90_000 },
+	);
+	t.regex(text, /notes@example\.org/);
+	await outputOf(root, "test -s /var/log/apps/manager/current");
+});
+
+test.serial("emptied, the reserve is not made again", async (t) => {
 	await managerLooks("restart");
 	t.is((await outputOf(machine.console, `cat ${reserve}`)).trim(), "");
 });
@@ -32,8 +119,10 @@ test.serial("emptied, it is not made again", async (t) => {
 test.serial(
 	"deleted, it is made again by a restart of the manager",
 	async (t) => {
-		await outputOf(machine.console, `rm ${reserve}`);
-		await outputOf(machine.console, "/etc/init.d/S92manager restart");
+		await outputOf(root, `rm ${reserve}`);
+		await outputOf(root, "/etc/init.d/S92manager restart", {
+			timeoutMs: 3 * minute,
+		});
 		await reserveIsMade();
 		t.pass();
 	},
@@ -70,10 +159,4 @@ async function managerLooks(action: "start" | "restart"): Promise<void> {
 async function timesLooked(): Promise<number> {
 	const count = `cat /var/log/apps/manager/* | grep -c '"disk reserve"'`;
 	return Number((await machine.console.run(count)).output);
-}
-
-async function freeKilobytes(): Promise<number> {
-	return Number(
-		await outputOf(machine.console, "df -k /mnt/sda2 | awk 'END { print $4 }'"),
-	);
 }

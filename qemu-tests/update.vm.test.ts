@@ -6,10 +6,14 @@ import {
 	temporaryDirectory,
 	timeLimit,
 } from "./machine/index.ts";
-import { installedMachine } from "./system/base.ts";
 import { bombUpdate } from "./system/bomb.ts";
-import { dataFound, type Kept, leaveData } from "./system/kept.ts";
-import { loginPage, logins, managerSession, outputOf } from "./system/steps.ts";
+import {
+	livedInMachine,
+	livedInState,
+	openSessions,
+	ownLogins,
+} from "./system/lived-in/index.ts";
+import { loginPage, managerSession, outputOf } from "./system/steps.ts";
 import {
 	failTrials,
 	installedByRamdisk,
@@ -21,17 +25,15 @@ import {
 } from "./system/update.ts";
 
 const minute = 60_000;
-const machine = installedMachine(test, { name: "update" });
-let kept: Kept;
+const { machine, before } = livedInMachine(test, { name: "update" });
 let oldBuild = 0;
 
 test.serial("an owner uploads an update", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await machine.boot();
 	await loginPage(machine);
-	await machine.console.login(...logins.root);
-	await leaveData(machine.console);
-	kept = await dataFound(machine.console);
+	await machine.console.login(...ownLogins.root);
+	await openSessions(machine);
 	oldBuild = await runningBuild(machine.console);
 	await uploadUpdate(machine, builtUpdate("next"));
 	const call = await managerSession(machine);
@@ -41,7 +43,7 @@ test.serial("an owner uploads an update", async (t) => {
 test.serial("nothing changes while a partition is full", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	const call = await managerSession(machine);
-	const before = await bootState();
+	const menu = await bootState();
 	const fill = (path: string) =>
 		outputOf(machine.console, `! dd if=/dev/zero of=${path} bs=1M 2>/dev/null`);
 	await outputOf(machine.console, "mount -o remount,rw /mnt/sda1");
@@ -50,7 +52,7 @@ test.serial("nothing changes while a partition is full", async (t) => {
 	await t.throwsAsync(call("updateInstall"), {
 		message: /boot partition \S+ has no room for an update/,
 	});
-	t.is(await bootState(), before);
+	t.is(await bootState(), menu);
 	// Or the room of the file that is there already would be enough.
 	await call("updateCancel");
 	await outputOf(
@@ -68,14 +70,14 @@ test.serial("nothing changes while a partition is full", async (t) => {
 test.serial("a zip bomb is refused and leaves nothing behind", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	const call = await managerSession(machine);
-	const before = await bootState();
+	const menu = await bootState();
 	const folder = temporaryDirectory();
 	t.teardown(() => folder.remove());
 	await uploadUpdate(machine, await bombUpdate(folder.path));
 	await t.throwsAsync(call("updateInstall"), {
 		message: /needs 40\d\d MiB, sda3 has \d+ MiB/,
 	});
-	t.is(await bootState(), before);
+	t.is(await bootState(), menu);
 	t.like(await call("updateStatus"), { receivedBytes: 0 });
 	await outputOf(machine.console, "test ! -e /mnt/sda1/b");
 	await uploadUpdate(machine, builtUpdate("next"));
@@ -105,9 +107,9 @@ test.serial("the new system, once healthy, stays", async (t) => {
 	await loginPage(machine);
 	const { reason } = await updateResult(machine, nextBuild, "installed");
 	t.is(reason, "");
-	await machine.console.login(...logins.root);
+	await machine.console.login(...ownLogins.root);
 	t.is(await runningBuild(machine.console), nextBuild);
-	t.deepEqual(await dataFound(machine.console), kept);
+	t.deepEqual(await livedInState(machine), before());
 	t.regex(await bootState(), /^DEFAULT=system\nSLOT=b\nUPDATE=none$/m);
 });
 
@@ -131,9 +133,9 @@ test.serial(
 		await loginPage(machine);
 		const { reason } = await updateResult(machine, oldBuild, "rolled-back");
 		t.is(reason, "the new system was not healthy in 3 starts");
-		await machine.console.login(...logins.root);
+		await machine.console.login(...ownLogins.root);
 		t.is(await runningBuild(machine.console), nextBuild);
-		t.deepEqual(await dataFound(machine.console), kept);
+		t.deepEqual(await livedInState(machine), before());
 		t.regex(await bootState(), /^DEFAULT=system\nSLOT=b\nUPDATE=none$/m);
 	},
 );

@@ -53,6 +53,16 @@ export function copyOf(
 	};
 }
 
+/** A copy as a file of the disk's bytes, which is what a container takes. */
+export function rawCopyOf(base: DiskSource): Disk {
+	return async (directory, name) => {
+		const { path: original, format } = await resolve(base);
+		const path = join(directory, `${name}.raw`);
+		await quiet`qemu-img convert -f ${format} -O raw ${original} ${path}`;
+		return { path, format: "raw" };
+	};
+}
+
 /** A new disk full of zeros. */
 export function emptyDisk(sizeGB: number, format: DiskFormat = "raw"): Disk {
 	return async (directory, name) => {

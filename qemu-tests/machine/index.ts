@@ -16,6 +16,7 @@ export {
 	type DiskFormat,
 	emptyDisk,
 	overlayOn,
+	rawCopyOf,
 	readOnly,
 	recorded,
 	theFile,

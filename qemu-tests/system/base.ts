@@ -11,6 +11,7 @@ import {
 	type MachineOptions,
 	machineForTests,
 	overlayOn,
+	rawCopyOf,
 	timeLimit,
 } from "../machine/index.ts";
 import { madeOnce } from "./made-once.ts";
@@ -21,6 +22,9 @@ const snapshot = "running";
 /** A snapshot can only be woken by the very machine that went to sleep. */
 const runningHardware = { guestAgent: "virtio", memoryMB: 512 } as const;
 
+/** By it HAProxy counts its open files, of which a host may allow 20,000. */
+export const containerMemoryMB = 384;
+
 /** A disk after installation and first start, switched off cleanly. Never write to it. */
 export async function installedDisk(): Promise<DiskFile> {
 	return { path: join(await base(), "installed.qcow2"), format: "qcow2" };
@@ -28,11 +32,9 @@ export async function installedDisk(): Promise<DiskFile> {
 
 /** The same disk, as a container takes it. Never write to it. */
 async function installedRawDisk(): Promise<DiskFile> {
+	const raw = rawCopyOf(installedDisk);
 	const directory = await madeOnce("raw", builtImage("qcow2"), async (into) => {
-		const { path } = await installedDisk();
-		await $({
-			quiet: true,
-		})`qemu-img convert -O raw ${path} ${join(into, "installed.raw")}`;
+		await raw(into, "installed");
 	});
 	return { path: join(directory, "installed.raw"), format: "raw" };
 }
@@ -75,12 +77,10 @@ export function runningContainer(
 	{ hostServices = [] }: { hostServices?: readonly HostService[] } = {},
 ): Machine {
 	const lan = new Lan();
-	const machine = machineForTests(test, {
-		...{ name, hostServices, lan },
-		// By it HAProxy counts its open files, of which a host may allow 20,000.
-		memoryMB: 384,
-		disks: [copyOf(installedRawDisk)],
-	});
+	const machine = machineForTests(
+		test,
+		containerOptions({ name, hostServices, lan }),
+	);
 	test.after.always(() => lan.stop());
 	test.before("the installed system runs", async (t) => {
 		t.timeout(timeLimit(20 * 60_000));
@@ -89,6 +89,19 @@ export function runningContainer(
 	});
 	return machine;
 }
+
+/** A container with the installed system, switched off. */
+export function installedContainer(
+	options: MachineOptions & { lan: Lan },
+): Machine {
+	return new Machine(containerOptions(options));
+}
+
+const containerOptions = (options: MachineOptions): MachineOptions => ({
+	...options,
+	memoryMB: containerMemoryMB,
+	disks: [copyOf(installedRawDisk)],
+});
 
 /** A machine with the installed system, switched off, on any hardware. */
 export function installedMachine(

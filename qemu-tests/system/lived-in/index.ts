@@ -1,11 +1,15 @@
 import type { TestFn } from "ava";
 import {
+	Lan,
 	type Machine,
 	type MachineOptions,
 	machineForTests,
 	overlayOn,
+	rawCopyOf,
+	type TargetName,
 	timeLimit,
 } from "../../machine/index.ts";
+import { containerMemoryMB } from "../base.ts";
 import { setLoginsOf } from "../steps.ts";
 import { ownLogins } from "./logins.ts";
 import { livedInDisk } from "./make.ts";
@@ -25,17 +29,37 @@ export { wordsLeftOn } from "./words.ts";
 export function livedInMachine(
 	test: TestFn,
 	options: MachineOptions,
-): { machine: Machine; before: () => State } {
-	const { target = "x86_64" } = options;
-	const machine = machineForTests(test, {
-		...options,
-		disks: [overlayOn(async () => (await livedInDisk(target)).disk)],
+): LivedInMachine {
+	return livedIn(test, { ...options, disks: [overlayOn(diskOf(options))] });
+}
+
+/** The same as a container. */
+export function livedInContainer(test: TestFn, name: string): LivedInMachine {
+	const lan = new Lan();
+	test.after.always(() => lan.stop());
+	return livedIn(test, {
+		...{ name, lan, memoryMB: containerMemoryMB },
+		disks: [rawCopyOf(diskOf({}))],
 	});
+}
+
+interface LivedInMachine {
+	machine: Machine;
+	before(): State;
+}
+
+const diskOf =
+	({ target }: { target?: TargetName }) =>
+	async () =>
+		(await livedInDisk(target)).disk;
+
+function livedIn(test: TestFn, options: MachineOptions): LivedInMachine {
+	const machine = machineForTests(test, options);
 	setLoginsOf(machine, ownLogins);
 	let before: State;
 	test.before("somebody has lived on the machine", async (t) => {
 		t.timeout(timeLimit(30 * 60_000));
-		({ state: before } = await livedInDisk(target));
+		({ state: before } = await livedInDisk(options.target));
 		await machine.disks();
 	});
 	return { machine, before: () => before };

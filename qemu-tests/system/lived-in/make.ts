@@ -7,11 +7,12 @@ import {
 	copyOf,
 	type Disk,
 	type DiskFile,
+	Lan,
 	Machine,
 	overlayOn,
 	type TargetName,
 } from "../../machine/index.ts";
-import { installedDisk } from "../base.ts";
+import { installedContainer } from "../base.ts";
 import { madeOnce } from "../made-once.ts";
 import { report } from "../report.ts";
 import {
@@ -71,13 +72,19 @@ async function make(target: TargetName, directory: string): Promise<void> {
 	await report(`lived-in machine, ${target}`, { secondsToMake, secondsToLook });
 }
 
-/** From the first login to the time when the owner switches it off. */
+/**
+ * From the first login to the time when the owner switches it off. Of a virtual machine in a container, which
+ * is many times as fast; what is left on the disk is the same.
+ */
 async function live(target: TargetName, directory: string): Promise<void> {
-	const machine = new Machine({
-		name: `lived-in-${target}`,
-		target,
-		disks: [newDisk(target)],
-	});
+	const lan = target === "x86_64" ? new Lan() : undefined;
+	const machine = lan
+		? installedContainer({ name: `lived-in-${target}`, lan })
+		: new Machine({
+				name: `lived-in-${target}`,
+				target,
+				disks: [imageOnSmallDisk(target)],
+			});
 	try {
 		await machine.boot();
 		if (target !== "x86_64")
@@ -93,15 +100,15 @@ async function live(target: TargetName, directory: string): Promise<void> {
 		const [disk] = await machine.disks();
 		await $({
 			quiet: true,
-		})`qemu-img convert -O qcow2 ${disk?.path} ${diskIn(directory).path}`;
+		})`qemu-img convert -f ${disk?.format} -O qcow2 ${disk?.path} ${diskIn(directory).path}`;
 	} finally {
 		await machine.discard();
+		lan?.stop();
 	}
 }
 
-/** Installed, or with the image from which a gateway installs itself on a disk as small as may be. */
-function newDisk(target: TargetName): Disk {
-	if (target === "x86_64") return overlayOn(installedDisk);
+/** From which a gateway installs itself. */
+function imageOnSmallDisk(target: TargetName): Disk {
 	const image = { path: builtImage("img", target), format: "raw" } as const;
 	return copyOf(image, { sizeMB: 2_500 });
 }

@@ -9,7 +9,9 @@ export const systemSettings: Trace = {
 			root,
 			"setip --addr=10.0.2.15 --mask=255.255.255.0 --gateway=10.0.2.2 --dns1=10.0.2.3 --dns2=192.0.2.53",
 		);
-		if (target === "x86_64") await outputOf(root, "loadkeys de");
+		// As loadkeys leaves it; a container has no keyboard.
+		if (target === "x86_64")
+			await outputOf(root, "echo de >/mnt/sda2/system/keymap");
 		await outputOf(
 			root,
 			`echo CET-1CEST,M3.5.0,M10.5.0/3 >/mnt/sda2/system/timezone
