@@ -30,7 +30,7 @@ const sql = `
 const dumpForOlder = `pg_dumpall -h /run/postgresql | sed \
 	-e '/^SET transaction_timeout/d' \
 	-e '/^CREATE ROLE postgres;/d' \
-	-e '/^CREATE DATABASE/s/ LOCALE_PROVIDER = builtin BUILTIN_LOCALE = .C.UTF-8.//' \
+	-e '/^CREATE DATABASE/s/ LOCALE_PROVIDER = builtin\\(.*\\) BUILTIN_LOCALE = [^ ;]*/\\1/' \
 	-e '/^GRANT /s/ WITH INHERIT TRUE//'`;
 const startTrial = `sync
 	cd /usr/lib/app-platform
