@@ -204,6 +204,13 @@ export class Machine {
 		await this.#run?.kill(isRecorded ? "SIGTERM" : "SIGKILL");
 	}
 
+	/** Plugs the network cable of a container in or out. */
+	async plug(direction: "in" | "out"): Promise<void> {
+		if (!this.#plug) throw new Error(`${this.name} is no container`);
+		const { lan, port } = this.#plug;
+		await lan.setLink(port, direction === "in" ? "up" : "down");
+	}
+
 	/** Presses the reset button. */
 	async reset(): Promise<void> {
 		await this.#running.reset();

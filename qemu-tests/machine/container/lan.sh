@@ -16,8 +16,8 @@ ip route add unreachable default
 for host in "$@"; do
 	echo "dhcp-host=$host"
 done >"$directory/dnsmasq.conf"
-# Both are what it has to wait for: it answers from here on.
+# As another user it would outlive the process that started it.
 echo ready
-exec dnsmasq --keep-in-foreground --conf-file="$directory/dnsmasq.conf" --user=root --pid-file \
+exec dnsmasq --keep-in-foreground --conf-file="$directory/dnsmasq.conf" --user=root --group=root --pid-file \
 	--no-resolv --no-hosts --interface=lan --bind-interfaces --dhcp-range=10.0.2.0,static --dhcp-option=option:router,10.0.2.2 \
 	--dhcp-leasefile="$directory/leases" --dhcp-authoritative --no-ping 2>"$directory/dnsmasq.log"

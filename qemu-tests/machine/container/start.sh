@@ -34,6 +34,8 @@ nsenter --net="$network" ip link delete "$port" 2>/dev/null || true
 # The kernel frees the loop device with its last mount, however this machine ends.
 loop=$(losetup --find --show --partscan "$disk")
 trap 'losetup --detach "$loop"' EXIT
+# Whoever had the device before may have left it read-only.
+blockdev --setrw "$loop"
 # A kernel without a parser of partition tables takes them from here.
 partx --update "$loop"
 name=${loop#/dev/}
