@@ -10,7 +10,8 @@ confirm_reset() {
 	cat <<-END
 
 		This ERASES everything on the data partition of /dev/$1: databases, apps, logs,
-		settings, addresses, passwords and keys. It cannot be undone.
+		settings, addresses, passwords and keys. It cannot be undone. A disk that
+		cannot make zeros by itself is written over from beginning to end.
 
 	END
 	printf 'Type ERASE to go on, anything else to stop: '
