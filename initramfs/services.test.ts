@@ -40,6 +40,10 @@ const states: Record<string, State> = {
 		lines:
 			"service_start $name; service_tell $name d; within 10 seen 'finish:*'",
 	},
+	"that is paused": {
+		behaviour: works,
+		lines: "service_start $name; sv pause $SERVICES/$name",
+	},
 	"that was killed a moment ago": {
 		behaviour: works,
 		lines: "service_start $name; service_tell $name k",

@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { $ } from "zx";
-import type { Disk, Machine } from "../../machine/index.ts";
+import { type Disk, type Machine, rawCopyOf } from "../../machine/index.ts";
 import {
 	livedInDisk,
 	livedInState,
@@ -14,15 +13,8 @@ import { Fault } from "../fault.ts";
 import { tool, withFolder } from "../file-systems.ts";
 import { updateHasEnded } from "./kept.ts";
 
-const quiet = $({ quiet: true });
-
 /** The lived-in disk, raw. */
-export const livedIn: Disk = async (directory, name) => {
-	const { disk } = await livedInDisk();
-	const path = join(directory, `${name}.raw`);
-	await quiet`qemu-img convert -f ${disk.format} -O raw ${disk.path} ${path}`;
-	return { path, format: "raw" };
-};
+export const livedIn: Disk = rawCopyOf(async () => (await livedInDisk()).disk);
 
 /** @throws Fault when a copy of sda2 lacks a file of the owner, or has it with another content. */
 export async function checkLivedIn(partition: string): Promise<void> {

@@ -78,7 +78,7 @@ service_runs() {
 	esac
 }
 
-# service_tell NAME LETTER: a command for runsv. Not by `sv`, which leaves a command out when the
+# service_tell NAME LETTERS: commands for runsv. Not by `sv`, which leaves a command out when the
 # state in its file asks for the same: within the second that runsv waits before it restarts a
 # crashed service, that state is stale, and an `up` right after a `down` would be lost.
 service_tell() {
@@ -95,11 +95,11 @@ service_is_down() {
 }
 
 # Whether a service is up and its ./check, should it have one, agrees. A process that has been told
-# to end does not count; without a ./check it has to be SERVICE_SECONDS old.
+# to end or is paused does not count; without a ./check it has to be SERVICE_SECONDS old.
 service_is_up() {
 	state=$(service_state "$1")
 	case $state in
-	*"want down"* | *"got TERM"*) return 1 ;;
+	*"want down"* | *"got TERM"* | *paused*) return 1 ;;
 	run:*) ;;
 	*) return 1 ;;
 	esac
@@ -133,7 +133,8 @@ service_log_tail() {
 service_start() {
 	wait_for_supervisor "$1"
 	rm -f "$SERVICES/$1/down"
-	service_tell "$1" u
+	# Also one that somebody has paused.
+	service_tell "$1" cu
 	times_down=0
 	if within "$START_SECONDS" service_is_up_or_crashes "$1" && service_is_up "$1"; then
 		say "$1 runs"
@@ -176,6 +177,10 @@ service_status() {
 	case $state in
 	run:*"want down"* | finish:*)
 		say "$1 is stopping: $state"
+		exit 4
+		;;
+	run:*paused*)
+		say "$1 is paused: $state"
 		exit 4
 		;;
 	run:*)
