@@ -16,7 +16,6 @@ import {
 	outputOf,
 	setLoginsOf,
 	switchOff,
-	watchInstallation,
 } from "./system/steps.ts";
 
 const minute = 60_000;
@@ -120,12 +119,15 @@ test.serial(
 		await restart(machine);
 		await enterRescue(machine);
 		machine.console.send(`${command}\nERASE\n`);
-		await machine.console.expect(/Making the data file system/, {
+		await machine.console.expect(/Erasing the old data/, {
 			timeoutMs: 2 * minute,
 		});
 		await machine.cutPower();
 		await machine.boot();
-		await watchInstallation(machine);
+		await machine.console.expect(/Erasing the old data/, {
+			timeoutMs: 2 * minute,
+		});
+		await machine.waitForReboot({ timeoutMs: 5 * minute });
 		await loginPage(machine);
 		await isAsNew();
 		t.pass();

@@ -9,7 +9,6 @@ const words = [
 	"Bericht März",
 	"Übersicht März",
 	"pbx.example.com",
-	"device.example.com",
 	"database-host.cjs",
 	"# of the owner",
 ];
