@@ -1,5 +1,5 @@
 #!/bin/sh
-# start.sh DISK CONSOLE NETWORK PORT MAC COMMAND_LINE: the first process of a container machine, in
+# start.sh DISK CONSOLE NETWORK PORT MAC GROUP MEGABYTES COMMAND_LINE: the first process of a container machine, in
 # namespaces of its own. Does what firmware, boot loader and kernel do: the disk with its partitions, the
 # devices, the network card and the root file system; then it becomes the init of the image.
 #   DISK          image of an installed disk
