@@ -1,6 +1,6 @@
 import test from "ava";
 import { cutTests, recoveryTest } from "./sample.ts";
-import { updateLivedIn } from "./stories/update.ts";
+import { update } from "./stories/update.ts";
 
-const recording = cutTests(test, updateLivedIn, { points: 50 });
-recoveryTest(test, updateLivedIn, recording);
+const recording = cutTests(test, update, { points: 50 });
+recoveryTest(test, update, recording);
