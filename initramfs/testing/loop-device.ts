@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ExecutionContext } from "ava";
 
@@ -10,7 +10,7 @@ export const run = (command: string, ...words: string[]): string =>
 		stdio: ["ignore", "pipe", "ignore"],
 	});
 
-/** A partition of 8 MiB in a file of a directory. Wants root. */
+/** A partition, of 8 MiB if nothing else is said, in a sparse file of a directory. Wants root. */
 export class LoopDevice {
 	/** As /dev/loop0. */
 	readonly path: string;
@@ -22,11 +22,12 @@ export class LoopDevice {
 	constructor(
 		t: ExecutionContext,
 		directory: string,
-		{ sectorBytes = 512 } = {},
+		{ sectorBytes = 512, mebibytes = 8 } = {},
 	) {
 		this.#directory = directory;
 		const file = join(directory, "loop.img");
-		writeFileSync(file, Buffer.alloc(8 * 1024 * 1024));
+		writeFileSync(file, "");
+		truncateSync(file, mebibytes * 1024 * 1024);
 		this.path = run(
 			...["losetup", "--find", "--show", "--sector-size"],
 			String(sectorBytes),

@@ -30,18 +30,21 @@ end_data() {
 	! mountpoint -q /run/data || umount /run/data
 	printf '%s\n' "$RESET_MARK" | dd of="$data" conv=fsync,notrunc 2>/run/dd.log ||
 		fail "$data cannot be written to"
-	for block in 32768 0; do
-		# The mark stays.
-		dd if=/dev/zero of="$data" bs=1024 seek=$((block * 4 + 1)) count=3 conv=fsync 2>/run/dd.log ||
+	# The second is at the beginning of its block; the first 1 KiB behind the mark, which stays.
+	for place in "131072 4" "1 3"; do
+		# shellcheck disable=SC2086 # two words
+		set -- $place
+		dd if=/dev/zero of="$data" bs=1024 seek="$1" count="$2" conv=fsync,notrunc 2>/run/dd.log ||
 			fail "$data cannot be written to"
 	done
 }
 
-# erasure_due DISK: an old file system that is still there was not given up.
+# erasure_due DISK: as long as one of the two superblocks is there, the data were not given up, and the mark is
+# of a reset that was cut before.
 erasure_due() {
 	data=/dev/$(partition_of "$1" 2)
 	[ "$(dd if="$data" bs=512 count=1 2>/dev/null | head -n 1 | tr -d '\0')" = "$RESET_MARK" ] &&
-		[ -z "$(blkid -p -s TYPE -o value "$data")" ]
+		[ -z "$(blkid -p -s TYPE -o value "$data")" ] && ! has_lost_superblock "$data"
 }
 
 # erase DISK: nobody reads what was in the files, the memory on the swap partition included. Once more from the
