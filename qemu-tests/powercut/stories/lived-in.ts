@@ -2,7 +2,12 @@ import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { type Disk, type Machine, rawCopyOf } from "../../machine/index.ts";
+import {
+	type Disk,
+	type Machine,
+	rawCopyOf,
+	type TargetName,
+} from "../../machine/index.ts";
 import {
 	livedInDisk,
 	livedInState,
@@ -13,13 +18,19 @@ import { Fault } from "../fault.ts";
 import { tool, withFolder } from "../file-systems.ts";
 import { updateHasEnded } from "./kept.ts";
 
-/** The lived-in disk, raw. */
-export const livedIn: Disk = rawCopyOf(async () => (await livedInDisk()).disk);
+/** The lived-in disk of a target, raw. */
+export function livedIn(target: TargetName): Disk {
+	return rawCopyOf(async () => (await livedInDisk(target)).disk);
+}
 
-/** @throws Fault when a copy of sda2 lacks a file of the owner, or has it with another content. */
-export async function checkLivedIn(partition: string): Promise<void> {
-	const { state } = await livedInDisk();
-	await checkFiles(partition, state.homeFiles as string[]);
+/** Throws a Fault when a copy of sda2 lacks a file of the owner, or has it with another content. */
+export function filesAreAsLeft(
+	target: TargetName,
+): (partition: string) => Promise<void> {
+	return async (partition) => {
+		const { state } = await livedInDisk(target);
+		await checkFiles(partition, state.homeFiles as string[]);
+	};
 }
 
 /** @param files lines of mode, owner, hash and path, as the state has them. */
@@ -50,16 +61,18 @@ export async function checkFiles(
 }
 
 /** The system runs, no update is under way any more, and all is as the owner has left it. */
-export async function allIsAsLeft(machine: Machine): Promise<void> {
-	setLoginsOf(machine, ownLogins);
-	await loginPage(machine, { timeoutMs: 25 * 60_000 });
-	await machine.console.login(...ownLogins.root);
-	await updateHasEnded(machine.console);
-	const { state: left } = await livedInDisk();
-	const found = await livedInState(machine);
-	for (const [kind, value] of Object.entries(left))
-		if (!isDeepStrictEqual(found[kind as keyof typeof found], value))
-			throw new Error(
-				`${kind} has changed: ${JSON.stringify(found[kind as keyof typeof found])}`,
-			);
+export function allIsAsLeft(
+	target: TargetName,
+): (machine: Machine) => Promise<void> {
+	return async (machine) => {
+		setLoginsOf(machine, ownLogins);
+		await loginPage(machine, { timeoutMs: 25 * 60_000 });
+		await machine.console.login(...ownLogins.root);
+		await updateHasEnded(machine.console);
+		const { state: left } = await livedInDisk(target);
+		const found = await livedInState(machine);
+		for (const kind of Object.keys(left) as (keyof typeof left)[])
+			if (!isDeepStrictEqual(found[kind], left[kind]))
+				throw new Error(`${kind} has changed: ${JSON.stringify(found[kind])}`);
+	};
 }

@@ -10,7 +10,7 @@ import {
 } from "../../system/update.ts";
 import type { Story } from "../story.ts";
 import { checkKeptFile, diskWithKeptFile, keptFileIsThere } from "./kept.ts";
-import { allIsAsLeft, checkLivedIn, livedIn } from "./lived-in.ts";
+import { allIsAsLeft, filesAreAsLeft, livedIn } from "./lived-in.ts";
 
 /** From the upload to the end of the trial. */
 export function updateOf(target: TargetName): Story {
@@ -35,14 +35,17 @@ export function updateOf(target: TargetName): Story {
 export const update = updateOf("x86_64");
 
 /** The same on a machine on which an owner has lived. */
-export const updateLivedIn: Story = {
-	...update,
-	name: "update-lived-in",
-	disk: livedIn,
-	async run(machine) {
-		setLoginsOf(machine, ownLogins);
-		await update.run(machine);
-	},
-	checkData: checkLivedIn,
-	holds: allIsAsLeft,
-};
+export function updateLivedInOf(target: TargetName): Story {
+	const empty = updateOf(target);
+	return {
+		...empty,
+		name: `update-lived-in-${target}`,
+		disk: livedIn(target),
+		async run(machine) {
+			setLoginsOf(machine, ownLogins);
+			await empty.run(machine);
+		},
+		checkData: filesAreAsLeft(target),
+		holds: allIsAsLeft(target),
+	};
+}
