@@ -31,7 +31,7 @@ export async function installedDisk(): Promise<DiskFile> {
 }
 
 /** The same disk, as a container takes it. Never write to it. */
-async function installedRawDisk(): Promise<DiskFile> {
+export async function installedRawDisk(): Promise<DiskFile> {
 	const raw = rawCopyOf(installedDisk);
 	const directory = await madeOnce("raw", builtImage("qcow2"), async (into) => {
 		await raw(into, "installed");

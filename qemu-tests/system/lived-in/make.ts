@@ -10,9 +10,10 @@ import {
 	Lan,
 	Machine,
 	overlayOn,
+	rawCopyOf,
 	type TargetName,
 } from "../../machine/index.ts";
-import { installedContainer } from "../base.ts";
+import { containerMemoryMB, installedRawDisk } from "../base.ts";
 import { madeOnce } from "../made-once.ts";
 import { report } from "../report.ts";
 import {
@@ -72,19 +73,9 @@ async function make(target: TargetName, directory: string): Promise<void> {
 	await report(`lived-in machine, ${target}`, { secondsToMake, secondsToLook });
 }
 
-/**
- * From the first login to the time when the owner switches it off. Of a virtual machine in a container, which
- * is many times as fast; what is left on the disk is the same.
- */
+/** From the first login to the time when the owner switches it off. */
 async function live(target: TargetName, directory: string): Promise<void> {
-	const lan = target === "x86_64" ? new Lan() : undefined;
-	const machine = lan
-		? installedContainer({ name: `lived-in-${target}`, lan })
-		: new Machine({
-				name: `lived-in-${target}`,
-				target,
-				disks: [imageOnSmallDisk(target)],
-			});
+	const { machine, discard } = machineOn(target, newDisk(target));
 	try {
 		await machine.boot();
 		if (target !== "x86_64")
@@ -102,15 +93,8 @@ async function live(target: TargetName, directory: string): Promise<void> {
 			quiet: true,
 		})`qemu-img convert -f ${disk?.format} -O qcow2 ${disk?.path} ${diskIn(directory).path}`;
 	} finally {
-		await machine.discard();
-		lan?.stop();
+		await discard();
 	}
-}
-
-/** From which a gateway installs itself. */
-function imageOnSmallDisk(target: TargetName): Disk {
-	const image = { path: builtImage("img", target), format: "raw" } as const;
-	return copyOf(image, { sizeMB: 2_500 });
 }
 
 /** Also the first proof: nothing is lost by a restart. */
@@ -118,19 +102,51 @@ async function stateAfterRestart(
 	target: TargetName,
 	directory: string,
 ): Promise<State> {
-	const machine = new Machine({
-		name: `lived-in-${target}-again`,
-		target,
-		disks: [overlayOn(diskIn(directory))],
-	});
+	const lived = async () => diskIn(directory);
+	const disk = target === "x86_64" ? rawCopyOf(lived) : overlayOn(lived);
+	const { machine, discard } = machineOn(target, disk);
 	setLoginsOf(machine, ownLogins);
 	try {
 		await machine.boot();
 		await loginPage(machine, { timeoutMs: 12 * minute });
 		return await stateOf(machine);
 	} finally {
-		await machine.discard();
+		await discard();
 	}
+}
+
+/** Installed; or the image, from which a gateway installs itself. */
+function newDisk(target: TargetName): Disk {
+	if (target === "x86_64") return copyOf(installedRawDisk);
+	const image = { path: builtImage("img", target), format: "raw" } as const;
+	return copyOf(image, { sizeMB: 2_500 });
+}
+
+/**
+ * A virtual machine is lived in as a container, which is many times as fast, and leaves the same on its disk: the
+ * tests in QEMU find there what was seen here.
+ */
+function machineOn(
+	target: TargetName,
+	disk: Disk,
+): { machine: Machine; discard(): Promise<void> } {
+	const name = `lived-in-${target}`;
+	if (target !== "x86_64") {
+		const machine = new Machine({ name, target, disks: [disk] });
+		return { machine, discard: () => machine.discard() };
+	}
+	const lan = new Lan();
+	const machine = new Machine({
+		...{ name, lan, memoryMB: containerMemoryMB },
+		disks: [disk],
+	});
+	return {
+		machine,
+		async discard() {
+			await machine.discard();
+			lan.stop();
+		},
+	};
 }
 
 async function seconds(work: () => Promise<unknown>): Promise<number> {
