@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "zx";
 import {
@@ -55,6 +55,12 @@ const diskIn = (directory: string): DiskFile => ({
 	format: "qcow2",
 });
 
+/** Before the restart. */
+const livedDisk = (directory: string): DiskFile => ({
+	path: join(directory, "lived.qcow2"),
+	format: "qcow2",
+});
+
 /** What is left and found depends on the files of this directory as well. */
 async function sources(): Promise<string> {
 	const hash = createHash("sha256");
@@ -87,32 +93,44 @@ async function live(target: TargetName, directory: string): Promise<void> {
 		await asOwner(machine, async (owned) => {
 			for (const trace of others) await trace.leave(owned);
 		});
-		await switchOff(machine);
-		const [disk] = await machine.disks();
-		await $({
-			quiet: true,
-		})`qemu-img convert -f ${disk?.format} -O qcow2 ${disk?.path} ${diskIn(directory).path}`;
+		await keepDisk(machine, livedDisk(directory));
 	} finally {
 		await discard();
 	}
 }
 
-/** Also the first proof: nothing is lost by a restart. */
+/**
+ * Also the first proof: nothing is lost by a restart. The disk is what that restart leaves, since the first after
+ * a change of the host's name enters it into system/hosts.
+ */
 async function stateAfterRestart(
 	target: TargetName,
 	directory: string,
 ): Promise<State> {
-	const lived = async () => diskIn(directory);
+	const lived = async () => livedDisk(directory);
 	const disk = target === "x86_64" ? rawCopyOf(lived) : overlayOn(lived);
 	const { machine, discard } = machineOn(target, disk);
 	setLoginsOf(machine, ownLogins);
 	try {
 		await machine.boot();
 		await loginPage(machine, { timeoutMs: 12 * minute });
-		return await stateOf(machine);
+		const state = await stateOf(machine);
+		await machine.console.login(...ownLogins.root);
+		await keepDisk(machine, diskIn(directory));
+		await rm(livedDisk(directory).path);
+		return state;
 	} finally {
 		await discard();
 	}
+}
+
+/** Switched off cleanly first. */
+async function keepDisk(machine: Machine, kept: DiskFile): Promise<void> {
+	await switchOff(machine);
+	const [disk] = await machine.disks();
+	await $({
+		quiet: true,
+	})`qemu-img convert -f ${disk?.format} -O ${kept.format} ${disk?.path} ${kept.path}`;
 }
 
 /** Installed; or the image, from which a gateway installs itself. */
