@@ -84,7 +84,7 @@ const instances = new Instances(
 );
 const cleanUps = new CleanUps(database, settings.dataDirectory, log);
 const optimization = new Optimization(database, config, log);
-const store = new Store(config, database, services, settings.storeFolder, log);
+const store = new Store(config, database, services, settings.store, log);
 const operations: OperationTable = operationTable([
 	...loginOperations(login, settings.setPasswordsCommand),
 	...alarmOperations(alarms),

@@ -52,6 +52,7 @@ export const hostPackages = {
 		"wget",
 		"xz-utils",
 	],
+	manager: ["haproxy", "openssl", "postgresql"],
 	test: [
 		"chromium",
 		"curl",

@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
 import { Agent, request } from "undici";
 import { WebSocket } from "ws";
+import { LocalWebServer } from "../development/web-server.ts";
 import { attemptsPerAddress } from "../login/attempts.ts";
 import {
 	AppClient,
@@ -14,11 +15,10 @@ import {
 	who,
 } from "../testing/app-client.ts";
 import { TestManager } from "../testing/test-manager.ts";
-import { TestWebServer } from "../testing/test-web-server.ts";
 import { mostPerAddress } from "./waiting.ts";
 
 const manager = await TestManager.create();
-const webServer = new TestWebServer(manager.directory, manager.socket);
+const webServer = new LocalWebServer(manager.directory, manager.socket);
 const insecure = new Agent({ connect: { rejectUnauthorized: false } });
 const keyFile = join(manager.directory, "data/system/manager/password.key");
 

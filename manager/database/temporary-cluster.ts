@@ -1,6 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chown, mkdtemp, readdir, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chown, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -28,25 +29,38 @@ export interface TemporaryCluster {
  * Makes and starts a cluster in a temporary folder, with the newest PostgreSQL on this
  * machine. For tests and developers; nothing in it survives a power cut.
  * @param settings more of its postgresql.conf; who comes over the network needs a password.
+ * @param keptData a folder that keeps its data, and may have them already; these survive a power cut.
  * @throws Error saying what to install where there is no PostgreSQL.
  */
 export async function startTemporaryCluster(
 	settings: Record<string, string> = {},
+	keptData?: string,
 ): Promise<TemporaryCluster> {
 	const programs = await findServerPrograms();
 	const owner = await serverOwner();
 	const directory = await mkdtemp(join(tmpdir(), "app-platform-postgresql-"));
 	await chown(directory, owner.uid, owner.gid);
-	const data = join(directory, "data");
+	const data = keptData ?? join(directory, "data");
 	const user = userInfo().username;
+	if (keptData) {
+		settings = { fsync: "on", ...settings };
+		await mkdir(data, { recursive: true });
+		await chown(data, owner.uid, owner.gid);
+	}
 
-	const initdb = ["--pgdata", data, "--username", user, "--no-sync"];
+	const initdb = ["--pgdata", data, "--username", user];
+	if (!keptData) initdb.push("--no-sync");
 	const access = ["--auth-local", "trust", "--auth-host", "scram-sha-256"];
 	const encoding = ["--encoding", "UTF8", "--no-locale"];
-	await run(join(programs, "initdb"), [...initdb, ...access, ...encoding], {
-		...owner,
-		cwd: directory,
-	});
+	if (!existsSync(join(data, "PG_VERSION")))
+		await run(join(programs, "initdb"), [...initdb, ...access, ...encoding], {
+			...owner,
+			cwd: directory,
+		}).catch(({ stderr }) => {
+			throw new Error(
+				`PostgreSQL, which runs as user ${owner.uid}, cannot make its files: ${stderr.trim()}`,
+			);
+		});
 
 	const start = () =>
 		startServer(join(programs, "postgres"), data, directory, owner, settings);

@@ -6,8 +6,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
 import { Client } from "pg";
 import { startTemporaryCluster } from "../database/temporary-cluster.ts";
+import { freePort } from "../development/free-port.ts";
 import { appFoldersIn, makeStore } from "../store/make-store.ts";
-import { freePort } from "../testing/free-port.ts";
 import {
 	makeCertificate,
 	type TestCertificate,
@@ -33,7 +33,7 @@ const settings = {
 	MANAGER_RUN_FOLDER: join(manager.directory, "run"),
 	MANAGER_RUN_APP_COMMAND: join(
 		import.meta.dirname,
-		"../services/run-app.fixture.sh",
+		"../development/run-app.sh",
 	),
 };
 const password = "of the external host";

@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { OperationError } from "../operations/operation.ts";
 
 const run = promisify(execFile);
 const limitMs = 30_000;
 
 /**
  * Gives root and admin a password, which no command line shows.
- * @throws Error where that failed.
+ * @throws OperationError with the command's own words.
  */
 export async function setSystemPasswords(
 	command: string,
@@ -15,5 +16,12 @@ export async function setSystemPasswords(
 	const running = run(command, { timeout: limitMs });
 	running.child.stdin?.on("error", () => {}); // Its exit code tells.
 	running.child.stdin?.end(`${password}\n`);
-	await running;
+	await running.catch((error: { stderr?: string }) => {
+		throw new OperationError(
+			500,
+			"passwordsNotSet",
+			error.stderr?.trim() || "The passwords of root and admin cannot be set",
+			{ cause: error },
+		);
+	});
 }

@@ -43,6 +43,8 @@ const environmentSchema = z
 			.string()
 			.min(1)
 			.default(appliance.setPasswordsCommand),
+		/** Where apps come from until somebody says otherwise. */
+		MANAGER_STORE_URL: z.string().default(""),
 		MANAGER_RUN_FOLDER: z.string().min(1).default(appliance.runFolder),
 		MANAGER_RUN_APP_COMMAND: z.string().min(1).default(appliance.runAppCommand),
 		MANAGER_MAKE_CERTIFICATE_COMMAND: z
@@ -82,7 +84,10 @@ const environmentSchema = z
 			runCommand: environment.MANAGER_RUN_APP_COMMAND,
 			webServerGroup: environment.MANAGER_SOCKET_GROUP,
 		},
-		storeFolder: join(environment.MANAGER_DATA_DIRECTORY, "system/store"),
+		store: {
+			folder: join(environment.MANAGER_DATA_DIRECTORY, "system/store"),
+			url: environment.MANAGER_STORE_URL,
+		},
 		routes: {
 			adminSocket: join(environment.MANAGER_RUN_FOLDER, "haproxy/admin.sock"),
 			map: join(environment.MANAGER_RUN_FOLDER, "haproxy/routes.map"),

@@ -37,6 +37,7 @@ export class Store implements Part {
 	readonly #uploaded: string;
 	readonly #staging: Staging;
 	readonly #database: Database;
+	readonly #defaultUrl: string;
 	readonly #log: Log;
 	#isStopping = false;
 	#lookedBack: Promise<void> | undefined;
@@ -45,12 +46,12 @@ export class Store implements Part {
 	/** While it can still be cancelled. */
 	#cancelling: AbortController | undefined;
 
-	/** @param folder for files on their way. */
+	/** @param places.folder for files on their way. @param places.url of the store where none is set; may be "". */
 	constructor(
 		config: Config,
 		database: Database,
 		services: Services,
-		folder: string,
+		{ folder, url }: { folder: string; url: string },
 		log: Log,
 	) {
 		this.#config = config;
@@ -58,6 +59,7 @@ export class Store implements Part {
 		this.#services = services;
 		this.#uploaded = join(folder, "uploaded");
 		this.#staging = new Staging(folder);
+		this.#defaultUrl = url;
 		this.#log = log;
 	}
 
@@ -100,7 +102,9 @@ export class Store implements Part {
 
 	/** @returns "" where none is set. */
 	async url(): Promise<string> {
-		return (await this.#config.read(settingName, z.string())) ?? "";
+		return (
+			(await this.#config.read(settingName, z.string())) ?? this.#defaultUrl
+		);
 	}
 
 	setUrl(url: string): Promise<void> {

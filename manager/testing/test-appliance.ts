@@ -3,9 +3,9 @@ import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { Agent, type Dispatcher } from "undici";
+import { LocalWebServer } from "../development/web-server.ts";
 import { makeStore } from "../store/make-store.ts";
 import { type Answer, TestManager } from "./test-manager.ts";
-import { TestWebServer } from "./test-web-server.ts";
 
 const patienceMs = 30_000;
 
@@ -16,7 +16,7 @@ type RequestOptions = Omit<Dispatcher.RequestOptions, "path" | "method"> & {
 /** Manager, PostgreSQL and HAProxy, with somebody logged in. */
 export class TestAppliance {
 	readonly manager: TestManager;
-	readonly webServer: TestWebServer;
+	readonly webServer: LocalWebServer;
 	/** More of the manager's environment. */
 	settings: NodeJS.ProcessEnv = {};
 	readonly #browser = new Agent({
@@ -28,7 +28,7 @@ export class TestAppliance {
 
 	private constructor(manager: TestManager) {
 		this.manager = manager;
-		this.webServer = new TestWebServer(manager.directory, manager.socket);
+		this.webServer = new LocalWebServer(manager.directory, manager.socket);
 	}
 
 	static async create(): Promise<TestAppliance> {
@@ -62,7 +62,7 @@ export class TestAppliance {
 			MANAGER_RUN_FOLDER: this.webServer.runFolder,
 			MANAGER_RUN_APP_COMMAND: join(
 				import.meta.dirname,
-				"../services/run-app.fixture.sh",
+				"../development/run-app.sh",
 			),
 			MANAGER_MAKE_CERTIFICATE_COMMAND: join(
 				import.meta.dirname,

@@ -2,8 +2,8 @@ import { join } from "node:path";
 import test from "ava";
 import { Client } from "pg";
 import { startTemporaryCluster } from "../database/temporary-cluster.ts";
+import { freePort } from "../development/free-port.ts";
 import { browserPage } from "../testing/browser.ts";
-import { freePort } from "../testing/free-port.ts";
 import { TestAppliance, until } from "../testing/test-appliance.ts";
 
 // What an admin does on the manager's page, in a browser.

@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const image = join(import.meta.dirname, "../../rootfs-overlay/etc/haproxy");
 
 /** The image's HAProxy configuration on this machine, with other places and ports. */
-export class TestWebServer {
+export class LocalWebServer {
 	readonly folder: string;
 	readonly managerSocket: string;
 	/** With certificate.pem and default.pem. */
@@ -26,10 +26,14 @@ export class TestWebServer {
 	httpPort = 0;
 	#process: ChildProcess | undefined;
 
-	/** @param folder for its files. @param managerSocket where the manager listens. */
-	constructor(folder: string, managerSocket: string) {
+	/** @param folder for its files. @param managerSocket where the manager listens. @param data the manager's folder. */
+	constructor(
+		folder: string,
+		managerSocket: string,
+		data = join(folder, "data"),
+	) {
 		this.folder = folder;
-		this.certificates = join(folder, "data/system/webserver");
+		this.certificates = join(data, "system/webserver");
 		this.managerSocket = managerSocket;
 		this.runFolder = join(folder, "run");
 	}
@@ -57,6 +61,7 @@ export class TestWebServer {
 		const [program, ...prefix] = this.command;
 		this.#process = spawn(program, [...prefix, "-db", "-f", file], {
 			stdio: "ignore",
+			detached: true, // Ctrl-C is for whoever started it.
 			env: { ...process.env, ...environment() },
 		});
 		const child = this.#process;

@@ -1,8 +1,0 @@
-#!/bin/sh
-# run-app's place in tests: the same arguments, but neither another user nor limits.
-set -eu
-logs=$3
-shift 3
-mkdir -p "$logs"
-exec >>"$logs/current" 2>&1
-exec "$@"
