@@ -1,5 +1,10 @@
 import test from "ava";
-import { type Console, eventually, timeLimit } from "./machine/index.ts";
+import {
+	builtUpdate,
+	type Console,
+	eventually,
+	timeLimit,
+} from "./machine/index.ts";
 import {
 	livedInContainer,
 	livedInState,
@@ -14,6 +19,7 @@ import {
 	outputOf,
 	rootBySsh,
 } from "./system/steps.ts";
+import { uploadUpdate } from "./system/update.ts";
 
 // "App Platform/Apps app not online anymore due to full disk", word for word.
 const minute = 60_000;
@@ -32,7 +38,7 @@ test.serial("500 MB are really kept back", async (t) => {
 	t.true(Number.parseInt(allocated, 10) >= (megabytes * 1_000_000) / 1024);
 });
 
-test.serial("a full disk keeps PostgreSQL from starting", async (t) => {
+test.serial("on a full disk an upload is refused in words", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	await outputOf(
 		machine.console,
@@ -41,6 +47,14 @@ test.serial("a full disk keeps PostgreSQL from starting", async (t) => {
 		! dd if=/dev/zero of=@4000000065000099.s bs=64k 2>/dev/null`,
 		{ timeoutMs: 2 * minute },
 	);
+	// Nothing was ever uploaded: the folder for it is missing too.
+	await t.throwsAsync(uploadUpdate(machine, builtUpdate("out")), {
+		message: /make room on \/mnt\/sda2/,
+	});
+});
+
+test.serial("a full disk keeps PostgreSQL from starting", async (t) => {
+	t.timeout(timeLimit(5 * minute));
 	await outputOf(
 		machine.console,
 		`kill -KILL ${await processId(machine, processes.postgresql)}`,

@@ -1,9 +1,9 @@
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ToManager } from "../sdk/protocol.ts";
 import { give, removeGiven } from "../services/ownership.ts";
 import { instancesFolder, type Service } from "../services/service.ts";
 import type { Services } from "../services/services.ts";
+import { makeFolder } from "../system/make-folder.ts";
 import type { Routes } from "../web-routes/routes.ts";
 import { webPath } from "./names.ts";
 import type { Instance } from "./table.ts";
@@ -58,8 +58,8 @@ export class RunningInstances {
 		if (instance.state !== "ready" || !instance.started) return;
 		const service = await this.#services.find(instance.serviceId);
 		const workingPath = this.#workingPath(service, instance);
-		await mkdir(dirname(workingPath), { recursive: true });
-		await mkdir(workingPath, { recursive: true, mode: 0o700 });
+		await makeFolder(dirname(workingPath));
+		await makeFolder(workingPath, 0o700);
 		await give(workingPath, service.uid);
 		if (
 			instance.externalHost &&

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { writeSecretFile } from "../config/secret-file.ts";
+import { makeFolder } from "../system/make-folder.ts";
 import { keyBytes } from "./sealed.ts";
 
 /** @returns the key, or undefined where there is none, or a damaged one. */
@@ -17,7 +18,7 @@ export async function readOrMakeKey(file: string): Promise<Buffer> {
 	const there = await readKey(file);
 	if (there) return there;
 	const key = randomBytes(keyBytes);
-	await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+	await makeFolder(dirname(file), 0o700);
 	await writeSecretFile(file, key);
 	return key;
 }

@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, rm } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import type { FastifyInstance } from "fastify";
 import type { ListenAddress } from "../settings/settings.ts";
+import { makeFolder } from "../system/make-folder.ts";
 
 const run = promisify(execFile);
 
@@ -22,7 +23,7 @@ export async function listen(
 		return server.listen({ host: "127.0.0.1", port: address.port });
 
 	const { path, group } = address;
-	await mkdir(dirname(path), { recursive: true });
+	await makeFolder(dirname(path));
 	await removeDeadSocket(path);
 	// Nobody else from the first moment on; then the web server's group.
 	const umask = process.umask(0o177);

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Database, Query } from "../database/database.ts";
+import { makeFolder } from "../system/make-folder.ts";
 import { instancesFolder, type Service, type ServiceFile } from "./service.ts";
 
 /** Small enough for a machine of 256 MB. */
@@ -46,7 +47,7 @@ export async function restoreFiles(
 	service: Service,
 	folder: string,
 ): Promise<void> {
-	await mkdir(folder, { recursive: true, mode: 0o755 });
+	await makeFolder(folder, 0o755);
 	const files = await database.query<ServiceFile>(
 		"SELECT name, sha256 FROM service_file WHERE service_id = $1",
 		[service.id],
@@ -98,7 +99,7 @@ export async function placeFiles(
 		(file, index) => [file, join(folder, `${index}.new`)] as const,
 	);
 	try {
-		await mkdir(folder, { recursive: true, mode: 0o755 });
+		await makeFolder(folder, 0o755);
 		for (const [file, path] of arriving) {
 			await fetch(file, path);
 			await sync(path);
@@ -128,7 +129,7 @@ async function makeWay(folder: string, name: string): Promise<void> {
 			await rm(join(folder, path));
 	if (await isFolder(join(folder, name)))
 		await rm(join(folder, name), { recursive: true });
-	await mkdir(dirname(join(folder, name)), { recursive: true, mode: 0o755 });
+	await makeFolder(dirname(join(folder, name)), 0o755);
 }
 
 async function restore(

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,6 +12,7 @@ import {
 	type ToService,
 	toManager,
 } from "../sdk/protocol.ts";
+import { makeFolder } from "../system/make-folder.ts";
 import { healthyMs, RestartDelay } from "./delay.ts";
 import { give } from "./ownership.ts";
 import type { Service, ServicePlaces } from "./service.ts";
@@ -154,7 +155,7 @@ export class ServiceProcess {
 	}
 
 	async #listen(): Promise<void> {
-		await mkdir(this.#places.control, { recursive: true, mode: 0o711 });
+		await makeFolder(this.#places.control, 0o711);
 		await rm(this.#controlSocket, { force: true });
 		const server = createServer((socket) => this.#connected(socket));
 		server.listen(this.#controlSocket);

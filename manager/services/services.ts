@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, rm } from "node:fs/promises";
+import { chmod, copyFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type Alarms, appCodes, ownCodes } from "../alarms/alarms.ts";
@@ -9,6 +9,7 @@ import type { Log } from "../log/log.ts";
 import { OperationError } from "../operations/operation.ts";
 import type { ToManager, ToService } from "../sdk/protocol.ts";
 import { Turn } from "../sdk/turn.ts";
+import { makeFolder } from "../system/make-folder.ts";
 import { placeFiles, removeOthers, restoreFiles } from "./files.ts";
 import { readLogEnd } from "./log-file.ts";
 import { give } from "./ownership.ts";
@@ -264,7 +265,7 @@ export class Services implements Part {
 
 	async #run(service: Service): Promise<ServiceProcess> {
 		const sockets = join(this.places.sockets, service.folder);
-		await mkdir(sockets, { recursive: true });
+		await makeFolder(sockets);
 		await give(sockets, service.uid, this.places.webServerGroup);
 		// New sockets get the folder's group, and so the web server may use them.
 		await chmod(sockets, 0o2750);

@@ -1,9 +1,10 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { type Extract, extract } from "tar-stream";
 import { OperationError } from "../operations/operation.ts";
 import { plainName } from "../services/service.ts";
+import { makeFolder } from "../system/make-folder.ts";
 import { mostFilesOfAnApp } from "./catalogue.ts";
 
 /** For three targets, and what lists them. */
@@ -40,7 +41,7 @@ export async function unpackStore(
 						`it has more than ${mostFiles} files or ${mostBytes} bytes`,
 					);
 				const path = join(folder, ...plainPath(name));
-				await mkdir(dirname(path), { recursive: true });
+				await makeFolder(dirname(path));
 				await writeFile(path, entry);
 				received(bytes);
 			}

@@ -1,7 +1,8 @@
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { readFileIfThere } from "../config/secret-file.ts";
+import { makeFolder } from "../system/make-folder.ts";
 
 const stagedSchema = z.object({
 	id: z.string(),
@@ -54,7 +55,7 @@ export class Staging {
 			staged.build === wanted.build &&
 			staged.url === wanted.url;
 		if (!isSame) await this.clear();
-		await mkdir(this.folder, { recursive: true });
+		await makeFolder(this.folder);
 		this.#staged = isSame ? staged : { ...wanted, versions: {} };
 		await this.#write();
 	}
@@ -62,7 +63,7 @@ export class Staging {
 	/** Where a file is or will be, in a folder that is there. */
 	async place(name: string): Promise<string> {
 		const path = join(this.folder, name);
-		await mkdir(dirname(path), { recursive: true });
+		await makeFolder(dirname(path));
 		return path;
 	}
 

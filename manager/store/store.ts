@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import * as z from "zod";
@@ -10,6 +10,7 @@ import { OperationError } from "../operations/operation.ts";
 import { sha256Of } from "../services/files.ts";
 import type { ServiceFile } from "../services/service.ts";
 import type { Services } from "../services/services.ts";
+import { makeFolder } from "../system/make-folder.ts";
 import { unpackStore } from "./archive.ts";
 import type { StoreApp } from "./catalogue.ts";
 import { DownloadInterrupted, downloadFile } from "./download.ts";
@@ -159,7 +160,7 @@ export class Store implements Part {
 			const folder = this.#uploaded;
 			try {
 				await rm(folder, { recursive: true, force: true });
-				await mkdir(folder, { recursive: true });
+				await makeFolder(folder);
 				const received = (bytes: number) => {
 					progress.receivedBytes = bytes;
 				};

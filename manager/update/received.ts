@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../system/make-folder.ts";
 import { UpdateRefused } from "./refused.ts";
 import { mostUpdateBytes } from "./update-file.ts";
 import type { UploadPart } from "./upload-part.ts";
@@ -46,7 +47,7 @@ export class ReceivedFile {
 	async #beginFrom(source: string): Promise<void> {
 		await this.remove();
 		await this.#orFull(async () => {
-			await mkdir(this.#folder, { recursive: true });
+			await makeFolder(this.#folder);
 			await writeFile(this.#sourcePath, source);
 		});
 	}
@@ -152,7 +153,7 @@ export class ReceivedFile {
 	}
 
 	async #write(offset: number, chunk: Buffer): Promise<void> {
-		await mkdir(this.#folder, { recursive: true });
+		await makeFolder(this.#folder);
 		const file = await open(this.path, offset === 0 ? "w" : "a", 0o600);
 		try {
 			await file.writeFile(chunk);

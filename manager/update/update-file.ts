@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Extract, extract } from "tar-stream";
+import { makeFolder } from "../system/make-folder.ts";
 import { parseRelease, type Release } from "../system/release.ts";
 import { UpdateRefused } from "./refused.ts";
 import {
@@ -228,7 +229,7 @@ async function hashOf(entry: Entry): Promise<string> {
 }
 
 async function writeEntry(entry: Entry, path: string): Promise<string> {
-	await mkdir(dirname(path), { recursive: true });
+	await makeFolder(dirname(path));
 	const hash = createHash("sha256");
 	const file = await open(path, "wx", 0o644);
 	try {

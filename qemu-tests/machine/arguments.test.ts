@@ -13,6 +13,7 @@ const hardware: Hardware = {
 	cpus: 1,
 	ports: [22],
 	hostServices: [],
+	isOnline: false,
 };
 const wiring = {
 	name: "example",
@@ -26,6 +27,12 @@ test("a guest reaches nothing, and is reached on the loopback alone", (t) => {
 	const line = qemuArguments(hardware, wiring).join(" ");
 	t.regex(line, /user,id=net,restrict=on,hostfwd=tcp:127\.0\.0\.1:0-:22 /);
 	t.is(line.match(/-netdev/g)?.length, 1);
+});
+
+test("a person's is online, at ports that are known before", (t) => {
+	const ports = [{ guest: 443, host: 8443 }];
+	const line = qemuArguments({ ...hardware, ports, isOnline: true }, wiring);
+	t.true(line.includes("user,id=net,hostfwd=tcp:127.0.0.1:8443-:443"));
 });
 
 test("but for services of the host that are named", (t) => {

@@ -21,12 +21,17 @@ export type Hardware = {
 	memoryMB: number;
 	cpus: number;
 	/** Ports of the guest that are reached from here. */
-	ports: readonly number[];
+	ports: readonly PortForward[];
 	/** All of this host that the guest reaches. */
 	hostServices: readonly HostService[];
+	/** Whether it reaches what this host reaches. */
+	isOnline: boolean;
 	/** A TAP device of this host, which a second network card leads to. */
 	tap?: string | undefined;
 };
+
+/** A port of the guest, and that of 127.0.0.1 which leads to it; where none is said, any that is free. */
+export type PortForward = number | { guest: number; host: number };
 
 /** A port of 127.0.0.1 that the guest reaches at an address of its network, 10.0.2.0/24. */
 export type HostService = { address: string; port: number };
@@ -207,18 +212,22 @@ function networkArguments({
 	network,
 	ports,
 	hostServices,
+	isOnline,
 	tap,
 }: Hardware): string[] {
 	if (network === "none") return [];
 	const forwards = [
-		...ports.map((port) => `hostfwd=tcp:127.0.0.1:0-:${port}`),
+		...ports
+			.map(forwardOf)
+			.map(({ host, guest }) => `hostfwd=tcp:127.0.0.1:${host}-:${guest}`),
 		...hostServices.map(
 			({ address, port }) =>
 				`guestfwd=tcp:${address}:${port}-cmd:${relayTo(port)}`,
 		),
 	];
+	const user = isOnline ? "user,id=net" : "user,id=net,restrict=on";
 	return [
-		...option("netdev", ["user,id=net,restrict=on", ...forwards].join(",")),
+		...option("netdev", [user, ...forwards].join(",")),
 		...option("device", `${network},netdev=net`),
 		...(tap
 			? [
@@ -230,6 +239,11 @@ function networkArguments({
 				]
 			: []),
 	];
+}
+
+/** Host port 0 is any that is free. */
+export function forwardOf(port: PortForward): { guest: number; host: number } {
+	return typeof port === "number" ? { guest: port, host: 0 } : port;
 }
 
 /** A command for QEMU: words in quotation marks as in a shell, and each comma doubled. */

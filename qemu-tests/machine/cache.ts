@@ -35,6 +35,7 @@ export async function withLock<Result>(
 		return await work();
 	} finally {
 		holder.stdin.end();
+		await once(holder, "close");
 		forget();
 	}
 }

@@ -1,4 +1,4 @@
-import type { Duplex } from "node:stream";
+import type { Duplex, Writable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { stripVTControlCharacters } from "node:util";
 import { timeLimit } from "./time.ts";
@@ -43,6 +43,11 @@ export class Console {
 	/** The last that was shown, read or not. */
 	get tail(): string {
 		return this.#shown.slice(-tailLength);
+	}
+
+	/** Lets a person sit at this terminal too. */
+	attach(screen: Writable): void {
+		this.#stream.pipe(screen, { end: false });
 	}
 
 	/** Types the text as it is; `\n` is the Enter key. */

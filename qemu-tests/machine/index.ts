@@ -9,6 +9,7 @@ export type {
 	DiskControllerName,
 	NetworkCard,
 } from "./devices.ts";
+export { diskControllers, networkCards } from "./devices.ts";
 export {
 	copyOf,
 	type Disk,
@@ -26,6 +27,6 @@ export {
 export { Machine, type MachineOptions } from "./machine.ts";
 export { builtImage, builtUpdate, logDirectory } from "./places.ts";
 export type { Ssh } from "./ssh.ts";
-export type { TargetName } from "./targets.ts";
+export { type TargetName, targets } from "./targets.ts";
 export { eventually, timeFactor, timeLimit, within } from "./time.ts";
 export { machineForTest, machineForTests } from "./with-ava.ts";

@@ -33,7 +33,12 @@ export type MachineOptions = Partial<Hardware> & {
 	lan?: Lan;
 };
 
-const defaults = { cpus: 1, ports: [22, 80, 443], hostServices: [] } as const;
+const defaults = {
+	cpus: 1,
+	ports: [22, 80, 443],
+	hostServices: [],
+	isOnline: false,
+} as const;
 
 // Guests make their own certificates.
 const anyCertificate = new Agent({ connect: { rejectUnauthorized: false } });

@@ -9,7 +9,7 @@ import {
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { $ } from "zx";
-import type { Hardware } from "../arguments.ts";
+import { forwardOf, type Hardware } from "../arguments.ts";
 import { openChannel } from "../channel.ts";
 import { atExit } from "../cleanup.ts";
 import { Console } from "../console.ts";
@@ -53,8 +53,8 @@ export async function startContainer(
 	const network = await lan.start();
 	for (const service of hostServices) await lan.offer(service);
 	const forwards = new Map<number, number>();
-	for (const guestPort of ports)
-		forwards.set(guestPort, await lan.forward(port.address, guestPort));
+	for (const { guest, host } of ports.map(forwardOf))
+		forwards.set(guest, await lan.forward(port.address, guest, host));
 
 	const group = await makeControlGroup(basename(directory));
 	const terminal = await openTerminal(directory, serialLog);

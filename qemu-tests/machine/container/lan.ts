@@ -75,8 +75,8 @@ export class Lan {
 		return stdout;
 	}
 
-	/** A port of 127.0.0.1 that leads to one of the network. */
-	async forward(address: string, port: number): Promise<number> {
+	/** A port of 127.0.0.1 that leads to one of the network. @param hostPort 0 is any that is free. */
+	async forward(address: string, port: number, hostPort = 0): Promise<number> {
 		const path = this.#newSocket();
 		await this.#relay(`UNIX-LISTEN:${path},fork`, `TCP:${address}:${port}`);
 		await eventually(
@@ -84,7 +84,10 @@ export class Lan {
 			async () => existsSync(path) || undefined,
 			{ intervalMs: 10 },
 		);
-		const server = await this.#serve({ host: "127.0.0.1", port: 0 }, { path });
+		const server = await this.#serve(
+			{ host: "127.0.0.1", port: hostPort },
+			{ path },
+		);
 		return (server.address() as AddressInfo).port;
 	}
 

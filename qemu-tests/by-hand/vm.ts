@@ -1,0 +1,130 @@
+import { existsSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { $ } from "zx";
+import { prepareHost } from "../../pipeline/host.ts";
+import {
+	builtImage,
+	cacheDirectory,
+	copyOf,
+	type DiskControllerName,
+	type DiskFile,
+	diskControllers,
+	Machine,
+	type NetworkCard,
+	networkCards,
+	type TargetName,
+	targets,
+	theFile,
+} from "../machine/index.ts";
+import { freePortFrom } from "./free-port.ts";
+import { howToLogIn } from "./how-to-log-in.ts";
+
+/** `npm run vm`: a built image as a virtual machine for a person. */
+const command = new Command("npm run vm --")
+	.description(
+		"Starts a built image in QEMU, on a disk that is kept for the next time, and shows its serial console",
+	)
+	.addArgument(
+		new Argument("[target]").choices(Object.keys(targets)).default("x86_64"),
+	)
+	.option("--reset", "begin with a fresh disk")
+	.option("--memory <MB>", "memory", wholeNumber)
+	.option(
+		"--disk-size <GB>",
+		"size of the disk; one that is there grows, and never shrinks",
+		wholeNumber,
+	)
+	.addOption(
+		new Option("--controller <name>", "the disk's").choices(
+			Object.keys(diskControllers),
+		),
+	)
+	.addOption(
+		new Option("--network <card>", "network card").choices(networkCards),
+	)
+	.parse();
+const target = command.processedArgs[0] as TargetName;
+const options = command.opts<{
+	reset?: true;
+	memory?: number;
+	diskSize?: number;
+	controller?: DiskControllerName;
+	network?: NetworkCard;
+}>();
+/** Ctrl-], as in telnet: no program on the console needs it. */
+const leave = 0x1d;
+const aWeekMs = 7 * 24 * 60 * 60_000;
+
+main().catch((error) => {
+	console.error(error instanceof Error ? error.message : error);
+	process.exit(1);
+});
+
+async function main(): Promise<void> {
+	prepareHost(["test"]);
+	const disk = await keptDisk();
+	const machine = new Machine({
+		name: `vm-${target}`,
+		target,
+		disks: [theFile(disk)],
+		isOnline: true,
+		ports: [
+			{ guest: 443, host: await freePortFrom(8443) },
+			{ guest: 22, host: await freePortFrom(2222) },
+		],
+		...(options.memory && { memoryMB: options.memory }),
+		...(options.controller && { diskController: options.controller }),
+		...(options.network && { network: options.network }),
+	});
+	await machine.boot();
+	console.log(howToLogIn(machine));
+	console.log("Its console follows. Ctrl-] switches it off; twice, at once.\n");
+	machine.console.attach(process.stdout);
+	let isLeaving = false;
+	if (process.stdin.isTTY) process.stdin.setRawMode(true);
+	process.stdin.on("data", (keys: Buffer) => {
+		if (!keys.includes(leave)) return machine.console.send(keys.toString());
+		const end = isLeaving ? machine.cutPower() : machine.shutdown();
+		isLeaving = true;
+		end.catch((error) => console.error(`\r\n${error.message}\r`));
+	});
+	await machine.waitForPowerOff({ timeoutMs: aWeekMs });
+	await machine.discard();
+	process.exit();
+}
+
+/** The image's copy in the cache: what has been done on it stays. */
+async function keptDisk(): Promise<DiskFile> {
+	const format = target === "x86_64" ? "qcow2" : "raw";
+	const directory = cacheDirectory("vm");
+	const disk: DiskFile = {
+		path: join(directory, `${target}.${format}`),
+		format,
+	};
+	await mkdir(directory, { recursive: true });
+	if (options.reset) await rm(disk.path, { force: true });
+	if (!existsSync(disk.path)) {
+		const path = builtImage(format === "raw" ? "img" : format, target);
+		await copyOf({ path, format })(directory, target);
+	}
+	if (options.diskSize)
+		await $({
+			quiet: true,
+		})`qemu-img resize -q -f ${format} ${disk.path} ${options.diskSize}G`.catch(
+			({ stderr }) => {
+				throw new Error(
+					`The disk cannot have ${options.diskSize} GB, --reset makes a fresh one: ${stderr.trim()}`,
+				);
+			},
+		);
+	return disk;
+}
+
+function wholeNumber(text: string): number {
+	const number = Number(text);
+	if (!Number.isSafeInteger(number) || number < 1)
+		throw new InvalidArgumentError("It is a whole number from 1 on.");
+	return number;
+}
