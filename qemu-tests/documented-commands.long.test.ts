@@ -1,11 +1,10 @@
 import { execFile } from "node:child_process";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import test, { type ExecutionContext } from "ava";
 import { TestAuthority } from "../manager/testing/test-authority.ts";
 import {
-	builtImage,
 	builtUpdate,
 	type Console,
 	eventually,
@@ -13,7 +12,7 @@ import {
 	timeLimit,
 } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
-import { pageWith, typedAtHost } from "./system/host-shell.ts";
+import { typedAtHost } from "./system/host-shell.ts";
 import type { Kept } from "./system/kept.ts";
 import { findLife, liveIn } from "./system/life.ts";
 import { killProcess, processes } from "./system/processes.ts";
@@ -397,45 +396,6 @@ test.serial("an update is sent, checked and installed by curl", async (t) => {
 	await machine.console.login("root", newPassword);
 	t.is(await runningBuild(machine.console), nextBuild);
 	await lifeGoesOn(t);
-});
-
-test.serial("README.md's machine installs itself", async (t) => {
-	t.timeout(timeLimit(25 * minute));
-	await machine.cutPower();
-	const folder = temporaryDirectory();
-	const images = join(folder.path, "out/x86_64");
-	await mkdir(images, { recursive: true });
-	const name = "app-platform-x86_64.qcow2";
-	await symlink(builtImage("qcow2"), join(images, name));
-	const ending = new AbortController();
-	const ended = typedAtHost(
-		folder.path,
-		[
-			"cd out/x86_64",
-			"qemu-img create -f qcow2 -b app-platform-x86_64.qcow2 -F qcow2 vm.qcow2",
-			"qemu-system-x86_64 -m 512 -drive file=vm.qcow2 -nic user,model=virtio,hostfwd=tcp:127.0.0.1:8443-:443",
-		],
-		{ signal: ending.signal },
-	);
-	t.teardown(async () => {
-		ending.abort();
-		await ended.catch(() => {});
-		folder.remove();
-	});
-	const page = eventually(
-		"https://127.0.0.1:8443/manager/ shows the login page",
-		() =>
-			pageWith(
-				"https://127.0.0.1:8443/manager/",
-				"<title>App Platform</title>",
-			),
-		{ timeoutMs: 20 * minute },
-	);
-	await Promise.race([
-		page,
-		ended.then((shown) => t.fail(`QEMU has ended: ${shown}`)),
-	]);
-	t.pass();
 });
 
 /** Types a command that asks, and what it asks for. */

@@ -82,13 +82,17 @@ async function main(): Promise<void> {
 	console.log(howToLogIn(machine));
 	console.log("Its console follows. Ctrl-] switches it off; twice, at once.\n");
 	machine.console.attach(process.stdout);
-	let isLeaving = false;
 	if (process.stdin.isTTY) process.stdin.setRawMode(true);
-	process.stdin.on("data", (keys: Buffer) => {
-		if (!keys.includes(leave)) return machine.console.send(keys.toString());
+	let isLeaving = false;
+	const switchOff = () => {
 		const end = isLeaving ? machine.cutPower() : machine.shutdown();
 		isLeaving = true;
 		end.catch((error) => console.error(`\r\n${error.message}\r`));
+	};
+	process.stdin.on("data", (keys: Buffer) => {
+		const typed = keys.filter((key) => key !== leave);
+		if (typed.length > 0) machine.console.send(Buffer.from(typed).toString());
+		for (const key of keys) if (key === leave) switchOff();
 	});
 	await machine.waitForPowerOff({ timeoutMs: aWeekMs });
 	await machine.discard();
