@@ -93,7 +93,10 @@ for (const { name, words, state, action } of cases)
 			`service_main $name ${action}`,
 		);
 		t.is(exitCode, 0, output);
-		const { output: found } = await shell(name, "service_state $name");
+		const { output: found } = await shell(
+			name,
+			'read_state $name; echo "$state"',
+		);
 		t.regex(found, action === "stop" ? /^down: / : /^run: /);
 		t.notRegex(found, /want|got TERM/);
 		const status = await shell(name, "service_main $name status");
@@ -124,7 +127,7 @@ function shell(name: string, lines: string): Promise<Outcome> {
 		"service",
 		`SERVICES=${services} SERVICE_SECONDS=1 name=${name}
 		# shellcheck disable=SC2254
-		seen() { case $(service_state $name) in $1) return 0 ;; *) return 1 ;; esac; }
+		seen() { read_state $name; case $state in $1) return 0 ;; *) return 1 ;; esac; }
 		gone() { ! service_is_supervised $name; }
 		${lines}`,
 	);

@@ -4,10 +4,10 @@
 # partition_of DISK NUMBER: the name of a partition (sda2, nvme0n1p2); fails when there is none.
 partition_of() {
 	for entry in "/sys/class/block/$1/$1"*; do
-		if [ "$(cat "$entry/partition" 2>/dev/null)" = "$2" ]; then
-			basename "$entry"
-			return 0
-		fi
+		{ read -r number <"$entry/partition"; } 2>/dev/null || continue
+		[ "$number" = "$2" ] || continue
+		echo "${entry##*/}"
+		return 0
 	done
 	return 1
 }
@@ -19,8 +19,8 @@ partition_bytes() {
 
 # The disk that holds the root file system.
 disk_of_root() {
-	device=$(mountpoint -d /)
-	basename "$(readlink -f "/sys/dev/block/$device/..")"
+	disk=$(readlink -f "/sys/dev/block/$(mountpoint -d /)/..")
+	echo "${disk##*/}"
 }
 
 # The documents name the partitions /dev/sda1 to /dev/sda4: so do we on every controller.
@@ -119,9 +119,17 @@ process_name() {
 }
 
 # The value of KEY=VALUE on the kernel's command line.
-kernel_argument() {
-	tr ' ' '\n' </proc/cmdline | sed -n "s/^$1=//p" | tail -n 1
-}
+kernel_argument() (
+	read -r line </proc/cmdline
+	value=
+	set -f
+	for word in $line; do
+		case $word in
+		"$1="*) value=${word#*=} ;;
+		esac
+	done
+	[ -z "$value" ] || echo "$value"
+)
 
 # The console=… of the kernel's command line, each with a blank after it.
 console_arguments() {

@@ -34,8 +34,11 @@ use_address() {
 
 # The addresses by which others reach this machine, IPv4 first, one a line.
 own_addresses() {
-	ip -4 -o address show scope global 2>/dev/null | awk '{ sub("/.*", "", $4); print $4 }'
-	ip -6 -o address show scope global 2>/dev/null | awk '{ sub("/.*", "", $4); print $4 }'
+	ip -o address show scope global 2>/dev/null | awk '
+		{ sub("/.*", "", $4) }
+		$3 == "inet" { print $4 }
+		$3 == "inet6" { later = later $4 "\n" }
+		END { printf "%s", later }'
 }
 
 # servers KIND: the dns or ntp servers: of the network's settings (DNS1, DNS2) or DHCP first, then
@@ -87,16 +90,17 @@ write_time_sources() {
 # What is above the login prompt of a console.
 write_issue() {
 	. /etc/app-platform-release
+	addresses=$(own_addresses)
 	{
 		echo
 		if is_rescue; then
 			printf '%s\n' "App Platform $VERSION (build $BUILD) rescue and setup, \\l"
-			own_addresses | sed 's/^/    ssh root@/'
+			echo "$addresses" | sed '/./!d; s/^/    ssh root@/'
 		else
 			printf '%s\n' "App Platform $VERSION (build $BUILD) \\n \\l"
-			own_addresses | sed 's/.*:.*/[&]/; s#.*#    https://&/manager/#'
+			echo "$addresses" | sed '/./!d; s/.*:.*/[&]/; s#.*#    https://&/manager/#'
 		fi
-		if [ -z "$(own_addresses)" ]; then
+		if [ -z "$addresses" ]; then
 			echo "    no IP address yet; a fixed one is set with: setip --help"
 		fi
 		echo

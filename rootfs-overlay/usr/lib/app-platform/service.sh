@@ -43,19 +43,15 @@ fail() {
 service_copy() {
 	service="$SERVICES/$1${2:+-$2}"
 	[ ! -d "$service" ] || return 0
-	mkdir -p "$service.new"
-	for part in "/etc/sv/$1"/*; do
-		case $part in
-		*/log) mkdir "$service.new/log" && ln -s "$part/run" "$service.new/log/run" ;;
-		*) ln -s "$part" "$service.new/" ;;
-		esac
-	done
-	touch "$service.new/down"
+	rm -rf "$service.new"
+	cp -rs "/etc/sv/$1" "$service.new"
+	: >"$service.new/down"
 	mv "$service.new" "$service"
 }
 
 service_is_supervised() {
-	case $(service_state "$1") in
+	read_state "$1"
+	case $state in
 	run:* | down:* | finish:*) return 0 ;;
 	*) return 1 ;;
 	esac
@@ -66,13 +62,16 @@ wait_for_supervisor() {
 	within 20 service_is_supervised "$1" || fail "$1: the supervisor does not run"
 }
 
-# The `run: …` or `down: …` line of runit about a service without its log.
-service_state() {
-	sv status "$SERVICES/$1" 2>/dev/null | sed 's/; [a-z]*: log:.*//'
+# read_state NAME: has in $state the `run: …` or `down: …` line of runit about a service without its log.
+# Here and below a start counts processes: on a small device each takes some 10 ms.
+read_state() {
+	state=$(sv status "$SERVICES/$1" 2>/dev/null) || :
+	state=${state%%; [a-z]*: log:*}
 }
 
 service_runs() {
-	case $(service_state "$1") in
+	read_state "$1"
+	case $state in
 	run:*) return 0 ;;
 	*) return 1 ;;
 	esac
@@ -87,7 +86,8 @@ service_tell() {
 
 # Whether a service is down and stays down, and no finish script runs.
 service_is_down() {
-	case $(service_state "$1") in
+	read_state "$1"
+	case $state in
 	*"want up"*) return 1 ;;
 	down:*) return 0 ;;
 	*) return 1 ;;
@@ -97,7 +97,7 @@ service_is_down() {
 # Whether a service is up and its ./check, should it have one, agrees. A process that has been told
 # to end or is paused does not count; without a ./check it has to be SERVICE_SECONDS old.
 service_is_up() {
-	state=$(service_state "$1")
+	read_state "$1"
 	case $state in
 	*"want down"* | *"got TERM"* | *paused*) return 1 ;;
 	run:*) ;;
@@ -132,15 +132,17 @@ service_log_tail() {
 
 service_start() {
 	wait_for_supervisor "$1"
-	rm -f "$SERVICES/$1/down"
+	[ ! -e "$SERVICES/$1/down" ] || rm "$SERVICES/$1/down"
 	# Also one that somebody has paused.
 	service_tell "$1" cu
 	times_down=0
-	if within "$START_SECONDS" service_is_up_or_crashes "$1" && service_is_up "$1"; then
+	is_up=
+	if within "$START_SECONDS" service_is_up_or_crashes "$1" && [ -n "$is_up" ]; then
 		say "$1 runs"
 	else
 		lines=$(service_log_tail "$1")
-		fail "$1 does not run: $(service_state "$1")${lines:+
+		read_state "$1"
+		fail "$1 does not run: $state${lines:+
 The end of its log:
 $lines}"
 	fi
@@ -149,7 +151,10 @@ $lines}"
 # runsv waits up to a second before it restarts a service that has crashed. Who is seen like that
 # again and again needs no more time.
 service_is_up_or_crashes() {
-	! service_is_up "$1" || return 0
+	if service_is_up "$1"; then
+		is_up=yes
+		return 0
+	fi
 	case $state in
 	down:*"want up"*) times_down=$((times_down + 1)) ;;
 	esac
@@ -166,14 +171,14 @@ service_stop() {
 	if ! within "$STOP_SECONDS" service_is_down "$1"; then
 		say "$1 does not end by itself: it is killed"
 		service_tell "$1" k
-		within 10 service_is_down "$1" || fail "$1 does not stop: $(service_state "$1")"
+		within 10 service_is_down "$1" || fail "$1 does not stop: $state"
 	fi
 	say "$1 is stopped"
 }
 
 # Exit codes of the Linux Standard Base: 0 running, 1 crashed, 3 stopped, 4 between two states.
 service_status() {
-	state=$(service_state "$1")
+	read_state "$1"
 	case $state in
 	run:*"want down"* | finish:*)
 		say "$1 is stopping: $state"

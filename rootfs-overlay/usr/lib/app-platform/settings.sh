@@ -6,7 +6,13 @@ SETTINGS=/mnt/sda2/system
 # setting FILE KEY: the value of the line KEY=VALUE; nothing when there is none.
 setting() {
 	[ -r "$SETTINGS/$1" ] || return 0
-	sed -n "s/^$2=//p" "$SETTINGS/$1" | tail -n 1
+	value=
+	while IFS= read -r line || [ -n "$line" ]; do
+		case $line in
+		"$2="*) value=${line#*=} ;;
+		esac
+	done <"$SETTINGS/$1"
+	[ -z "$value" ] || printf '%s\n' "$value"
 }
 
 # replace_file FILE [MODE]: writes standard input so that a power cut leaves the old or the
