@@ -62,6 +62,7 @@ test.serial(
 		const { host, installed, makeFileSystem, verify } = await sda3(t);
 		rmSync(join(installed, "usr/bin/psql"));
 		truncateSync(join(installed, "etc/passwd"), 0);
+		writeFileSync(join(installed, "etc/passwd-"), "");
 		for (let number = 10; number < 40; number++)
 			writeFileSync(join(installed, `extra-${number}`), "");
 		makeFileSystem();

@@ -115,13 +115,15 @@ modes_of_common() {
 }
 
 # find_extra DIRECTORY: what is there and should not be; of a directory only its own name. The system
-# itself writes the two marks, and below the places where other file systems are mounted.
+# itself writes the two marks, and below the places where other file systems are mounted; passwd keeps what
+# its files were before.
 find_extra() {
 	(cd "$1" && find . -xdev 2>/dev/null) | awk -v files="$COMPARED/files" "$path_in_awk"'
 		BEGIN { while ((getline line <files) > 0) expected[line] = 1 }
 		{ name = path($0) }
 		(name in expected) || name == "/lost+found" { next }
 		name ~ /^\/\.app-platform-(installed|started)$/ { next }
+		name ~ /^\/etc\/(passwd|shadow|group)-$/ { next }
 		name ~ /^\/(dev|proc|sys|run|tmp|mnt\/sda1|mnt\/sda2)(\/|$)/ { next }
 		{
 			parent = name
