@@ -40,7 +40,7 @@ test.serial("what was done is there the next time", async (t) => {
 	t.truthy(await loginPage());
 	await logIn();
 	type("cat /home/root/kept; grep MemTotal /proc/meminfo\n");
-	const [, kilobytes] = await onScreen(/\nkept\s+MemTotal: +(\d+) kB/);
+	const [, kilobytes] = await onScreen(/kept\s+MemTotal: +(\d+) kB/);
 	t.true(Number(kilobytes) < 384 * 1024);
 	const closed = once(running as ChildProcess, "close");
 	type("\x1d\x1d");
