@@ -31,24 +31,24 @@ export type State = Record<keyof typeof named, unknown>;
  * reinstallation, a power cut. Plain data, to be compared with the disk's recorded state.
  * @param unlooked kinds that a story has ended.
  */
-export async function stateOf(
+export async function stateOf<Unlooked extends keyof State = never>(
 	machine: Machine,
-	...unlooked: readonly (keyof State)[]
-): Promise<State> {
+	...unlooked: readonly Unlooked[]
+): Promise<Omit<State, Unlooked>> {
+	const looked = Object.entries(named).filter(
+		([kind]) => !(unlooked as readonly string[]).includes(kind),
+	);
 	return asOwner(machine, async (owned) => {
-		const state: Partial<State> = {};
-		for (const [name, trace] of Object.entries(named)) {
-			if (unlooked.includes(name as keyof State)) continue;
-			state[name as keyof State] = await trace.found(owned);
-		}
+		const state: Record<string, unknown> = {};
+		for (const [kind, trace] of looked) state[kind] = await trace.found(owned);
 		// As it is read back from the cache: without undefined.
-		return JSON.parse(JSON.stringify(state)) as State;
+		return JSON.parse(JSON.stringify(state)) as Omit<State, Unlooked>;
 	});
 }
 
 /** Returns a state but for the kinds that a story changes. */
 export function without(
-	state: State,
+	state: Partial<State>,
 	...kinds: readonly (keyof State)[]
 ): Partial<State> {
 	const rest: Partial<State> = { ...state };
