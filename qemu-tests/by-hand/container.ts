@@ -112,13 +112,10 @@ async function keep(count: number): Promise<void> {
 			}),
 		);
 	}
-	const words = await Promise.all(
-		machines.map(async (machine) => {
-			await machine.boot();
-			await loginPage(machine);
-			return howToLogIn(machine);
-		}),
-	);
+	// Loop devices are not given out to two at once.
+	for (const machine of machines) await machine.boot();
+	await Promise.all(machines.map((machine) => loginPage(machine)));
+	const words = machines.map(howToLogIn);
 	const keeper: Keeper = { pid: process.pid, words: words.join("") };
 	await writeFile(`${keeperFile}.new`, JSON.stringify(keeper));
 	await rename(`${keeperFile}.new`, keeperFile);
