@@ -83,7 +83,7 @@ if (unknown.length > 0)
 		`there is no step ${unknown.join(", ")}; there are: ${steps.map(({ name }) => name).join(", ")}`,
 	);
 
-prepareHost(["kernel", "image", "test"]);
+prepareHost(["kernel", "image", "machine", "test"]);
 const wanted = steps.filter(({ name, onRequest }) =>
 	command.args.length === 0 ? !onRequest : command.args.includes(name),
 );

@@ -79,6 +79,8 @@ async function bundle(
 				sources,
 				"database/umzug-command-line.ts",
 			),
+			// As the package is called that an app's developer installs.
+			"app-platform-sdk": join(sources, "sdk/index.ts"),
 			...alias,
 			"node-forge": join(sources, "certificate/acme/node-forge.ts"),
 		},

@@ -16,6 +16,9 @@ if (major < 20 || (major === 20 && minor < 18)) {
 	process.exit(1);
 }
 
+// Ctrl-C is for what runs below; its end is waited for.
+process.on("SIGINT", () => {});
+
 const run = (command, commandArgs) =>
 	spawnSync(command, commandArgs, { cwd: root, stdio: "inherit" }).status ?? 1;
 

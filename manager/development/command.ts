@@ -15,7 +15,7 @@ const options = new Command("npm run manager --")
 	.option("--data <folder>", "keep everything there for the next start")
 	.option(
 		"--app <folder>",
-		"build and install this app, and again whenever a file of it changes",
+		"build and install this app, and again whenever a file of it changes; MANAGER_PASSWORD has the manager's password, once it was changed",
 	)
 	.parse()
 	.opts<{ port: number; data?: string; app?: string }>();
@@ -32,26 +32,32 @@ async function main(): Promise<void> {
 	const { port, data, app } = options;
 	prepareHost(["manager"]);
 	await refuseUsedPort(port);
-	const stopWanted = new Promise((resolve) => {
+	const stopWanted = new Promise<void>((resolve) => {
 		process.on("SIGINT", resolve).on("SIGTERM", resolve);
 	});
 	console.log(
 		"Starting PostgreSQL, the web server and the manager. Apps will run as the user who started this.",
 	);
-	const platform = await Platform.start(port, data && resolve(data));
+	const platform = await Platform.start(port, data && fromHere(data));
 	try {
 		console.log(
 			`\n  ${platform.address}/manager/   password: ${firstPassword}${data ? ", until it is changed" : ""}   Ctrl-C ends it\n`,
 		);
 		if (app) {
 			const password = process.env.MANAGER_PASSWORD ?? firstPassword;
-			await developApp(platform, resolve(app), password);
+			const developed = developApp(platform, fromHere(app), password);
+			await Promise.race([developed, stopWanted]);
 		}
 		await Promise.race([stopWanted, platform.ended]);
 	} finally {
 		process.exitCode = await platform.stop();
 	}
 	process.exit();
+}
+
+/** Where the command was typed, which npm leaves. */
+function fromHere(folder: string): string {
+	return resolve(process.env.INIT_CWD ?? "", folder);
 }
 
 /** HAProxy would say it in other words, and late. */

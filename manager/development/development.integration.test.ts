@@ -18,7 +18,6 @@ const folder = await mkdtemp(join(tmpdir(), "app-platform-test-"));
 await chmod(folder, 0o711);
 const kept = join(folder, "kept");
 const app = join(folder, "greeter");
-const sdk = join(import.meta.dirname, "../sdk/index.ts");
 const browser = new Agent({ connect: { rejectUnauthorized: false } });
 let running: Command | undefined;
 test.after.always(async () => {
@@ -177,7 +176,7 @@ async function page(path: string): Promise<string> {
 function greet(words: string): Promise<void> {
 	return writeFile(
 		join(app, "main.ts"),
-		`import { runService } from ${JSON.stringify(sdk)};
+		`import { runService } from "app-platform-sdk";
 		console.log("the greeter begins");
 		runService((instance) => {
 			instance.onRequest((_request, response) => void response.end(${JSON.stringify(words)}));

@@ -52,12 +52,15 @@ export interface Failure {
 
 /** Internal errors go to the log; the caller learns nothing of their inside. */
 export function describeFailure(error: unknown, log: Log): Failure {
-	if (error instanceof OperationError)
+	if (error instanceof OperationError) {
+		if (error.httpStatus === 500)
+			log.error({ err: error.cause ?? error }, error.message);
 		return {
 			httpStatus: error.httpStatus,
 			retryAfterSeconds: error.retryAfterSeconds,
 			error: { code: error.code, message: error.message },
 		};
+	}
 	if (error instanceof DatabaseUnavailable)
 		return {
 			httpStatus: 503,

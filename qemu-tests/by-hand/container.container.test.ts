@@ -32,7 +32,7 @@ test.serial("up: each is reached where it says", async (t) => {
 test.serial("up again is refused", async (t) => {
 	const { status, stderr } = await command("up");
 	t.is(status, 1);
-	t.regex(stderr, /down ends them/);
+	t.regex(stderr, /container -- down/);
 });
 
 test.serial(
@@ -54,7 +54,7 @@ test.serial("down: what was done is there the next time", async (t) => {
 	const typed = "cat /home/root/kept\nexit\n";
 	t.is((await command("shell", "1", typed)).stdout, "kept\n");
 	t.is((await command("down")).status, 0);
-	t.regex((await command("down")).stderr, /None is up/);
+	t.regex((await command("down")).stderr, /No containers are running/);
 });
 
 /** `npm run container -- …`, with disks of its own. */

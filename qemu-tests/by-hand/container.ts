@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, openSync } from "node:fs";
+import { openSync } from "node:fs";
 import {
 	mkdir,
 	readFile,
@@ -9,12 +9,11 @@ import {
 	watch,
 	writeFile,
 } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { prepareHost } from "../../pipeline/host.ts";
 import {
 	cacheDirectory,
-	copyOf,
 	eventually,
 	Lan,
 	Machine,
@@ -24,6 +23,7 @@ import { containerMemoryMB, installedRawDisk } from "../system/base.ts";
 import { loginPage } from "../system/steps.ts";
 import { freePortFrom } from "./free-port.ts";
 import { howToLogIn } from "./how-to-log-in.ts";
+import { keptDisk } from "./kept-disk.ts";
 
 /** Their disks, and who keeps them running. */
 const directory =
@@ -33,7 +33,8 @@ const logFile = join(directory, "log");
 
 interface Keeper {
 	pid: number;
-	words: string;
+	/** Once they are up: how they are reached. */
+	words?: string;
 }
 
 const program = new Command("npm run container --").description(
@@ -54,6 +55,7 @@ program.command("down").description("switches them off").action(down);
 program
 	.command("keep", { hidden: true })
 	.argument("<number>", "how many", aNumber)
+	.option("--reset")
 	.action(keep);
 
 program.parseAsync().catch((error) => {
@@ -62,75 +64,88 @@ program.parseAsync().catch((error) => {
 });
 
 async function up(count: number, { reset }: { reset?: true }): Promise<void> {
-	prepareHost(["test"]);
-	if (await keeper()) throw new Error("They are up already: down ends them");
+	prepareHost(["image", "machine"]);
+	if (await keeper())
+		throw new Error(
+			"Containers are running already. Stop them with: npm run container -- down",
+		);
 	await mkdir(directory, { recursive: true });
-	if (reset)
-		for (let number = 1; number <= count; number++)
-			await rm(diskOf(number), { force: true });
 	console.log("Starting … (the first time, the image is installed in QEMU)");
 	const log = openSync(logFile, "w");
 	await rm(keeperFile, { force: true });
 	const child = spawn(
 		process.execPath,
-		[...process.execArgv, import.meta.filename, "keep", String(count)],
+		[
+			...[...process.execArgv, import.meta.filename, "keep", String(count)],
+			...(reset ? ["--reset"] : []),
+		],
 		{ detached: true, stdio: ["ignore", log, log] },
 	);
 	const failed = once(child, "exit").then(async () => {
 		throw new Error(`They did not start:\n${await readFile(logFile, "utf8")}`);
 	});
-	await Promise.race([fileMade(keeperFile), failed]);
-	console.log((await keeper())?.words);
+	console.log(await Promise.race([wordsOfKeeper(), failed]));
 	process.exit();
 }
 
-async function fileMade(path: string): Promise<void> {
-	for await (const { filename } of watch(dirname(path)))
-		if (filename === basename(path)) return;
+async function wordsOfKeeper(): Promise<string | undefined> {
+	for await (const _ of watch(directory)) {
+		const words = (await keeper())?.words;
+		if (words) return words;
+	}
+	return undefined;
 }
 
-/** Holds the machines until it is told to end: they end with it. The keeper's file says that they are up. */
-async function keep(count: number): Promise<void> {
-	const lan = new Lan();
+/** Holds the machines until it is told to end: they end with it. */
+async function keep(count: number, options: { reset?: true }): Promise<void> {
 	const stopWanted = once(process, "SIGTERM");
-	const numbers = Array.from({ length: count }, (_, index) => index + 1);
+	await writeKeeper({ pid: process.pid });
+	const lan = new Lan();
 	const machines: Machine[] = [];
-	for (const number of numbers) {
-		await mkdir(dirname(diskOf(number)), { recursive: true });
-		if (!existsSync(diskOf(number)))
-			await copyOf(installedRawDisk)(dirname(diskOf(number)), "disk");
-		machines.push(
-			new Machine({
+	await Promise.race([start(), stopWanted]);
+	await stopWanted;
+	await Promise.allSettled(machines.map((machine) => machine.shutdown()));
+	await rm(keeperFile);
+	lan.stop();
+	process.exit();
+
+	async function start(): Promise<void> {
+		for (let number = 1; number <= count; number++) {
+			const disk = await keptDisk(
+				installedRawDisk,
+				directoryOf(number),
+				options,
+			);
+			const machine = new Machine({
 				name: `container-${number}`,
 				lan,
 				memoryMB: containerMemoryMB,
-				disks: [theFile({ path: diskOf(number), format: "raw" })],
+				disks: [theFile(disk)],
 				ports: [
 					{ guest: 443, host: await freePortFrom(8442 + number) },
 					{ guest: 22, host: await freePortFrom(2221 + number) },
 				],
-			}),
-		);
+			});
+			machines.push(machine);
+			// One after the other: ports and loop devices are not given out to two at once.
+			await machine.boot();
+		}
+		await Promise.all(machines.map((machine) => loginPage(machine)));
+		const words = machines.map(howToLogIn).join("");
+		await writeKeeper({ pid: process.pid, words });
 	}
-	// Loop devices are not given out to two at once.
-	for (const machine of machines) await machine.boot();
-	await Promise.all(machines.map((machine) => loginPage(machine)));
-	const words = machines.map(howToLogIn);
-	const keeper: Keeper = { pid: process.pid, words: words.join("") };
+}
+
+async function writeKeeper(keeper: Keeper): Promise<void> {
 	await writeFile(`${keeperFile}.new`, JSON.stringify(keeper));
 	await rename(`${keeperFile}.new`, keeperFile);
-	await stopWanted;
-	await Promise.all(machines.map((machine) => machine.shutdown()));
-	await rm(keeperFile);
-	lan.stop();
-	process.exit();
 }
 
 /** By the namespaces: no password is asked. */
 async function shell(number: number): Promise<void> {
-	const disk = diskOf(number).replaceAll(".", "\\.");
+	const disk = join(directoryOf(number), "disk.raw").replaceAll(".", "\\.");
 	const init = childOf(["--full", `^unshare .* ${disk} `]);
-	if (!init) throw new Error(`Machine ${number} is not up`);
+	if (!init) throw new Error(`Container ${number} is not running`);
 	const { status } = spawnSync(
 		"nsenter",
 		[
@@ -144,17 +159,23 @@ async function shell(number: number): Promise<void> {
 
 async function down(): Promise<void> {
 	const found = await keeper();
-	if (!found) throw new Error("None is up");
+	if (!found) throw new Error("No containers are running");
 	process.kill(found.pid, "SIGTERM");
-	await eventually("they are off", async () => !(await keeper()) || undefined);
+	await eventually("they are off", async () => !(await keeper()) || undefined, {
+		timeoutMs: 150_000,
+	});
 }
 
-/** The process that keeps the machines, where there is one, and how they are reached. */
+/** Who keeps the machines; undefined where nobody does, whoever has that process number now. */
 async function keeper(): Promise<Keeper | undefined> {
-	const text = await readFile(keeperFile, "utf8").catch(() => undefined);
-	if (text === undefined) return undefined;
-	const found = JSON.parse(text) as Keeper;
-	return existsSync(`/proc/${found.pid}`) ? found : undefined;
+	const text = await readFile(keeperFile, "utf8").catch(() => "null");
+	const found = JSON.parse(text) as Keeper | null;
+	const command = await readFile(`/proc/${found?.pid}/cmdline`, "utf8").catch(
+		() => "",
+	);
+	return found && command.includes(`${import.meta.filename}\0keep\0`)
+		? found
+		: undefined;
 }
 
 /** The only child of a process that pgrep finds. */
@@ -165,13 +186,13 @@ function childOf(process: string[]): string | undefined {
 	return parent ? found(["--parent", parent]) : undefined;
 }
 
-function diskOf(number: number): string {
-	return join(directory, String(number), "disk.raw");
+function directoryOf(number: number): string {
+	return join(directory, String(number));
 }
 
 function aNumber(text: string): number {
 	const number = Number(text);
 	if (!Number.isSafeInteger(number) || number < 1 || number > 32)
-		throw new InvalidArgumentError("It is a whole number from 1 to 32.");
+		throw new InvalidArgumentError("Must be a whole number from 1 to 32.");
 	return number;
 }

@@ -1,25 +1,22 @@
-import { existsSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { $ } from "zx";
 import { prepareHost } from "../../pipeline/host.ts";
 import {
 	builtImage,
 	cacheDirectory,
-	copyOf,
 	type DiskControllerName,
 	type DiskFile,
+	type DiskFormat,
 	diskControllers,
 	Machine,
 	type NetworkCard,
 	networkCards,
 	type TargetName,
 	targets,
-	theFile,
 } from "../machine/index.ts";
 import { freePortFrom } from "./free-port.ts";
 import { howToLogIn } from "./how-to-log-in.ts";
+import { keptDisk } from "./kept-disk.ts";
 
 /** `npm run vm`: a built image as a virtual machine for a person. */
 const command = new Command("npm run vm --")
@@ -55,7 +52,6 @@ const options = command.opts<{
 }>();
 /** Ctrl-], as in telnet: no program on the console needs it. */
 const leave = 0x1d;
-const aWeekMs = 7 * 24 * 60 * 60_000;
 
 main().catch((error) => {
 	console.error(error instanceof Error ? error.message : error);
@@ -63,12 +59,11 @@ main().catch((error) => {
 });
 
 async function main(): Promise<void> {
-	prepareHost(["test"]);
-	const disk = await keptDisk();
+	prepareHost(["image", "machine"]);
 	const machine = new Machine({
 		name: `vm-${target}`,
 		target,
-		disks: [theFile(disk)],
+		disks: [disk],
 		isOnline: true,
 		ports: [
 			{ guest: 443, host: await freePortFrom(8443) },
@@ -94,41 +89,35 @@ async function main(): Promise<void> {
 		if (typed.length > 0) machine.console.send(Buffer.from(typed).toString());
 		for (const key of keys) if (key === leave) switchOff();
 	});
-	await machine.waitForPowerOff({ timeoutMs: aWeekMs });
+	process.stdin.once("end", switchOff);
+	await machine.off;
 	await machine.discard();
 	process.exit();
 }
 
-/** The image's copy in the cache: what has been done on it stays. */
-async function keptDisk(): Promise<DiskFile> {
+async function disk(): Promise<DiskFile> {
 	const format = target === "x86_64" ? "qcow2" : "raw";
-	const directory = cacheDirectory("vm");
-	const disk: DiskFile = {
-		path: join(directory, `${target}.${format}`),
-		format,
-	};
-	await mkdir(directory, { recursive: true });
-	if (options.reset) await rm(disk.path, { force: true });
-	if (!existsSync(disk.path)) {
-		const path = builtImage(format === "raw" ? "img" : format, target);
-		await copyOf({ path, format })(directory, target);
-	}
+	const image = async () => ({
+		path: builtImage(format === "raw" ? "img" : format, target),
+		format: format as DiskFormat,
+	});
+	const kept = await keptDisk(image, cacheDirectory(`vm/${target}`), options);
 	if (options.diskSize)
 		await $({
 			quiet: true,
-		})`qemu-img resize -q -f ${format} ${disk.path} ${options.diskSize}G`.catch(
+		})`qemu-img resize -q -f ${format} ${kept.path} ${options.diskSize}G`.catch(
 			({ stderr }) => {
 				throw new Error(
 					`The disk cannot have ${options.diskSize} GB, --reset makes a fresh one: ${stderr.trim()}`,
 				);
 			},
 		);
-	return disk;
+	return kept;
 }
 
 function wholeNumber(text: string): number {
 	const number = Number(text);
 	if (!Number.isSafeInteger(number) || number < 1)
-		throw new InvalidArgumentError("It is a whole number from 1 on.");
+		throw new InvalidArgumentError("Must be a whole number of at least 1.");
 	return number;
 }

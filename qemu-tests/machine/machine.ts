@@ -232,6 +232,11 @@ export class Machine {
 		await this.#running.nextRestart(timeoutMs);
 	}
 
+	/** Settled when the machine is off. */
+	get off(): Promise<void> {
+		return this.#run?.ended ?? Promise.resolve();
+	}
+
 	async waitForPowerOff({ timeoutMs = 120_000 } = {}): Promise<void> {
 		await within(
 			`${this.name} switches itself off`,

@@ -1,9 +1,11 @@
 import { execFile } from "node:child_process";
+import { rmSync } from "node:fs";
 import { mkdtemp, readFile, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type FileSystem, MIB } from "../../partitioning/layout.ts";
+import { atExit } from "../machine/cleanup.ts";
 import type { Range } from "./write-log.ts";
 
 const execute = promisify(execFile);
@@ -157,18 +159,20 @@ export async function withFolder<Result>(
 ): Promise<Result> {
 	const place = (await hasRoom(memory)) ? memory : tmpdir();
 	const folder = await mkdtemp(join(place, "app-platform-powercut-"));
+	const forget = atExit(() => rmSync(folder, { recursive: true, force: true }));
 	try {
 		return await work(folder);
 	} finally {
 		await rm(folder, { recursive: true, force: true });
+		forget();
 	}
 }
 
 /** A copy of a partition per cut is written faster to memory than to a disk. */
 const memory = "/dev/shm";
 
-/** For the copy of a data partition and what is taken out of it. */
+/** For the copies of two data partitions and what is taken out of them: two tests may be at it. */
 async function hasRoom(folder: string): Promise<boolean> {
 	const free = await statfs(folder).catch(() => undefined);
-	return free !== undefined && free.bavail * free.bsize > 4 * 1024 * MIB;
+	return free !== undefined && free.bavail * free.bsize > 8 * 1024 * MIB;
 }
