@@ -28,7 +28,7 @@ const reserveBytes = 1024 * 1024;
 export class Platform {
 	/** What is on the appliance's data partition. */
 	readonly data: string;
-	/** For what is made anew at each start: programs, sockets, the store. */
+	/** For what each start makes: programs, sockets, the store. */
 	readonly #folder: string;
 	readonly #cluster: TemporaryCluster;
 	readonly #webServer: LocalWebServer;

@@ -17,6 +17,6 @@ export async function keptDisk(
 		const copy = await copyOf(base)(directory, "copy");
 		await rename(copy.path, kept.path);
 	} else if (statSync(original).mtimeMs > statSync(kept.path).birthtimeMs)
-		console.log("The disk is older than the image: --reset begins anew.");
+		console.log("The disk is older than the image. For a fresh one: --reset");
 	return kept;
 }
