@@ -118,8 +118,10 @@ async function makeCertificates(folder: string): Promise<void> {
 
 async function socketMade(folder: string): Promise<void> {
 	const watcher = watch(folder);
-	for (;;) {
-		const [, name] = await once(watcher, "change");
-		if (name === "admin.sock") return watcher.close();
-	}
+	await new Promise<void>((resolve) => {
+		watcher.on("change", (_event, name) => {
+			if (name === "admin.sock") resolve();
+		});
+	});
+	watcher.close();
 }

@@ -1,14 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { openSync } from "node:fs";
-import {
-	mkdir,
-	readFile,
-	rename,
-	rm,
-	watch,
-	writeFile,
-} from "node:fs/promises";
+import { openSync, watch } from "node:fs";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { prepareHost } from "../../pipeline/host.ts";
@@ -88,12 +81,14 @@ async function up(count: number, { reset }: { reset?: true }): Promise<void> {
 	process.exit();
 }
 
-async function wordsOfKeeper(): Promise<string | undefined> {
-	for await (const _ of watch(directory)) {
+async function wordsOfKeeper(): Promise<string> {
+	const watcher = watch(directory);
+	for (;;) {
+		const changed = once(watcher, "change");
 		const words = (await keeper())?.words;
 		if (words) return words;
+		await changed;
 	}
-	return undefined;
 }
 
 /** Holds the machines until it is told to end: they end with it. */
