@@ -82,7 +82,9 @@ export class Platform {
 			const store = join(folder, "store");
 			await Promise.all([
 				bundleManager({
-					...{ outputFile: program, version: "development", build: 0 },
+					outputFile: program,
+					version: "development",
+					build: 0,
 				}),
 				appFoldersIn(join(here, "../apps")).then((apps) =>
 					makeStore(apps, store),
