@@ -1,4 +1,7 @@
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { stripVTControlCharacters } from "node:util";
 import { Command } from "commander";
 import { prepareHost } from "./pipeline/host.ts";
 
@@ -83,24 +86,45 @@ if (unknown.length > 0)
 		`there is no step ${unknown.join(", ")}; there are: ${steps.map(({ name }) => name).join(", ")}`,
 	);
 
+/** What AVA's lines about failed tests have. */
+const failure = /✘|^(Uncaught exception|Unhandled rejection) in /;
+
 prepareHost(["kernel", "image", "machine", "test"]);
 const wanted = steps.filter(({ name, onRequest }) =>
 	command.args.length === 0 ? !onRequest : command.args.includes(name),
 );
 const failed: string[] = [];
+const failedTests: string[] = [];
 for (const { name, commands } of wanted) {
 	console.log(`\n== ${name}`);
 	const startMs = performance.now();
-	const isGood = commands.every(([program, ...args]) => {
-		const { status } = spawnSync(program as string, args, { stdio: "inherit" });
-		return status === 0;
-	});
+	let isGood = true;
+	for (const command of commands) isGood &&= await succeeds(command);
 	const seconds = Math.round((performance.now() - startMs) / 1000);
 	console.log(`== ${name}: ${isGood ? "passed" : "FAILED"} in ${seconds} s`);
 	if (!isGood) failed.push(name);
 }
 if (failed.length > 0) {
+	// A long run has them far above.
+	console.error(["", ...failedTests].join("\n"));
 	console.error(`\nfailed: ${failed.join(", ")}`);
 	process.exitCode = 1;
 }
 console.log(`${wanted.length - failed.length} passed, ${failed.length} failed`);
+
+/** Runs a command, and keeps the lines about tests that fail. */
+async function succeeds([program = "", ...args]: string[]): Promise<boolean> {
+	const child = spawn(program, args, {
+		stdio: ["inherit", "pipe", "inherit"],
+		env: {
+			...process.env,
+			...(process.stdout.isTTY ? { FORCE_COLOR: "1" } : {}),
+		},
+	});
+	createInterface(child.stdout).on("line", (line) => {
+		console.log(line);
+		if (failure.test(stripVTControlCharacters(line))) failedTests.push(line);
+	});
+	const [status] = await once(child, "close");
+	return status === 0;
+}

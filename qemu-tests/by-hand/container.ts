@@ -4,6 +4,7 @@ import { openSync, watch } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { freePortFrom } from "../../manager/development/free-port.ts";
 import { prepareHost } from "../../pipeline/host.ts";
 import {
 	cacheDirectory,
@@ -14,7 +15,6 @@ import {
 } from "../machine/index.ts";
 import { containerMemoryMB, installedRawDisk } from "../system/base.ts";
 import { loginPage } from "../system/steps.ts";
-import { freePortFrom } from "./free-port.ts";
 import { howToLogIn } from "./how-to-log-in.ts";
 import { keptDisk } from "./kept-disk.ts";
 

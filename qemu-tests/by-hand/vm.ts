@@ -1,5 +1,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { $ } from "zx";
+import { freePortFrom } from "../../manager/development/free-port.ts";
 import { prepareHost } from "../../pipeline/host.ts";
 import {
 	builtImage,
@@ -14,7 +15,6 @@ import {
 	type TargetName,
 	targets,
 } from "../machine/index.ts";
-import { freePortFrom } from "./free-port.ts";
 import { howToLogIn } from "./how-to-log-in.ts";
 import { keptDisk } from "./kept-disk.ts";
 
