@@ -6,7 +6,7 @@ import type { Stage } from "./stage.ts";
 
 const projectFolder = join(import.meta.dirname, "..");
 
-/** The manager as one executable file, `manager`, and what gdb calls, `write-core-file`. */
+/** The manager as one executable file, `manager`, what gdb calls, `write-core-file`, and `compile-cache`. */
 export async function managerStage({
 	version,
 	build,
@@ -26,10 +26,14 @@ export async function managerStage({
 				version,
 				build,
 			});
-			await bundleProgram(
-				join(projectFolder, "manager/core-dump/program.ts"),
-				join(folder, "write-core-file"),
-			);
+			for (const [source, name] of [
+				["core-dump", "write-core-file"],
+				["compile-cache", "compile-cache"],
+			] as const)
+				await bundleProgram(
+					join(projectFolder, "manager", source, "program.ts"),
+					join(folder, name),
+				);
 		},
 	};
 }

@@ -15,7 +15,7 @@ const projectFolder = join(import.meta.dirname, "..");
 const overlayFolder = join(projectFolder, "rootfs-overlay");
 /** Where the rootfs keeps the manager; S92manager installs it from there to /apps/manager. */
 const MANAGER_PATH = "usr/lib/app-platform/manager/manager";
-const WRITE_CORE_FILE_PATH = "usr/lib/app-platform/write-core-file";
+const programs = "usr/lib/app-platform";
 
 /** Where the rootfs names the files that an installation takes from the ramdisk. */
 const COMMON_FILES = "usr/lib/app-platform/common.sha256";
@@ -57,7 +57,8 @@ export async function rootfsStage(
 			await copyOverlay(overlayFolder, layer);
 			for (const [name, path] of [
 				["manager", join(layer, MANAGER_PATH)],
-				["write-core-file", join(layer, WRITE_CORE_FILE_PATH)],
+				["write-core-file", join(layer, programs, "write-core-file")],
+				["compile-cache", join(layer, programs, "compile-cache")],
 			] as const) {
 				await mkdir(dirname(path), { recursive: true });
 				await copyFile(join(parts.manager.folder, name), path);

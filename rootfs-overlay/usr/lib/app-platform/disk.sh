@@ -17,6 +17,14 @@ partition_bytes() {
 	echo $(($(cat "/sys/class/block/$1/size") * 512))
 }
 
+# is_mounted FOLDER: whether it is the place of a mount.
+is_mounted() {
+	while read -r _ place _; do
+		[ "$place" != "$1" ] || return 0
+	done </proc/mounts
+	return 1
+}
+
 # The disk that holds the root file system.
 disk_of_root() {
 	disk=$(readlink -f "/sys/dev/block/$(mountpoint -d /)/..")

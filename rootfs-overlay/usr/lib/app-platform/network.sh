@@ -75,14 +75,14 @@ write_resolv_conf() {
 	{
 		[ ! -s "$NETWORK/dhcp.search" ] || echo "search $(cat "$NETWORK/dhcp.search")"
 		servers dns | sed 's/^/nameserver /'
-	} >/run/resolv.conf.new
-	mv /run/resolv.conf.new /run/resolv.conf
+	} >"/run/resolv.conf.new.$$"
+	mv "/run/resolv.conf.new.$$" /run/resolv.conf
 }
 
 write_time_sources() {
 	mkdir -p "$NETWORK/time"
-	servers ntp | sed 's/.*/server & iburst/' >"$NETWORK/time/servers.new"
-	mv "$NETWORK/time/servers.new" "$NETWORK/time/servers.sources"
+	servers ntp | sed 's/.*/server & iburst/' >"$NETWORK/time/servers.new.$$"
+	mv "$NETWORK/time/servers.new.$$" "$NETWORK/time/servers.sources"
 	# Only where chrony runs; not in rescue and not yet at boot.
 	[ ! -S /run/chrony/chronyd.sock ] || chronyc reload sources >/dev/null || true
 }
@@ -104,8 +104,8 @@ write_issue() {
 			echo "    no IP address yet; a fixed one is set with: setip --help"
 		fi
 		echo
-	} >/run/issue.new
-	mv /run/issue.new /run/issue
+	} >"/run/issue.new.$$"
+	mv "/run/issue.new.$$" /run/issue
 }
 
 network_changed() {

@@ -9,8 +9,10 @@
 SERVICES=/run/service
 START_SECONDS=90
 STOP_SECONDS=90
-# How often a service that is being started may be seen crashed, at five looks a second.
+# How often a service that is being started may be seen crashed.
 MAX_TIMES_DOWN=25
+# How long one waits between two looks.
+: "${LOOK_SECONDS:=0.2}"
 # How long a service without a ./check has to run before it counts as started. The start of the
 # machine (rcS) does not wait.
 : "${SERVICE_SECONDS:=2}"
@@ -26,9 +28,20 @@ to_consoles() {
 }
 
 # The terminals that are consoles of the kernel, one a line. tty0 is whatever is seen: tty1.
-active_consoles() {
-	tr ' ' '\n' </sys/class/tty/console/active | sed 's/^tty0$/tty1/' | sort -u
-}
+active_consoles() (
+	read -r names </sys/class/tty/console/active
+	listed=
+	for name in $names; do
+		[ "$name" != tty0 ] || name=tty1
+		case "$listed " in
+		*" $name "*) ;;
+		*)
+			echo "$name"
+			listed="$listed $name"
+			;;
+		esac
+	done
+)
 
 say() {
 	echo "$*"
@@ -120,7 +133,7 @@ within() {
 	until "$@"; do
 		read -r now _ </proc/uptime
 		[ "${now%.*}" -lt "$end" ] || return 1
-		sleep 0.2
+		sleep "$LOOK_SECONDS"
 	done
 }
 
@@ -130,14 +143,20 @@ service_log_tail() {
 	tail -n 3 "$directory/current" 2>/dev/null | sed 's/^/  /'
 }
 
-service_start() {
+# service_begin NAME: does not wait until it is up.
+service_begin() {
 	wait_for_supervisor "$1"
 	[ ! -e "$SERVICES/$1/down" ] || rm "$SERVICES/$1/down"
 	# Also one that somebody has paused.
 	service_tell "$1" cu
-	times_down=0
-	is_up=
-	if within "$START_SECONDS" service_is_up_or_crashes "$1" && [ -n "$is_up" ]; then
+}
+
+service_start() {
+	service_begin "$1"
+	# rcS waits for several together.
+	if [ -n "${BEGUN:-}" ]; then
+		echo "$1 $0" >>"$BEGUN"
+	elif service_comes_up "$1"; then
 		say "$1 runs"
 	else
 		lines=$(service_log_tail "$1")
@@ -146,6 +165,12 @@ service_start() {
 The end of its log:
 $lines}"
 	fi
+}
+
+service_comes_up() {
+	times_down=0
+	is_up=
+	within "$START_SECONDS" service_is_up_or_crashes "$1" && [ -n "$is_up" ]
 }
 
 # runsv waits up to a second before it restarts a service that has crashed. Who is seen like that
