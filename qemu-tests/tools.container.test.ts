@@ -87,7 +87,7 @@ test.serial("root edits a file with vi", async (t) => {
 
 test.serial("tcpdump shows packets", async (t) => {
 	t.regex(
-		await outputOf(machine.console, tcpdump("-i eth0 -n -c 2")),
+		await outputOf(machine.console, tcpdump("-i eth0 -n -c 2 icmp")),
 		/ICMP echo/,
 	);
 });

@@ -146,6 +146,8 @@ service_log_tail() {
 # service_begin NAME: does not wait until it is up.
 service_begin() {
 	wait_for_supervisor "$1"
+	# Who deleted the log and restarts the service finds in a new one what it says at its start.
+	[ -n "${BEGUN:-}" ] || [ ! -d "$SERVICES/$1/log" ] || /usr/lib/app-platform/reopen-logs
 	[ ! -e "$SERVICES/$1/down" ] || rm "$SERVICES/$1/down"
 	# Also one that somebody has paused.
 	service_tell "$1" cu
