@@ -392,6 +392,7 @@ test.serial("an update is sent, checked and installed by curl", async (t) => {
 	await typedAtHost(folder.path, [
 		`curl --config token.conf --cacert device.pem --json '{}' https://${address}/manager/api/updateInstall`,
 	]);
+	await startAfresh(machine);
 	await installedByRamdisk(machine);
 	await loginPage(machine);
 	await machine.console.login("root", newPassword);
