@@ -148,6 +148,18 @@ test.serial("spoilt files stop nothing and are named", async (t) => {
 	t.regex(output, /^127\.0\.1\.1\s+app-platform$/m);
 });
 
+test.serial(
+	"an edited address that cannot be used is told, with the cure",
+	async (t) => {
+		const { exitCode, output } = await machine.console.run(
+			`printf '%s\\n' MODE=static ADDRESS=999.1.1.1 PREFIX=24 >${settings}
+		/etc/init.d/S40network restart`,
+		);
+		t.not(exitCode, 0);
+		t.regex(output, /cannot be used; repair them with setip/);
+	},
+);
+
 test.serial("setip --dhcp goes back to an address by DHCP", async (t) => {
 	await outputOf(machine.console, "setip --dhcp");
 	// On a busy host the answer may come after setip stopped waiting for it.

@@ -17,16 +17,16 @@ network_interface() {
 	return 1
 }
 
-# use_address INTERFACE ADDRESS/PREFIX [GATEWAY]: the only IPv4 address from now on.
+# use_address INTERFACE ADDRESS/PREFIX [GATEWAY]: the only IPv4 address from now on; fails when it cannot be.
 # One that is there already is kept, so that connections live on. IPv6 is not touched.
 use_address() {
-	ip link set "$1" up
+	ip link set "$1" up || return 1
 	ip -4 -o address show dev "$1" | awk '{ print $4 }' | while read -r old; do
 		[ "$old" = "$2" ] || ip address delete "$old" dev "$1"
 	done
-	ip address replace "$2" broadcast + dev "$1"
+	ip address replace "$2" broadcast + dev "$1" || return 1
 	if [ -n "${3:-}" ]; then
-		ip -4 route replace default via "$3" dev "$1" onlink
+		ip -4 route replace default via "$3" dev "$1" onlink || return 1
 	else
 		ip -4 route delete default dev "$1" 2>/dev/null || true
 	fi
