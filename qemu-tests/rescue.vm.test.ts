@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
+import { startAfresh } from "./system/rescue.ts";
 import {
 	checkFileSystems,
 	chooseRescue,
@@ -69,7 +70,7 @@ test.serial("is gone after a restart: the default is the system", async (t) => {
 	t.timeout(timeLimit(5 * 60_000));
 	await machine.console.login(...logins.root);
 	machine.console.send("reboot\n");
-	await machine.waitForReboot();
+	await startAfresh(machine);
 	await loginPage(machine);
 	t.pass();
 });
@@ -86,7 +87,7 @@ test.serial("becomes the default when its digit is edited", async (t) => {
 		"mount -o remount,rw /mnt/sda1 && sed -i 's/^set default=1/set default=0/' /boot/grub/grub.cfg && sync",
 	);
 	machine.console.send("reboot\n");
-	await machine.waitForReboot();
+	await startAfresh(machine);
 	await machine.console.expect("RAMDISK:", { timeoutMs: 60_000 });
 	await machine.console.login(...logins.root);
 	t.regex(
@@ -129,7 +130,7 @@ test.serial("lets an admin make the system the default in vi", async (t) => {
 		/^set default=1$/m,
 	);
 	console.send("reboot\n");
-	await machine.waitForReboot();
+	await startAfresh(machine);
 	await console.expect("Run /sbin/init", { unless: /RAMDISK:|Kernel panic/ });
 	await loginPage(machine);
 });
