@@ -40,7 +40,7 @@ test("a program starts from what is kept, whose owner deletes it with the progra
 	t.is(await said(file), "two kept true\n");
 });
 
-test("what V8 refuses is made anew", async (t) => {
+test("what V8 refuses is made again", async (t) => {
 	const file = await programSaying("refused", "one");
 	await said(file);
 	const good = await readFile(`${file}.cache`);
