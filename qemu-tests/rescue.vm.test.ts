@@ -131,6 +131,8 @@ test.serial("lets an admin make the system the default in vi", async (t) => {
 	);
 	console.send("reboot\n");
 	await startAfresh(machine);
-	await console.expect("Run /sbin/init", { unless: /RAMDISK:|Kernel panic/ });
+	await machine.console.expect("Run /sbin/init", {
+		unless: /RAMDISK:|Kernel panic/,
+	});
 	await loginPage(machine);
 });
