@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { isAbsolute, join } from "node:path";
+import { bodyChunks } from "../download/body.ts";
 import { AddressRefused, follow } from "../download/follow.ts";
 import { OperationError } from "../operations/operation.ts";
 
@@ -124,13 +125,13 @@ async function remote(
 	// A weak one does not promise the same bytes (RFC 9110, 8.8.1).
 	const name = tag?.startsWith("W/") ? undefined : tag;
 	if (status === 200 && body)
-		return { start: { bytes: 0, version: name }, chunks: body };
+		return { start: { bytes: 0, version: name }, chunks: bodyChunks(body) };
 	// Not all servers look at If-Range, or send the part that they are asked for.
 	const isRest =
 		headers.get("content-range")?.startsWith(`bytes ${from}-`) &&
 		(tag === undefined || name === version);
 	if (status === 206 && from > 0 && body && isRest)
-		return { start: { bytes: from, version: name }, chunks: body };
+		return { start: { bytes: from, version: name }, chunks: bodyChunks(body) };
 	await body?.cancel();
 	// Not the rest; or there is none: all is there, or the file has become shorter.
 	if ((status === 206 || status === 416) && from > 0)

@@ -1,3 +1,4 @@
+import { bodyChunks } from "../download/body.ts";
 import { AddressRefused, follow } from "../download/follow.ts";
 import type { ReceivedFile } from "./received.ts";
 import { UpdateRefused } from "./refused.ts";
@@ -42,7 +43,7 @@ export async function download(
 				`${url} has ${total} bytes: this is no update`,
 			);
 		if (response.body === null) throw new Error(`${url} gives nothing`);
-		for await (const chunk of response.body) {
+		for await (const chunk of bodyChunks(response.body)) {
 			alive();
 			have = await file.add(have, Buffer.from(chunk));
 			progress(have, total);
