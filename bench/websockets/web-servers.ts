@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { freePort } from "../../manager/development/free-port.ts";
+import { freePort } from "../../development/free-port.ts";
 
 /** What a peer gets: all have the same certificate, the same app and as many connections. */
 export interface Given {

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { Database } from "../database/database.ts";
-import { retryDelayMs, retryUntilDone } from "../database/retry.ts";
-import type { Part } from "../lifecycle/lifecycle.ts";
-import type { Log } from "../log/log.ts";
+import type { Database } from "../data/database/database.ts";
+import type { Part } from "../shared/lifecycle.ts";
+import type { Log } from "../shared/log.ts";
+import { retryDelayMs, retryUntilDone } from "../shared/retry.ts";
 import {
 	type Alarm,
 	type AlarmSource,

@@ -1,6 +1,6 @@
 import * as z from "zod";
+import { alarmSeverity } from "../../sdk/protocol.ts";
 import { defineOperation, type Operation } from "../operations/operation.ts";
-import { alarmSeverity } from "../sdk/protocol.ts";
 import type { Alarms } from "./alarms.ts";
 
 const alarmSchema = z.object({

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { Session } from "../login/sessions.ts";
-import type { Token } from "../tokens/token.ts";
+import type { Session } from "../access/login/sessions.ts";
+import type { Token } from "../access/tokens/token.ts";
 
 /** Who may call an operation. */
 export type Permission = "everyone" | "administrator";

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { WebSocket } from "ws";
-import { loginDigest } from "../sdk/app-websocket/digest.ts";
+import { loginDigest } from "../../sdk/app-websocket/digest.ts";
 
 export interface Message {
 	mt: string;

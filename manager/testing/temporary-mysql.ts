@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { onExit } from "signal-exit";
-import { freePort } from "../development/free-port.ts";
+import { freePort } from "../../development/free-port.ts";
 
 const run = promisify(execFile);
 const program = "/usr/sbin/mariadbd";

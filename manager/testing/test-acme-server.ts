@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { onExit } from "signal-exit";
 import { request } from "undici";
-import { freePort } from "../development/free-port.ts";
+import { freePort } from "../../development/free-port.ts";
 import { TestAuthority } from "./test-authority.ts";
 
 /** An ACME authority that asks every name at 127.0.0.1: Pebble, with a name server of its own. */

@@ -3,8 +3,8 @@ import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { Agent, type Dispatcher } from "undici";
-import { LocalWebServer } from "../development/web-server.ts";
-import { makeStore } from "../store/make-store.ts";
+import { makeStore } from "../../development/make-store.ts";
+import { LocalWebServer } from "../../development/web-server.ts";
 import { type Answer, TestManager } from "./test-manager.ts";
 
 const patienceMs = 30_000;
@@ -62,7 +62,7 @@ export class TestAppliance {
 			MANAGER_RUN_FOLDER: this.webServer.runFolder,
 			MANAGER_RUN_APP_COMMAND: join(
 				import.meta.dirname,
-				"../development/run-app.sh",
+				"../../development/run-app.sh",
 			),
 			MANAGER_MAKE_CERTIFICATE_COMMAND: join(
 				import.meta.dirname,

@@ -13,7 +13,7 @@ import { bundleManager } from "../bundle.ts";
 import {
 	startTemporaryCluster,
 	type TemporaryCluster,
-} from "../database/temporary-cluster.ts";
+} from "../data/database/temporary-cluster.ts";
 
 const patienceMs = 60_000;
 

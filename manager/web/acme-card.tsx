@@ -1,4 +1,4 @@
-import type { AcmeAnswer } from "../certificate/acme/operations.ts";
+import type { AcmeAnswer } from "../device/certificate/acme/operations.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
 

@@ -4,8 +4,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import test from "ava";
+import { makeStore } from "../../development/make-store.ts";
 import { card, logInToPage } from "../../qemu-tests/system/manager-page.ts";
-import { makeStore } from "../store/make-store.ts";
 import { browserPage } from "../testing/browser.ts";
 import { TestAppliance, until } from "../testing/test-appliance.ts";
 

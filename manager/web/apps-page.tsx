@@ -1,6 +1,6 @@
 import { useEffect, useMemo } from "preact/hooks";
-import type { InstanceStatus } from "../instances/status.ts";
-import type { ServicesAnswer } from "../services/operations.ts";
+import type { InstanceStatus } from "../app-hosting/instances/status.ts";
+import type { ServicesAnswer } from "../app-hosting/services/operations.ts";
 import { Connection } from "./connection.ts";
 import { DeveloperCard } from "./developer-card.tsx";
 import { InstancesCard } from "./instances-card.tsx";

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { CertificateAnswer } from "../certificate/operations.ts";
+import type { CertificateAnswer } from "../device/certificate/operations.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
 

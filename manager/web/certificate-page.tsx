@@ -1,6 +1,6 @@
 import { useEffect, useMemo } from "preact/hooks";
-import type { AcmeAnswer } from "../certificate/acme/operations.ts";
-import type { CertificateAnswer } from "../certificate/operations.ts";
+import type { AcmeAnswer } from "../device/certificate/acme/operations.ts";
+import type { CertificateAnswer } from "../device/certificate/operations.ts";
 import { AcmeCard } from "./acme-card.tsx";
 import { CertificateCard } from "./certificate-card.tsx";
 import { Connection } from "./connection.ts";

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { InstanceStatus } from "../instances/status.ts";
+import type { InstanceStatus } from "../app-hosting/instances/status.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
 import { formatBytes } from "./format.ts";

@@ -1,4 +1,4 @@
-import type { InstanceStatus } from "../instances/status.ts";
+import type { InstanceStatus } from "../app-hosting/instances/status.ts";
 import { post } from "./api.ts";
 
 const tlsModes = ["disable", "prefer", "require", "verify-ca", "verify-full"];

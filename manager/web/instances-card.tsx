@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
-import type { InstanceStatus } from "../instances/status.ts";
-import type { ServiceStatus } from "../services/operations.ts";
+import type { InstanceStatus } from "../app-hosting/instances/status.ts";
+import type { ServiceStatus } from "../app-hosting/services/operations.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
 import { formatBytes } from "./format.ts";

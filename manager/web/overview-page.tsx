@@ -1,7 +1,7 @@
 import { useEffect, useMemo } from "preact/hooks";
 import type { AlarmsAnswer } from "../alarms/operations.ts";
-import type { DatabaseStatus } from "../database/operations.ts";
-import type { SystemStatus } from "../system/operations.ts";
+import type { DatabaseStatus } from "../data/database/operations.ts";
+import type { SystemStatus } from "../device/system/operations.ts";
 import { AlarmsCard } from "./alarms-card.tsx";
 import { Connection } from "./connection.ts";
 import { formatBytes, formatDuration } from "./format.ts";

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import test from "ava";
 import { Client } from "pg";
-import { startTemporaryCluster } from "../database/temporary-cluster.ts";
-import { freePort } from "../development/free-port.ts";
+import { freePort } from "../../development/free-port.ts";
+import { startTemporaryCluster } from "../data/database/temporary-cluster.ts";
 import { browserPage } from "../testing/browser.ts";
 import { TestAppliance, until } from "../testing/test-appliance.ts";
 
 // What an admin does on the manager's page, in a browser.
-const notes = join(import.meta.dirname, "../apps/notes");
+const notes = join(import.meta.dirname, "../../apps/notes");
 const appliance = await TestAppliance.withApp(notes);
 const port = await freePort();
 const external = await startTemporaryCluster({

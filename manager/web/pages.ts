@@ -1,5 +1,5 @@
 import type { FastifyInstance, RouteOptions } from "fastify";
-import type { ManagerAppWebsocket } from "../app-websocket/app-websocket.ts";
+import type { ManagerAppWebsocket } from "../api/app-websocket/app-websocket.ts";
 
 /** Names carry a hash of the content: what a name stands for never changes. */
 const forever = "public, max-age=31536000, immutable";

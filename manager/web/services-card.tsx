@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import type { ServiceStatus } from "../services/operations.ts";
+import type { ServiceStatus } from "../app-hosting/services/operations.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
 

@@ -1,5 +1,5 @@
 import { useEffect, useMemo } from "preact/hooks";
-import type { OptimizationAnswer } from "../database/optimization-operations.ts";
+import type { OptimizationAnswer } from "../data/database/optimization-operations.ts";
 import { Connection } from "./connection.ts";
 import { DnsNameCard } from "./dns-name-card.tsx";
 import { useLive } from "./live.ts";

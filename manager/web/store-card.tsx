@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
-import type { ServicesAnswer } from "../services/operations.ts";
+import type { ServicesAnswer } from "../app-hosting/services/operations.ts";
 import { type Failure, post } from "./api.ts";
 import { useForm } from "./form.ts";
 import { formatBytes } from "./format.ts";

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
-import type { TokenList } from "../tokens/operations.ts";
+import type { TokenList } from "../access/tokens/operations.ts";
 import { type Failure, post } from "./api.ts";
 import { useForm } from "./form.ts";
 

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { UpdateStatus } from "../update/operations.ts";
+import type { UpdateStatus } from "../device/update/operations.ts";
 import { post } from "./api.ts";
 import { Connection } from "./connection.ts";
 import { useForm } from "./form.ts";

@@ -4,7 +4,7 @@ import { openSync, watch } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { freePortFrom } from "../../manager/development/free-port.ts";
+import { freePortFrom } from "../../development/free-port.ts";
 import { prepareHost } from "../../pipeline/host.ts";
 import {
 	cacheDirectory,

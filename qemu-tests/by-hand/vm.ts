@@ -1,6 +1,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { $ } from "zx";
-import { freePortFrom } from "../../manager/development/free-port.ts";
+import { freePortFrom } from "../../development/free-port.ts";
 import { prepareHost } from "../../pipeline/host.ts";
 import {
 	builtImage,

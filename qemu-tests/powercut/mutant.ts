@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "zx";
-import { findSigner, sign } from "../../pipeline/signing.ts";
+import { findSigner, sign } from "../../stages/signing.ts";
 import { builtImage, copyOf, type Disk } from "../machine/index.ts";
 import { withFolder } from "./file-systems.ts";
 

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { $ } from "zx";
-import { findSigner, sign } from "../../pipeline/signing.ts";
+import { findSigner, sign } from "../../stages/signing.ts";
 import { builtUpdate } from "../machine/index.ts";
 
 const quiet = $({ quiet: true });

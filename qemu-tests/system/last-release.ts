@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { $ } from "zx";
-import { findSigner } from "../../pipeline/signing.ts";
+import { findSigner } from "../../stages/signing.ts";
 import {
 	cacheDirectory,
 	type DiskFile,

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { appFoldersIn, makeStore } from "../../manager/store/make-store.ts";
+import { appFoldersIn, makeStore } from "../../development/make-store.ts";
 import {
 	eventually,
 	type Machine,
@@ -19,7 +19,7 @@ const serviceId = "app-platform_notes";
 /** The path of the instance "notes" of a domain. */
 export const notesOf = (domain: string) => `/${domain}/notes/`;
 
-const examples = join(import.meta.dirname, "../../manager/apps");
+const examples = join(import.meta.dirname, "../../apps");
 
 /** A store with these apps, as a tar archive. */
 async function storeArchive(appFolders: readonly string[]): Promise<Buffer> {

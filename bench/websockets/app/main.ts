@@ -1,4 +1,4 @@
-import { runService } from "../../../manager/sdk/index.ts";
+import { runService } from "../../../sdk/index.ts";
 
 // Sends each message back to where it came from, and tells its process's id.
 runService((instance) => {

@@ -1,4 +1,4 @@
-import { runService } from "../../sdk/index.ts";
+import { runService } from "../../../sdk/index.ts";
 
 // Answers with all that it was told, for tests.
 const certificates: string[] = [];

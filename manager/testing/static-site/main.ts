@@ -1,4 +1,4 @@
-import { runService } from "../../sdk/index.ts";
+import { runService } from "../../../sdk/index.ts";
 
 // Serves its files, for tests; what is not there has an answer of its own.
 runService(async (instance) => {

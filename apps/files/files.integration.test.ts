@@ -1,0 +1,413 @@
+import { execFileSync } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { EventEmitter, once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import test from "ava";
+import { TestAppliance, until } from "../../manager/testing/test-appliance.ts";
+
+// Files as WebDAV clients see them: by the web server, the manager, the app and PostgreSQL.
+const password = "it's a päss:word";
+const authorization = `Basic ${Buffer.from(`ann:${password}`).toString("base64")}`;
+const megabyte = 1024 * 1024;
+const appliance = await TestAppliance.withApp(import.meta.dirname);
+const program = join(appliance.manager.directory, "data/apps/files/files");
+let path = "";
+
+test.before(async () => {
+	path = await appliance.createInstance(
+		"app-platform_files",
+		"files",
+		password,
+	);
+});
+test.after.always(() => appliance.remove());
+
+type Headers = Record<string, string>;
+type Body = string | Buffer | Readable;
+
+/** @param name below `dav/`, as it is in the address. */
+const dav = (
+	method: string,
+	name: string,
+	headers: Headers = {},
+	body?: Body,
+) =>
+	appliance.fetch(`${path}dav/${name}`, {
+		method,
+		headers: { authorization, ...headers },
+		...(body !== undefined && { body }),
+	});
+
+const put = (name: string, body: Body, headers: Headers = {}) =>
+	dav("PUT", name, headers, body);
+const to = (name: string) => `${appliance.origin}${path}dav/${name}`;
+const list = async (name: string) => {
+	const { text } = await dav("PROPFIND", name, { depth: "1" });
+	return [...text.matchAll(/<D:href>([^<]*)<\/D:href>/g)].map(([, href]) =>
+		href?.slice(`${path}dav/`.length),
+	);
+};
+
+/** What is stored, whether a file has it or not. */
+async function stored() {
+	const database = await appliance.database("files");
+	try {
+		const { rows } = await database.query(
+			`SELECT (SELECT count(*)::integer FROM content) AS contents,
+				(SELECT count(*)::integer FROM chunk) AS chunks`,
+		);
+		return rows[0] as { contents: number; chunks: number };
+	} finally {
+		await database.end();
+	}
+}
+
+const storedAgain = async (before: { contents: number; chunks: number }) => {
+	await until("nothing more is stored than before", async () => {
+		const { contents, chunks } = await stored();
+		return contents === before.contents && chunks === before.chunks;
+	});
+};
+
+/** A body that stops after some bytes, until it is let go or cut off. */
+function stalling(sizeBytes: number) {
+	const gate = new EventEmitter();
+	async function* content() {
+		const opened = once(gate, "open");
+		for (let sent = 0; sent < sizeBytes; sent += megabyte)
+			yield randomBytes(megabyte);
+		await opened;
+	}
+	return {
+		body: Readable.from(content()),
+		end: () => gate.emit("open"),
+		cut: () => gate.emit("error", new Error("cut off")),
+	};
+}
+
+/** Of the app's process. */
+function memoryMb(field: "VmRSS" | "VmHWM"): number {
+	const pid = execFileSync("pgrep", ["-f", program]).toString().trim();
+	const status = readFileSync(`/proc/${pid}/status`, "utf8");
+	return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024;
+}
+
+test.serial("who does not know the password sees nothing", async (t) => {
+	const other = await appliance.createInstance(
+		"app-platform_files",
+		"guarded",
+		password,
+	);
+	const ask = async (url: string, headers = {}) => {
+		const answer = await appliance.request(url, { method: "GET", headers });
+		await answer.body.dump();
+		return answer.statusCode;
+	};
+	const wrong = `Basic ${Buffer.from("ann:guess").toString("base64")}`;
+	for (const below of ["", "dav/", "dav/secret", "elsewhere"])
+		t.is(await ask(other + below), 401);
+	t.is(await ask(`${other}dav/`, { authorization }), 200);
+	for (let n = 0; n < 10; n += 1)
+		t.is(await ask(`${other}dav/`, { authorization: wrong }), 401);
+	t.is(await ask(`${other}dav/`, { authorization: wrong }), 429);
+	t.is(await ask(`${other}dav/`, { authorization }), 429);
+	t.is((await dav("PROPFIND", "", { depth: "0" })).status, 207);
+});
+
+test.serial("ranges and conditions are those of HTTP", async (t) => {
+	const content = randomBytes(300_000);
+	const created = await put("range", content, { "content-type": "image/png" });
+	t.is(created.status, 201);
+	const whole = await dav("GET", "range");
+	t.is(whole.status, 200);
+	t.true(whole.bytes.equals(content));
+	t.is(whole.headers["content-type"], "image/png");
+	const { etag = "" } = whole.headers;
+	t.is(created.headers.etag, etag);
+	// Within a chunk, over its edge, and the end.
+	for (const [range, first, last] of [
+		["0-0", 0, 0],
+		["131071-131072", 131_071, 131_072],
+		["100000-", 100_000, 299_999],
+		["-5", 299_995, 299_999],
+	] as const) {
+		const part = await dav("GET", "range", { range: `bytes=${range}` });
+		t.is(part.status, 206);
+		t.is(part.headers["content-range"], `bytes ${first}-${last}/300000`);
+		t.deepEqual(part.bytes, content.subarray(first, last + 1));
+	}
+	t.is((await dav("GET", "range", { range: "bytes=300000-" })).status, 416);
+	const other = { range: "bytes=0-0", "if-range": '"other"' };
+	t.is((await dav("GET", "range", other)).status, 200);
+	t.is((await dav("GET", "range", { "if-none-match": etag })).status, 304);
+	const head = await dav("HEAD", "range");
+	t.is(head.headers["content-length"], "300000");
+	t.is(head.bytes.length, 0);
+	t.is((await put("range", "x", { "if-none-match": "*" })).status, 412);
+	t.is((await put("range", "x", { "if-match": '"other"' })).status, 412);
+	t.is((await put("range", "", { "if-match": etag })).status, 204);
+	const empty = await dav("GET", "range");
+	t.is(empty.headers["content-length"], "0");
+	t.is(
+		(await put("range", "x", { "content-range": "bytes 0-0/1" })).status,
+		400,
+	);
+	t.is((await dav("DELETE", "range")).status, 204);
+});
+
+test.serial("names may be anything that is no trick", async (t) => {
+	for (const name of [
+		...[
+			"a b",
+			"100%",
+			"?",
+			"#",
+			"<&>\"'",
+			"Füße",
+			"日本語 😀",
+			"...",
+			"-",
+			"~",
+		],
+		"x".repeat(255),
+	]) {
+		const encoded = encodeURIComponent(name);
+		t.is((await put(encoded, name)).status, 201, name);
+		t.is((await dav("GET", encoded)).text, name);
+		t.deepEqual(await list(""), ["", encoded]);
+		const move = { destination: to(`moved-${encoded}`.slice(0, 250)) };
+		t.is((await dav("MOVE", encoded, move)).status, 201, name);
+		t.is((await dav("DELETE", `moved-${encoded}`.slice(0, 250))).status, 204);
+	}
+	for (const name of ["../", "..", "%2e%2e/x", "a%2Fb", "%00", "%FF", "a//b"])
+		t.is((await put(name, "x")).status, 400, name);
+	t.is((await put("y".repeat(256), "x")).status, 414);
+	for (const destination of [
+		"https://example.org/dav/x",
+		`${appliance.origin}/example.com/guarded/dav/x`,
+		`${appliance.origin}${path}x`,
+	])
+		t.is((await dav("COPY", "", { destination })).status, 502, destination);
+	t.deepEqual(await list(""), [""]);
+});
+
+test.serial("trees are copied and moved as a whole", async (t) => {
+	const before = await stored();
+	for (const name of ["tree/", "tree/a/", "tree/a/b/"])
+		t.is((await dav("MKCOL", name)).status, 201);
+	await put("tree/one", "1");
+	await put("tree/a/b/two", randomBytes(200_000));
+	const patch = `<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop>
+		<x:color xmlns:x="urn:x" xml:lang="en">red</x:color></D:prop></D:set></D:propertyupdate>`;
+	t.regex((await dav("PROPPATCH", "tree/a", {}, patch)).text, /200 OK/);
+	const full = await stored();
+	t.is((await dav("COPY", "tree", { destination: to("copy") })).status, 201);
+	t.deepEqual(await stored(), full, "copies share their contents");
+	t.deepEqual(await list("copy/a/b/"), ["copy/a/b/", "copy/a/b/two"]);
+	const { text } = await dav("PROPFIND", "copy/a", { depth: "0" });
+	t.regex(text, /<x:color xmlns:x="urn:x" xml:lang="en">red<\/x:color>/);
+
+	await put("copy/one", "changed");
+	t.is((await dav("GET", "tree/one")).text, "1");
+	const refused = { destination: to("tree"), overwrite: "F" };
+	t.is((await dav("MOVE", "copy", refused)).status, 412);
+	t.is((await dav("MOVE", "copy", { destination: to("tree") })).status, 204);
+	t.is((await dav("GET", "tree/one")).text, "changed");
+	t.is((await dav("GET", "copy/one")).status, 404);
+	const shallow = { destination: to("shallow"), depth: "0" };
+	t.is((await dav("COPY", "tree", shallow)).status, 201);
+	t.deepEqual(await list("shallow/"), ["shallow/"]);
+	for (const name of ["tree", "tree/a/inside", ""])
+		t.is((await dav("MOVE", "tree", { destination: to(name) })).status, 403);
+	t.is(
+		(await dav("MOVE", "tree", { destination: to("no/where") })).status,
+		409,
+	);
+	for (const name of ["tree", "shallow"]) await dav("DELETE", name);
+	await storedAgain(before);
+});
+
+test.serial("no tree is too deep to be reached", async (t) => {
+	let deep = "";
+	for (let level = 0; level < 40; level += 1) {
+		deep += "d/";
+		t.is((await dav("MKCOL", deep)).status, 201);
+	}
+	await dav("MKCOL", "e");
+	const beneath = { destination: to(`${deep}e`) };
+	t.is((await dav("COPY", "e", beneath)).status, 201);
+	await dav("COPY", "d", { destination: to("f") });
+	const tooDeep = { destination: to(`${deep}f`) };
+	t.is((await dav("MOVE", "f", tooDeep)).status, 403);
+	for (const name of ["d", "e", "f"])
+		t.is((await dav("DELETE", name)).status, 204);
+});
+
+test.serial("large folders are listed, whole trees are not", async (t) => {
+	await dav("MKCOL", "large");
+	const names = Array.from({ length: 250 }, (_, n) => `large/${1000 + n}`);
+	for (const name of names) await put(name, "");
+	t.deepEqual(await list("large/"), ["large/", ...names]);
+	for (const headers of [{ depth: "infinity" }, {}]) {
+		const { status, text } = await dav("PROPFIND", "large/", headers);
+		t.is(status, 403);
+		t.regex(text, /propfind-finite-depth/);
+	}
+	t.is((await dav("PROPFIND", names[0] ?? "")).status, 207);
+	await dav("DELETE", "large");
+});
+
+test.serial("hostile XML is refused", async (t) => {
+	const find = (body: string) => dav("PROPFIND", "", { depth: "0" }, body);
+	const bomb = `<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>
+		<D:propfind xmlns:D="DAV:"><D:prop><D:x>&b;</D:x></D:prop></D:propfind>`;
+	t.is((await find(bomb)).status, 403);
+	t.is((await find("<a>".repeat(20_000))).status, 413);
+	t.is((await find("x".repeat(100_000))).status, 413);
+	t.is((await find("<a>\u0000</a>")).status, 400);
+	const value = "v".repeat(5_000);
+	const patch = `<propertyupdate xmlns="DAV:"><set><prop><v xmlns="u">${value}</v></prop></set></propertyupdate>`;
+	t.is((await dav("PROPPATCH", "", {}, patch)).status, 507);
+	const live = `<propertyupdate xmlns="DAV:"><set><prop><getetag>1</getetag><v xmlns="u"/></prop></set></propertyupdate>`;
+	const { text } = await dav("PROPPATCH", "", {}, live);
+	t.regex(text, /getetag.*403.*<x:v.*424/);
+	t.notRegex((await dav("PROPFIND", "", { depth: "0" })).text, /<x:v/);
+});
+
+test.serial("of two who replace the same version, one wins", async (t) => {
+	await put("shared", "old");
+	const { etag = "" } = (await dav("GET", "shared")).headers;
+	const before = await stored();
+	const bodies = [randomBytes(megabyte), randomBytes(megabyte)];
+	const answers = await Promise.all(
+		bodies.map((body) => put("shared", body, { "if-match": etag })),
+	);
+	t.deepEqual(answers.map(({ status }) => status).sort(), [204, 412]);
+	const winner = answers.findIndex(({ status }) => status === 204);
+	const { bytes } = await dav("GET", "shared");
+	t.true(bodies[winner]?.equals(bytes));
+	await storedAgain({ contents: before.contents, chunks: 8 });
+});
+
+test.serial("who reads gets one version, whole", async (t) => {
+	const old = randomBytes(20 * megabyte);
+	await put("shared", old);
+	const slow = await appliance.request(`${path}dav/shared`, {
+		method: "GET",
+		headers: { authorization },
+	});
+	const upload = stalling(megabyte);
+	const writing = put("shared", upload.body);
+	await delay(300);
+	t.is(
+		(await dav("HEAD", "shared")).headers["content-length"],
+		String(old.length),
+		"nobody sees what is still on its way",
+	);
+	upload.end();
+	t.is((await writing).status, 204);
+	t.is((await dav("GET", "shared")).bytes.length, megabyte);
+	await dav("DELETE", "shared");
+	t.true(old.equals(Buffer.from(await slow.body.arrayBuffer())));
+	await storedAgain({ contents: 0, chunks: 0 });
+});
+
+test.serial("an upload that is cut off changes nothing", async (t) => {
+	await put("cut", "old");
+	const before = await stored();
+	const upload = stalling(4 * megabyte);
+	const writing = t.throwsAsync(put("cut", upload.body));
+	await until(
+		"some of it has arrived",
+		async () => (await stored()).chunks > 9,
+	);
+	upload.cut();
+	await writing;
+	await storedAgain(before);
+	t.is((await dav("GET", "cut")).text, "old");
+});
+
+test.serial("an app that is killed in an upload leaves nothing", async (t) => {
+	const before = await stored();
+	const upload = stalling(4 * megabyte);
+	const writing = put("cut", upload.body).catch(() => undefined);
+	await until(
+		"some of it has arrived",
+		async () => (await stored()).chunks > 9,
+	);
+	execFileSync("pkill", ["-KILL", "-f", program]);
+	await until("the upload ended", async () => {
+		const answer = await Promise.race([writing.then(() => true), delay(100)]);
+		return answer === true;
+	});
+	upload.end();
+	await appliance.isReached(path);
+	await until("the file is there", async () => {
+		const { status, text } = await dav("GET", "cut");
+		return status === 200 && text === "old";
+	});
+	t.deepEqual(await stored(), before);
+	t.is((await put("cut", "new")).status, 204);
+	t.is((await dav("GET", "cut")).text, "new");
+	await dav("DELETE", "cut");
+});
+
+test.serial("a file of 300 MB goes through little memory", async (t) => {
+	t.timeout(300_000);
+	const sizeMb = 300;
+	const block = randomBytes(megabyte);
+	const sent = createHash("sha256");
+	async function* content() {
+		for (let n = 0; n < sizeMb; n += 1) {
+			block.writeUInt32LE(n);
+			sent.update(block);
+			yield Buffer.from(block);
+		}
+	}
+	const idle = memoryMb("VmRSS");
+	const startMs = performance.now();
+	t.is((await put("film", Readable.from(content()))).status, 201);
+	const putMs = performance.now();
+	const afterPut = memoryMb("VmHWM");
+	const { body, headers } = await appliance.request(`${path}dav/film`, {
+		method: "GET",
+		headers: { authorization },
+	});
+	t.is(headers["content-length"], String(sizeMb * megabyte));
+	const received = createHash("sha256");
+	for await (const piece of body) received.update(piece);
+	t.is(received.digest("hex"), sent.digest("hex"));
+	const peak = memoryMb("VmHWM");
+	const seconds = (ms: number) => (ms / 1000).toFixed(1);
+	t.log(
+		`memory: idle ${idle.toFixed()} MB, after PUT ${afterPut.toFixed()} MB, peak ${peak.toFixed()} MB`,
+		`PUT ${seconds(putMs - startMs)} s, GET ${seconds(performance.now() - putMs)} s`,
+	);
+	t.true(peak < idle + 60, `${peak} MB`);
+	t.is((await dav("DELETE", "film")).status, 204);
+	await storedAgain({ contents: 0, chunks: 0 });
+});
+
+test.serial("browsers get a page, and no script of a file", async (t) => {
+	const root = await appliance.request(path, {
+		method: "GET",
+		headers: { authorization },
+	});
+	await root.body.dump();
+	t.is(root.headers.location, "dav/");
+	await dav("MKCOL", "folder");
+	t.is((await dav("GET", "folder")).headers.location, `${path}dav/folder/`);
+	const page = await dav("GET", "folder/");
+	t.regex(page.text, /<title>Files/);
+	t.regex(page.headers["content-security-policy"] ?? "", /frame-ancestors/);
+	const evil = { "content-type": "text/html" };
+	await put("evil", "<script>alert(1)</script>", evil);
+	const { headers } = await dav("GET", "evil");
+	t.is(headers["content-security-policy"], "sandbox");
+	t.is(headers["x-content-type-options"], "nosniff");
+	t.is((await dav("POST", "evil")).status, 405);
+	t.regex((await dav("POST", "evil")).headers.allow ?? "", /PROPFIND/);
+});

@@ -1,0 +1,185 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "ava";
+import { Agent, request } from "undici";
+import { until } from "../manager/testing/test-appliance.ts";
+import { freePort } from "./free-port.ts";
+
+// As a developer does it, by the command and through the web server. Costs some 20 s.
+const minute = 60_000;
+const port = await freePort();
+const address = `https://localhost:${port}`;
+const folder = await mkdtemp(join(tmpdir(), "app-platform-test-"));
+// Root's PostgreSQL runs as another user, who goes through it.
+await chmod(folder, 0o711);
+const kept = join(folder, "kept");
+const app = join(folder, "greeter");
+const browser = new Agent({ connect: { rejectUnauthorized: false } });
+let running: Command | undefined;
+test.after.always(async () => {
+	await running?.end("SIGKILL");
+	await browser.destroy();
+	await rm(folder, { recursive: true });
+});
+
+test.serial("the example apps are installed from its store", async (t) => {
+	t.timeout(minute);
+	running = new Command("--data", kept);
+	await running.printed(`${address}/manager/`);
+	const call = await logIn();
+	await call("serviceInstall", { id: "app-platform_notes" });
+	for (const name of ["one", "two"]) {
+		const wanted = { serviceId: "app-platform_notes", name };
+		await call("instanceCreate", {
+			...{ ...wanted, domain: "example.com", password: "developer" },
+		});
+		const path = `/example.com/${name}/`;
+		await until(path, async () => /<title>Notes/.test(await page(path)));
+	}
+	t.notRegex(running.output, /WARN|ERROR|^ {4}at /m);
+});
+
+test.serial("what only an image has is refused in words", async (t) => {
+	const call = await logIn();
+	await t.throwsAsync(
+		call("changeAllPasswords", {
+			currentPassword: "pwd",
+			newPassword: "another password",
+		}),
+		{ message: /A developer's machine keeps its passwords/ },
+	);
+	await t.notThrowsAsync(logIn());
+});
+
+test.serial("Ctrl-C ends all of it", async (t) => {
+	t.timeout(minute);
+	t.is(await running?.end("SIGINT"), 0);
+	await t.throwsAsync(page("/manager/"));
+});
+
+test.serial("--data keeps apps, and --app adds another", async (t) => {
+	t.timeout(minute);
+	await mkdir(app);
+	await writeFile(
+		join(app, "app.json"),
+		JSON.stringify({
+			...{ id: "greeter", folder: "greeter", binary: "greeter" },
+			...{ title: "Greeter", description: "Greets.", manufacturer: "Test" },
+			...{ build: 1, label: "1" },
+		}),
+	);
+	await greet("hello");
+	running = new Command("--data", kept, "--app", app);
+	await running.printed(`${address}/example.com/greeter/`);
+	for (const [path, text] of [
+		["/example.com/greeter/", /^hello$/],
+		["/example.com/one/", /<title>Notes/],
+	] as const)
+		await until(path, async () => text.test(await page(path)));
+	await t.notThrowsAsync(running.printed("the greeter begins"));
+});
+
+test.serial("it is installed again when its files change", async (t) => {
+	t.timeout(minute);
+	await greet("good morning");
+	await until(
+		"the change",
+		async () => (await page("/example.com/greeter/")) === "good morning",
+	);
+	await writeFile(join(app, "main.ts"), "const x = ;");
+	await running?.printed("main.ts:1:10");
+	t.is(await page("/example.com/greeter/"), "good morning");
+	await greet("good evening");
+	await until(
+		"the change after the mistake",
+		async () => (await page("/example.com/greeter/")) === "good evening",
+	);
+	t.is(await running?.end("SIGINT"), 0);
+});
+
+test.serial("a port that is taken is named", async (t) => {
+	t.timeout(minute);
+	const other = createServer().listen(port, "127.0.0.1");
+	await once(other, "listening");
+	running = new Command();
+	await running.printed(`Port ${port} is in use`);
+	t.is(await running.ended, 1);
+	other.close();
+});
+
+/** `npm run manager -- …` */
+class Command {
+	output = "";
+	readonly ended: Promise<number | null>;
+	readonly #process: ChildProcess;
+
+	constructor(...args: string[]) {
+		const command = join(import.meta.dirname, "command.ts");
+		this.#process = spawn(
+			process.execPath,
+			["--import=tsx", command, "--port", String(port), ...args],
+			{ stdio: ["ignore", "pipe", "pipe"] },
+		);
+		for (const stream of [this.#process.stdout, this.#process.stderr])
+			stream?.on("data", (text) => {
+				this.output += text;
+				this.#process.emit("printed");
+			});
+		this.ended = once(this.#process, "close").then(([code]) => code);
+	}
+
+	async printed(text: string): Promise<void> {
+		const ended = this.ended.then(() => {
+			if (!this.output.includes(text))
+				throw new Error(`It ended without ${text}:\n${this.output}`);
+		});
+		while (!this.output.includes(text))
+			await Promise.race([once(this.#process, "printed"), ended]);
+	}
+
+	/** @returns the exit code. */
+	async end(signal: NodeJS.Signals): Promise<number | null> {
+		this.#process.kill(signal);
+		return this.ended;
+	}
+}
+
+/** @returns what calls an operation. @throws Error with the refusal's words. */
+async function logIn() {
+	let cookie = "";
+	const call = async (operation: string, input: object) => {
+		const { statusCode, headers, body } = await request(
+			`${address}/manager/api/${operation}`,
+			{
+				...{ dispatcher: browser, method: "POST" },
+				headers: { cookie, "content-type": "application/json" },
+				body: JSON.stringify(input),
+			},
+		);
+		if (statusCode !== 200) throw new Error(await body.text());
+		await body.dump();
+		return String(headers["set-cookie"]).split(";")[0] ?? "";
+	};
+	cookie = await call("login", { password: "pwd" });
+	return call;
+}
+
+async function page(path: string): Promise<string> {
+	const { body } = await request(`${address}${path}`, { dispatcher: browser });
+	return body.text();
+}
+
+function greet(words: string): Promise<void> {
+	return writeFile(
+		join(app, "main.ts"),
+		`import { runService } from "app-platform-sdk";
+		console.log("the greeter begins");
+		runService((instance) => {
+			instance.onRequest((_request, response) => void response.end(${JSON.stringify(words)}));
+		});`,
+	);
+}

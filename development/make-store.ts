@@ -1,0 +1,107 @@
+import { existsSync } from "node:fs";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import * as z from "zod";
+import { sha256Of } from "../manager/app-hosting/services/files.ts";
+import {
+	freeName,
+	plainName,
+} from "../manager/app-hosting/services/service.ts";
+import {
+	catalogue,
+	parseFileList,
+} from "../manager/app-hosting/store/catalogue.ts";
+import { bundleProgram } from "../manager/bundle.ts";
+import { copyCompressed } from "./compress.ts";
+
+/** Of an app: the files of its pages. */
+const webFolder = "web";
+const targets = ["arm", "arm64", "x86_64"];
+
+/** An app's app.json, beside its main.ts. */
+const appDescription = z.strictObject({
+	id: plainName,
+	folder: freeName,
+	binary: plainName,
+	title: z.string(),
+	description: z.string(),
+	manufacturer: z.string(),
+	/** Rises with each release. */
+	build: z.int().min(1),
+	label: z.string(),
+});
+
+/**
+ * Makes a store in a folder from apps, each a folder with app.json and main.ts, and perhaps a folder
+ * `web`. Their programs are bundles for Node, alike on all targets.
+ * @returns the ids of the apps.
+ * @throws Error naming the app that cannot be built.
+ */
+export async function makeStore(
+	appFolders: readonly string[],
+	directory: string,
+): Promise<string[]> {
+	const apps = [];
+	for (const folder of appFolders) {
+		const text = await readFile(join(folder, "app.json"), "utf8");
+		const { build, label, ...app } = appDescription.parse(JSON.parse(text));
+		await writeBuild(folder, join(directory, String(build)), app);
+		apps.push({ ...app, versions: [{ build: String(build), label }] });
+	}
+	const content = catalogue.parse({ apps });
+	await writeFile(
+		join(directory, "apps.json"),
+		`${JSON.stringify(content, undefined, "\t")}\n`,
+	);
+	return apps.map(({ id }) => id);
+}
+
+/** All apps in a folder of such folders. */
+export async function appFoldersIn(folder: string): Promise<string[]> {
+	const entries = await readdir(folder, { withFileTypes: true });
+	return entries
+		.filter((entry) => entry.isDirectory())
+		.map(({ name }) => join(folder, name))
+		.sort();
+}
+
+async function writeBuild(
+	source: string,
+	directory: string,
+	{ id, folder, binary }: { id: string; folder: string; binary: string },
+): Promise<void> {
+	const [first, ...others] = targets.map((target) =>
+		join(directory, target, folder),
+	) as [string, ...string[]];
+	// What an earlier one has left.
+	await rm(first, { recursive: true, force: true });
+	await mkdir(first, { recursive: true });
+	await bundleProgram(join(source, "main.ts"), join(first, binary));
+	const pages = join(source, webFolder);
+	if (existsSync(pages)) await copyCompressed(pages, join(first, webFolder));
+	const files = await filesIn(first);
+	for (const other of others) {
+		await rm(other, { recursive: true, force: true });
+		await cp(first, other, { recursive: true });
+	}
+	const sums: string[] = [];
+	for (const file of files) {
+		const sum = await sha256Of(join(first, file));
+		for (const target of targets)
+			sums.push(`${sum}  ${target}/${folder}/${file}\n`);
+	}
+	const list = parseFileList(files.join(","));
+	await writeFile(join(directory, `${id}_files`), list.join(","));
+	await writeFile(join(directory, `${id}_sha256`), sums.join(""));
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+	const entries = await readdir(folder, {
+		recursive: true,
+		withFileTypes: true,
+	});
+	return entries
+		.filter((entry) => entry.isFile())
+		.map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+		.sort();
+}

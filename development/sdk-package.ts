@@ -1,0 +1,24 @@
+import { cp, mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Command } from "commander";
+import { $ } from "zx";
+
+/** `npm run sdk`: the SDK as others install it, JavaScript with its types. */
+const command = new Command("npm run sdk --")
+	.description("Makes the npm package of the SDK, for `npm publish DIR`")
+	.argument("[dir]", "where to make it: a folder that is empty or not there")
+	.parse();
+const [given] = command.args;
+const directory = given ?? join(import.meta.dirname, "../out/sdk");
+const source = join(import.meta.dirname, "../sdk");
+
+if (given === undefined) await rm(directory, { recursive: true, force: true });
+await mkdir(directory, { recursive: true });
+if ((await readdir(directory)).length > 0)
+	command.error(`${directory} is not empty: name another folder`);
+await $({
+	stdio: "inherit",
+})`npx tsc --project ${source} --outDir ${directory}`;
+for (const name of ["package.json", "README.md"])
+	await cp(join(source, name), join(directory, name));
+console.log(`${directory} is the package`);

@@ -1,0 +1,197 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import test from "ava";
+import { TestManager } from "../../testing/test-manager.ts";
+import { attemptsPerAddress } from "./attempts.ts";
+
+let manager: TestManager;
+
+test.before(async () => {
+	manager = await TestManager.create();
+	await manager.start();
+});
+test.after.always(() => manager.remove());
+
+test.serial("the default password works and is warned about", async (t) => {
+	const before = await manager.call("session");
+	t.deepEqual(before.body, { loggedIn: false, defaultPassword: true });
+	const cookie = await manager.logIn("pwd");
+	const after = await manager.call("session", {}, { cookie });
+	t.deepEqual(after.body, { loggedIn: true, defaultPassword: true });
+});
+
+test.serial(
+	"the cookie is out of reach of scripts, other sites and apps",
+	async (t) => {
+		const { headers } = await manager.call("login", { password: "pwd" });
+		const cookie = String(headers["set-cookie"]);
+		for (const attribute of [
+			"HttpOnly",
+			"Secure",
+			"SameSite=Strict",
+			"Path=/manager",
+		])
+			t.true(cookie.split("; ").includes(attribute), cookie);
+	},
+);
+
+test.serial("a wrong password is refused", async (t) => {
+	const answer = await manager.call("login", { password: "wrong" });
+	t.is(answer.status, 401);
+	t.is(answer.body.error.code, "wrongPassword");
+	t.is(answer.headers["set-cookie"], undefined);
+});
+
+test.serial(
+	"the default password is refused from outside, right or wrong",
+	async (t) => {
+		for (const address of ["8.8.8.8", "2001:db8::1", "::ffff:8.8.8.8"])
+			for (const password of ["pwd", "wrong"]) {
+				const answer = await manager.call("login", { password }, { address });
+				t.is(answer.status, 403);
+				t.is(answer.body.error.code, "defaultPasswordFromOutside");
+			}
+	},
+);
+
+test.serial(
+	"a forged X-Forwarded-For does not make an address private",
+	async (t) => {
+		const address = "192.168.0.10, 8.8.8.8"; // The web server adds what it saw at the end.
+		const answer = await manager.call(
+			"login",
+			{ password: "pwd" },
+			{ address },
+		);
+		t.is(answer.body.error.code, "defaultPasswordFromOutside");
+	},
+);
+
+test.serial(
+	"a session of the default password is worthless outside",
+	async (t) => {
+		const cookie = await manager.logIn("pwd");
+		const inside = await manager.call("systemStatus", {}, { cookie });
+		t.is(inside.status, 200);
+		const outside = await manager.call(
+			"systemStatus",
+			{},
+			{ cookie, address: "8.8.8.8" },
+		);
+		t.is(outside.status, 401);
+	},
+);
+
+test.serial("logging out ends the session", async (t) => {
+	const cookie = await manager.logIn();
+	t.is((await manager.call("logout", {}, { cookie })).status, 200);
+	const answer = await manager.call("systemStatus", {}, { cookie });
+	t.is(answer.body.error.code, "loginRequired");
+});
+
+test.serial(
+	"too many attempts from one address, then no password helps",
+	async (t) => {
+		const from = { address: "192.168.0.66" };
+		for (let i = 0; i < attemptsPerAddress; i++)
+			t.is((await manager.call("login", { password: "no" }, from)).status, 401);
+		const answer = await manager.call("login", { password: "pwd" }, from);
+		t.is(answer.status, 429);
+		t.true(Number(answer.headers["retry-after"]) > 0);
+		await t.notThrowsAsync(manager.logIn("pwd", "192.168.0.67"));
+	},
+);
+
+test.serial("attempts at the same moment are limited too", async (t) => {
+	const from = { address: "192.168.0.68" };
+	const answers = await Promise.all(
+		Array.from({ length: 3 * attemptsPerAddress }, () =>
+			manager.call("login", { password: "no" }, from),
+		),
+	);
+	const tried = answers.filter(({ status }) => status === 401);
+	t.is(tried.length, attemptsPerAddress);
+});
+
+test.serial(
+	"a new password must be long enough and not the default",
+	async (t) => {
+		const cookie = await manager.logIn();
+		for (const newPassword of ["pwd", "short", "x".repeat(257)]) {
+			const answer = await manager.call(
+				"changePassword",
+				{ currentPassword: "pwd", newPassword },
+				{ cookie },
+			);
+			t.is(answer.status, 400);
+		}
+		const wrong = await manager.call(
+			"changePassword",
+			{ currentPassword: "wrong", newPassword: "long enough" },
+			{ cookie },
+		);
+		t.is(wrong.status, 401);
+	},
+);
+
+test.serial(
+	"a changed password counts at once, outside too, and survives a restart",
+	async (t) => {
+		const other = await manager.logIn();
+		const cookie = await manager.logIn();
+		const input = { currentPassword: "pwd", newPassword: "correct horse" };
+		const change = await manager.call("changePassword", input, { cookie });
+		t.is(change.status, 200);
+		for (const ended of [other, cookie])
+			t.is(
+				(await manager.call("systemStatus", {}, { cookie: ended })).status,
+				401,
+			);
+		await t.throwsAsync(manager.logIn("pwd"), { message: /wrongPassword/ });
+		await t.notThrowsAsync(manager.logIn("correct horse", "8.8.8.8"));
+
+		t.is(await manager.stop(), 0);
+		await manager.start();
+		await t.throwsAsync(manager.logIn("pwd"), { message: /wrongPassword/ });
+		const session = await manager.call(
+			"session",
+			{},
+			{
+				cookie: await manager.logIn("correct horse"),
+			},
+		);
+		t.deepEqual(session.body, { loggedIn: true, defaultPassword: false });
+	},
+);
+
+test.serial(
+	"one new password is given to the system first, then it is the manager's",
+	async (t) => {
+		const command = join(manager.directory, "set-passwords");
+		const given = join(manager.directory, "given");
+		await manager.stop();
+		await manager.start("the database is ready", {
+			MANAGER_SET_PASSWORDS_COMMAND: command,
+		});
+		const change = async (input: object) =>
+			manager.call("changeAllPasswords", input, {
+				cookie: await manager.logIn("correct horse"),
+			});
+		const input = {
+			currentPassword: "correct horse",
+			newPassword: "for all 3",
+		};
+		await writeFile(command, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+		t.is((await change(input)).status, 500);
+		await writeFile(command, `#!/bin/sh\nexec cat >${given}\n`);
+		for (const newPassword of ["with\nlines", "iplinux"])
+			t.is((await change({ ...input, newPassword })).status, 400);
+		t.is((await change({ ...input, currentPassword: "wrong" })).status, 401);
+		t.is((await change(input)).status, 200);
+		t.is(await readFile(given, "utf8"), "for all 3\n");
+		await t.throwsAsync(manager.logIn("correct horse"), {
+			message: /wrongPassword/,
+		});
+		await t.notThrowsAsync(manager.logIn("for all 3"));
+	},
+);

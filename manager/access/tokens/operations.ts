@@ -1,0 +1,110 @@
+import * as z from "zod";
+import {
+	defineOperation,
+	type Operation,
+	OperationError,
+} from "../../operations/operation.ts";
+import { wideScopes } from "./scopes.ts";
+import type { Tokens } from "./tokens.ts";
+
+const nothing = z.strictObject({});
+const id = z.int().min(1);
+
+const newToken = z.strictObject({
+	/** What it is for. */
+	name: z.string().trim().min(1).max(100),
+	/** `read`, `administer`, or names of operations. */
+	scopes: z.array(z.string()).min(1).max(50),
+	/** Without it, the token does not expire. */
+	expiresAt: z.iso.datetime().optional(),
+});
+
+const tokenStatus = z.object({
+	id,
+	name: z.string(),
+	scopes: z.array(z.string()),
+	createdAt: z.iso.datetime(),
+	/** To the minute. */
+	lastUsedAt: z.iso.datetime().nullable(),
+	expiresAt: z.iso.datetime().nullable(),
+});
+const tokenList = z.object({ tokens: z.array(tokenStatus) });
+export type TokenList = z.output<typeof tokenList>;
+
+/** @param find the operation of a name. */
+export function tokenOperations(
+	tokens: Tokens,
+	find: (name: string) => Operation | undefined,
+): Operation[] {
+	return [
+		defineOperation({
+			name: "tokenList",
+			summary: "The tokens by which scripts use this API",
+			permission: "administrator",
+			tokens: "never",
+			input: nothing,
+			output: tokenList,
+			handle: async () => ({
+				tokens: (await tokens.all()).map((token) => ({
+					...token,
+					createdAt: token.createdAt.toISOString(),
+					lastUsedAt: token.lastUsedAt?.toISOString() ?? null,
+					expiresAt: token.expiresAt?.toISOString() ?? null,
+				})),
+			}),
+		}),
+		defineOperation({
+			name: "tokenCreate",
+			summary: "Makes a token for a script; it is shown this once",
+			permission: "administrator",
+			tokens: "never",
+			input: newToken,
+			output: z.object({ id, token: z.string() }),
+			handle({ name, scopes, expiresAt }, { session }) {
+				// It would outlive the default password, in the hands of whoever came first.
+				if (session?.usedDefaultPassword)
+					throw new OperationError(
+						409,
+						"defaultPassword",
+						"Change the default password first, then make tokens.",
+					);
+				for (const scope of scopes) checkScope(scope, find);
+				const expiry = expiresAt === undefined ? null : new Date(expiresAt);
+				if (expiry && expiry.getTime() <= Date.now())
+					throw new OperationError(
+						400,
+						"expired",
+						"The token would have expired already.",
+					);
+				return tokens.create({ name, scopes, expiresAt: expiry });
+			},
+		}),
+		defineOperation({
+			name: "tokenRevoke",
+			summary: "Makes a token worthless and cuts off who uses it",
+			permission: "administrator",
+			tokens: "never",
+			input: z.strictObject({ id }),
+			output: nothing,
+			async handle(input) {
+				await tokens.revoke(input.id);
+				return {};
+			},
+		}),
+	];
+}
+
+/** @throws OperationError where a token of that scope could do nothing more. */
+function checkScope(
+	scope: string,
+	find: (name: string) => Operation | undefined,
+): void {
+	if ((wideScopes as readonly string[]).includes(scope)) return;
+	const operation = find(scope);
+	if (operation?.permission !== "administrator" || operation.tokens === "never")
+		throw new OperationError(
+			400,
+			"noSuchScope",
+			`"${scope}" is neither ${wideScopes.join(" nor ")} nor an operation that tokens may call`,
+		);
+}

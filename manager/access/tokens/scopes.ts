@@ -1,0 +1,14 @@
+import type { Operation } from "../../operations/operation.ts";
+
+/** Whole groups of operations; any other scope is the name of one. */
+export const wideScopes = ["read", "administer"] as const;
+
+/** Whether a token of these scopes may call an operation. */
+export function mayCall(
+	scopes: readonly string[],
+	{ name, tokens }: Pick<Operation, "name" | "tokens">,
+): boolean {
+	if (tokens === "never") return false;
+	if (scopes.includes("administer") || scopes.includes(name)) return true;
+	return tokens === "read" && scopes.includes("read");
+}

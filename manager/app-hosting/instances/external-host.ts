@@ -1,0 +1,102 @@
+import { X509Certificate } from "node:crypto";
+import { isIP, isIPv6 } from "node:net";
+import { domainToASCII } from "node:url";
+import * as z from "zod";
+import {
+	type DatabaseHost,
+	databaseKind,
+	defaultPorts,
+	tlsMode,
+} from "../../../sdk/protocol.ts";
+
+const longestCaBytes = 32 * 1024;
+
+/** A database server on another machine. */
+export interface ExternalHost extends DatabaseHost {
+	/** DNS name or IP address, as it is connected to. */
+	host: string;
+}
+
+/** Where something is; without a port, the kind of database says it. */
+export interface Address {
+	host: string;
+	port?: number;
+}
+
+/**
+ * Understands what people type: a DNS name, an IPv4 address, or an IPv6 address with or without
+ * brackets, and a port behind a colon. Without brackets all of an IPv6 address is address.
+ * @returns undefined where it is none of these.
+ */
+export function parseAddress(typed: string): Address | undefined {
+	const text = typed.trim();
+	if (isIPv6(text)) return { host: text.toLowerCase() };
+	const parts = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
+	if (!parts) return undefined;
+	const [, inBrackets, plain = "", portText] = parts;
+	if (inBrackets !== undefined && !isIPv6(inBrackets)) return undefined;
+	const host = inBrackets?.toLowerCase() ?? hostName(plain);
+	if (host === undefined) return undefined;
+	if (portText === undefined) return { host };
+	const port = Number(portText);
+	return port >= 1 && port <= 65_535 ? { host, port } : undefined;
+}
+
+/** As one types it. */
+export function formatAddress({ host, port }: Address): string {
+	if (port === undefined) return host;
+	return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** @returns what DNS is asked for, `ü` as `xn--…`; undefined where it cannot be a host. */
+function hostName(text: string): string | undefined {
+	if (isIP(text)) return text;
+	// `domainToASCII` would read 10.1 as an IPv4 address.
+	const ascii = /^\p{ASCII}*$/u.test(text) ? text : domainToASCII(text);
+	const name = ascii.toLowerCase().replace(/\.$/, "");
+	const labels = name.split(".");
+	const isName =
+		name.length <= 253 &&
+		labels.every((label) =>
+			/^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?$/.test(label),
+		) &&
+		!/^\d+$/.test(labels.at(-1) ?? "");
+	return isName ? name : undefined;
+}
+
+const certificates = z
+	.string()
+	.max(longestCaBytes)
+	.refine(isPem, { error: "one or more certificates as PEM" });
+
+function isPem(text: string): boolean {
+	const found = text.match(
+		/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g,
+	);
+	try {
+		for (const pem of found ?? []) new X509Certificate(pem);
+	} catch {
+		return false;
+	}
+	return found !== null;
+}
+
+/** As an administrator gives it. */
+export const externalHost = z
+	.strictObject({
+		/** DNS name or IP address, with a port if it is not the usual one. */
+		address: z.string().refine((text) => parseAddress(text) !== undefined, {
+			error:
+				"a DNS name, an IPv4 or IPv6 address, and a port behind a colon where it is not the usual one",
+		}),
+		kind: databaseKind.default("postgresql"),
+		tlsMode: tlsMode.default("prefer"),
+		/** Whom to trust, as PEM; by default those that everybody trusts. */
+		ca: certificates.optional(),
+	})
+	.transform(({ address, kind, tlsMode: mode, ca }): ExternalHost => {
+		const { host, port = defaultPorts[kind] } = parseAddress(address) ?? {
+			host: address,
+		};
+		return { host, port, kind, tls: ca ? { mode, ca } : { mode } };
+	});

@@ -1,0 +1,111 @@
+import * as z from "zod";
+import { allLogFlags } from "../../../sdk/log-flags.ts";
+import type { Database } from "../../data/database/database.ts";
+import { defineOperation, type Operation } from "../../operations/operation.ts";
+import { outcome, outcomeOf } from "../../operations/outcome.ts";
+import type { CleanUps } from "./clean-up.ts";
+import { instanceId as id, instanceEdit, newInstance } from "./input.ts";
+import type { Instances } from "./instances.ts";
+import { webPath } from "./names.ts";
+import { instanceStatus, readStatus } from "./status.ts";
+
+const nothing = z.strictObject({});
+
+export function instanceOperations(
+	instances: Instances,
+	cleanUps: CleanUps,
+	database: Database,
+): Operation[] {
+	return [
+		defineOperation({
+			name: "instances",
+			summary: "All instances, how they are, and the size of their databases",
+			permission: "administrator",
+			tokens: "read",
+			input: nothing,
+			output: z.object({ instances: z.array(instanceStatus) }),
+			handle: async () => ({
+				instances: await readStatus(instances, cleanUps, database),
+			}),
+		}),
+		defineOperation({
+			name: "instanceCreate",
+			summary: "Makes an instance of a service with a database, and starts it",
+			permission: "administrator",
+			input: newInstance,
+			output: z.object({ id, path: z.string() }),
+			async handle(input) {
+				const instance = await instances.create(input);
+				return { id: instance.id, path: webPath(instance) };
+			},
+		}),
+		defineOperation({
+			name: "instanceEdit",
+			summary:
+				"Changes names, passwords or database of an instance; it starts anew",
+			permission: "administrator",
+			input: instanceEdit,
+			output: z.object({ path: z.string() }),
+			handle: async ({ id, changes }) => ({
+				path: webPath(await instances.edit(id, changes)),
+			}),
+		}),
+		defineOperation({
+			name: "instanceCredentials",
+			summary: "The passwords of an instance",
+			permission: "administrator",
+			input: z.strictObject({ id }),
+			output: z.object({ password: z.string(), databasePassword: z.string() }),
+			handle: (input) => instances.find(input.id),
+		}),
+		defineOperation({
+			name: "instanceStart",
+			summary: "Starts an instance, now and at each start of the system",
+			permission: "administrator",
+			input: z.strictObject({ id }),
+			output: outcome,
+			handle: async (input) =>
+				outcomeOf(
+					await instances.setStarted(input.id, true),
+					"The instance is started",
+					"The instance was started already",
+				),
+		}),
+		defineOperation({
+			name: "instanceStop",
+			summary: "Stops an instance until somebody starts it again",
+			permission: "administrator",
+			input: z.strictObject({ id }),
+			output: outcome,
+			handle: async (input) =>
+				outcomeOf(
+					await instances.setStarted(input.id, false),
+					"The instance is stopped",
+					"The instance was stopped already",
+				),
+		}),
+		defineOperation({
+			name: "instanceLogFlags",
+			summary: "What an instance writes to its service's log",
+			permission: "administrator",
+			input: z.strictObject({ id, logFlags: z.int().min(0).max(allLogFlags) }),
+			output: nothing,
+			async handle(input) {
+				await instances.setLogFlags(input.id, input.logFlags);
+				return {};
+			},
+		}),
+		defineOperation({
+			name: "instanceDelete",
+			summary: "Deletes an instance with its database and files",
+			permission: "administrator",
+			/** `name` is the instance's, typed as a confirmation. */
+			input: z.strictObject({ id, name: z.string() }),
+			output: nothing,
+			async handle(input) {
+				await instances.delete(input.id, input.name);
+				return {};
+			},
+		}),
+	];
+}

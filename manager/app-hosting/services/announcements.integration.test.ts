@@ -1,0 +1,168 @@
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { connect } from "node:tls";
+import test from "ava";
+import { makeStore } from "../../../development/make-store.ts";
+import { TestAppliance, until } from "../../testing/test-appliance.ts";
+import { TestAuthority } from "../../testing/test-authority.ts";
+
+// What services hear of the machine: certificate and DNS name, at their start and when they change.
+const testing = join(import.meta.dirname, "../../testing");
+const appliance = await TestAppliance.create();
+const { manager, webServer } = appliance;
+const done = appliance.done.bind(appliance);
+const root = await TestAuthority.create("Root");
+const authority = await root.intermediate("Upper");
+const path = "/example.com/listener/";
+const older = "/example.com/older/";
+
+interface Heard {
+	pid: number;
+	atStart: { certificates?: string; dnsName?: string };
+	now: { certificates?: string; dnsName?: string };
+	certificates: string[];
+	dnsNames: (string | null)[];
+}
+
+test.before(async () => {
+	const store = join(manager.directory, "store");
+	const apps = ["listener", "troublemaker"];
+	await makeStore(
+		apps.map((app) => join(testing, app)),
+		store,
+	);
+	await appliance.start();
+	await done("storeUrlChange", { url: store });
+	for (const id of apps) await done("serviceInstall", { id });
+	await appliance.createInstance("listener", "listener", "password");
+	await appliance.createInstance("troublemaker", "older", "password");
+	for (const one of [path, older]) await appliance.answers(one);
+});
+test.after.always(() => appliance.remove());
+
+const heard = async (): Promise<Heard> =>
+	JSON.parse((await appliance.fetch(path)).text);
+
+/** Which the web server shows to whoever connects. */
+async function shown(): Promise<string> {
+	const { port } = webServer;
+	const socket = connect({ port, rejectUnauthorized: false });
+	await once(socket, "secureConnect");
+	const { fingerprint256 } = socket.getPeerCertificate();
+	socket.destroy();
+	return fingerprint256;
+}
+
+const fingerprint = (pem = "") => new X509Certificate(pem).fingerprint256;
+
+test.serial(
+	"a new service knows the certificate, and never its key",
+	async (t) => {
+		const { atStart, certificates, dnsNames } = await heard();
+		t.is(fingerprint(atStart.certificates), await shown());
+		t.deepEqual(certificates, [atStart.certificates]);
+		t.notRegex(atStart.certificates ?? "", /PRIVATE/);
+		t.is(atStart.dnsName, undefined);
+		t.deepEqual(dnsNames, [null]);
+	},
+);
+
+test.serial("a DNS name is told, what is none is refused", async (t) => {
+	t.deepEqual(await done("dnsName"), { dnsName: null });
+	for (const dnsName of ["", "a b", "1.2.3.4", "-a.example", "a..b", "*.a.b"]) {
+		const { status, body } = await appliance.call("dnsNameChange", { dnsName });
+		t.is(status, 400, dnsName);
+		t.regex(body.error.message, /host name/);
+	}
+	const { pid } = await heard();
+	await done("dnsNameChange", { dnsName: "Apps.Example.com" });
+	t.deepEqual(await done("dnsName"), { dnsName: "apps.example.com" });
+	await until(
+		"it was heard",
+		async () => (await heard()).dnsNames.length === 2,
+	);
+	await done("dnsNameChange", { dnsName: null });
+	await done("dnsNameChange", { dnsName: null });
+	await done("dnsNameChange", { dnsName: "other.example.com" });
+	await until(
+		"all were heard",
+		async () => (await heard()).dnsNames.length === 4,
+	);
+	const now = await heard();
+	t.deepEqual(now.dnsNames, [
+		null,
+		"apps.example.com",
+		null,
+		"other.example.com",
+	]);
+	t.is(now.now.dnsName, "other.example.com");
+	t.is(now.pid, pid);
+});
+
+test.serial("another certificate is told, with its chain", async (t) => {
+	const { certificate, key } = await authority.server("device.example.com");
+	const pem = certificate + authority.certificate + root.certificate + key;
+	await done("certificateUpload", { pem });
+	await until(
+		"it was heard",
+		async () => (await heard()).certificates.length === 2,
+	);
+	const { now } = await heard();
+	t.is(fingerprint(now.certificates), await shown());
+	t.is(
+		now.certificates?.trim(),
+		[certificate, authority.certificate].map((one) => one.trim()).join("\n"),
+	);
+	await done("certificateUpload", { pem });
+	await done("certificateDefault");
+	await until(
+		"it was heard",
+		async () => (await heard()).certificates.length === 3,
+	);
+	const text = await readFile(
+		join(webServer.certificates, "default.pem"),
+		"utf8",
+	);
+	t.is(fingerprint((await heard()).now.certificates), fingerprint(text));
+});
+
+test.serial("a refused certificate is not told", async (t) => {
+	const { certificate } = await authority.server("device.example.com");
+	const { key } = await authority.server("other.example.com");
+	const pem = certificate + authority.certificate + key;
+	t.is((await appliance.call("certificateUpload", { pem })).status, 400);
+	await done("dnsNameChange", { dnsName: "later.example.com" });
+	await until(
+		"that was heard",
+		async () => (await heard()).dnsNames.length === 5,
+	);
+	t.is((await heard()).certificates.length, 3);
+});
+
+test.serial(
+	"a service of before that hears nothing of it, and runs on",
+	async (t) => {
+		const { text } = await appliance.fetch(`${older}heard`);
+		t.deepEqual(JSON.parse(text), ["StartInstance"]);
+		const { services } = await done("services");
+		for (const { crashes } of services) t.is(crashes, 0);
+	},
+);
+
+test.serial("who begins again knows all at its start", async (t) => {
+	const { pid, now } = await heard();
+	process.kill(pid, "SIGKILL");
+	await until("it is back", async () => (await heard()).pid !== pid);
+	t.deepEqual((await heard()).atStart, now);
+	await manager.stop("SIGKILL");
+	await appliance.startManager("the service runs");
+	await until(
+		"it is told",
+		async () => (await heard()).now.dnsName === now.dnsName,
+	);
+	const after = await heard();
+	t.deepEqual(after.now, now);
+	t.is(after.certificates.length, 1);
+});

@@ -1,0 +1,225 @@
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { connect } from "node:tls";
+import test from "ava";
+import { request } from "undici";
+import { TestAcmeServer } from "../../../testing/test-acme-server.ts";
+import { TestAppliance } from "../../../testing/test-appliance.ts";
+import { TestAuthority } from "../../../testing/test-authority.ts";
+
+// Certificates from an ACME authority, whose questions come in at HAProxy's plain HTTP port.
+const patienceMs = 60_000;
+const name = "device.test";
+const appliance = await TestAppliance.create();
+const { manager, webServer } = appliance;
+const call = appliance.call.bind(appliance);
+const done = appliance.done.bind(appliance);
+let authority: TestAcmeServer;
+
+test.before(async () => {
+	await webServer.start();
+	authority = await TestAcmeServer.start(manager.directory, webServer.httpPort);
+	appliance.settings = { MANAGER_ACME_CA_FILE: authority.authoritiesFile };
+	await appliance.startManager();
+});
+test.after.always(async () => {
+	await authority?.stop();
+	await appliance.remove();
+});
+
+const enable = (names: string[], directoryUrl = authority.directoryUrl) =>
+	call("acmeEnable", {
+		...{ directoryUrl, names, email: "admin@example.com" },
+		termsOfServiceAgreed: true,
+	});
+
+/** Until an order has ended. */
+async function ended() {
+	const end = performance.now() + patienceMs;
+	for (;;) {
+		const status = await done("acmeStatus");
+		if (status.state !== "ordering") return status;
+		if (performance.now() > end) throw new Error("The order never ended");
+		await delay(100);
+	}
+}
+
+async function shown(): Promise<X509Certificate> {
+	const socket = connect({
+		host: "127.0.0.1",
+		port: webServer.port,
+		rejectUnauthorized: false,
+	});
+	await once(socket, "secureConnect");
+	const certificate = socket.getPeerX509Certificate() as X509Certificate;
+	socket.destroy();
+	return certificate;
+}
+
+const query = manager.query.bind(manager);
+
+async function restartManager(): Promise<void> {
+	await manager.stop();
+	await appliance.startManager();
+}
+
+const plain = (path: string) =>
+	request(`http://127.0.0.1:${webServer.httpPort}${path}`);
+
+test.serial("off, until somebody wants it", async (t) => {
+	t.deepEqual(await done("acmeStatus"), { state: "off" });
+});
+
+test.serial("what makes no sense is refused in words", async (t) => {
+	const input = {
+		directoryUrl: authority.directoryUrl,
+		names: [name],
+		email: "admin@example.com",
+		termsOfServiceAgreed: true,
+	};
+	for (const wrong of [
+		{ directoryUrl: "http://acme.example.com/" },
+		{ directoryUrl: "file:///etc/passwd" },
+		{ names: [] },
+		{ names: ["192.0.2.1"] },
+		{ names: ["*.example.com"] },
+		{ names: ["a b"] },
+		{ names: ["../x"] },
+		{ email: "nobody" },
+		{ termsOfServiceAgreed: false },
+	])
+		t.is((await call("acmeEnable", { ...input, ...wrong })).status, 400);
+	t.is((await done("acmeStatus")).state, "off");
+});
+
+test.serial("on port 80 only challenges come through", async (t) => {
+	for (const path of [
+		"/",
+		"/manager/",
+		"/manager/api/health",
+		"/.well-known/x",
+	])
+		t.is((await plain(path)).statusCode, 301, path);
+	for (const path of [
+		"unknown",
+		"..%2f..%2fmanager%2f",
+		"../../manager/api/health",
+	])
+		t.is(
+			(await plain(`/.well-known/acme-challenge/${path}`)).statusCode,
+			path.startsWith("../") ? 301 : 404, // undici resolves dots itself.
+			path,
+		);
+});
+
+test.serial("a certificate for two names is ordered and used", async (t) => {
+	const names = [name, "also.device.test"];
+	t.is((await enable(names)).status, 200);
+	const status = await ended();
+	t.is(status.problem, undefined);
+	t.is(status.state, "waiting");
+	const { certificate } = await done("certificate");
+	t.is(certificate.source, "acme");
+	t.deepEqual([...certificate.names].sort(), [...names].sort());
+	t.is(certificate.chain.length, 1);
+	t.is((await shown()).fingerprint256, certificate.fingerprint);
+	t.true(Date.parse(status.nextOrderAt) > Date.now());
+	t.true(Date.parse(status.nextOrderAt) < Date.parse(certificate.validUntil));
+	t.notRegex(JSON.stringify(status), /PRIVATE/);
+});
+
+test.serial("it stays over a restart, without another order", async (t) => {
+	const before = await shown();
+	await restartManager();
+	t.is((await done("acmeStatus")).state, "waiting");
+	t.is((await shown()).fingerprint256, before.fingerprint256);
+});
+
+test.serial("after its end it is renewed, with the same account", async (t) => {
+	const before = await shown();
+	const over = await TestAuthority.create(name, {
+		extensions: [`subjectAltName=DNS:${name}`],
+		days: -1,
+	});
+	const [{ value }] = await query("SELECT value FROM config WHERE name='acme'");
+	const pem = over.certificate + over.key;
+	await manager.stop();
+	await query(
+		`UPDATE config SET value = '${JSON.stringify({ source: "acme", pem })}' WHERE name='webserverCertificate'`,
+	);
+	await appliance.startManager("the web server has another certificate");
+	await ended();
+	const after = await shown();
+	t.not(after.fingerprint256, before.fingerprint256);
+	const [row] = await query("SELECT value FROM config WHERE name='acme'");
+	t.is(row.value.accountKey, value.accountKey);
+});
+
+test.serial("a failure is told and tried again later", async (t) => {
+	const before = await shown();
+	await authority.lead("elsewhere.test", "127.0.0.2");
+	await enable(["elsewhere.test"]);
+	const status = await ended();
+	t.regex(status.problem, /elsewhere\.test|refused/);
+	const waitMs = Date.parse(status.nextOrderAt) - Date.now();
+	t.true(waitMs > 800_000 && waitMs <= 900_000, `${waitMs}`);
+	t.is((await shown()).fingerprint256, before.fingerprint256);
+	await restartManager();
+	const later = await done("acmeStatus");
+	t.is(later.state, "waiting");
+	t.is(later.problem, status.problem);
+});
+
+test.serial("a server that is no authority fails in words", async (t) => {
+	const http = createServer((_request, response) => response.end("x"));
+	t.teardown(() => http.close());
+	http.listen(0, "127.0.0.1");
+	await once(http, "listening");
+	const address = http.address();
+	const port = typeof address === "object" && address ? address.port : 0;
+	await enable([name], `https://127.0.0.1:${port}/dir`);
+	t.truthy((await ended()).problem);
+	// HTTPS, but with the device's own certificate, which nobody vouches for.
+	await enable([name], `https://127.0.0.1:${webServer.port}/dir`);
+	t.regex((await ended()).problem, /certificate/);
+});
+
+test.serial(
+	"an uploaded certificate ends it, so does the button",
+	async (t) => {
+		await enable([name]);
+		t.is((await ended()).problem, undefined);
+		const own = await TestAuthority.create(name, {
+			extensions: [`subjectAltName=DNS:${name}`],
+		});
+		await done("certificateUpload", { pem: own.certificate + own.key });
+		t.is((await done("acmeStatus")).state, "off");
+		await enable([name]);
+		t.is((await ended()).problem, undefined);
+		await done("acmeDisable");
+		t.is((await done("acmeStatus")).state, "off");
+		t.is((await done("certificate")).certificate.source, "acme");
+	},
+);
+
+test.serial(
+	"deleted in the database, the default comes back and stays",
+	async (t) => {
+		await enable([name]);
+		t.is((await ended()).problem, undefined);
+		await query("DELETE FROM config WHERE name='webserverCertificate'");
+		await restartManager();
+		await manager.logged("ACME is switched off: its certificate was removed");
+		t.is((await done("acmeStatus")).state, "off");
+		const pem = await readFile(
+			join(webServer.certificates, "default.pem"),
+			"utf8",
+		);
+		const { certificate } = await done("certificate");
+		t.is(certificate.fingerprint, new X509Certificate(pem).fingerprint256);
+	},
+);

@@ -1,0 +1,69 @@
+import * as z from "zod";
+import {
+	defineOperation,
+	type Operation,
+} from "../../../operations/operation.ts";
+import { outcome, outcomeOf } from "../../../operations/outcome.ts";
+import { hostName } from "../../dns-name/host-name.ts";
+import type { Acme } from "./acme.ts";
+
+const nothing = z.strictObject({});
+const mostNames = 50;
+
+const acmeStatus = z.object({
+	state: z.enum(["off", "ordering", "waiting"]),
+	directoryUrl: z.string().optional(),
+	email: z.string().optional(),
+	names: z.array(z.string()).optional(),
+	/** Why the last order failed. */
+	problem: z.string().optional(),
+	/** ISO 8601. */
+	nextOrderAt: z.string().optional(),
+});
+
+export type AcmeAnswer = z.output<typeof acmeStatus>;
+
+export function acmeOperations(acme: Acme): Operation[] {
+	return [
+		defineOperation({
+			name: "acmeStatus",
+			summary: "Whether an authority renews the certificate, and how that went",
+			permission: "administrator",
+			tokens: "read",
+			input: nothing,
+			output: acmeStatus,
+			handle: () => acme.status(),
+		}),
+		defineOperation({
+			name: "acmeEnable",
+			summary:
+				"Orders a certificate from an ACME authority at once, and renews it before its end",
+			permission: "administrator",
+			input: z.strictObject({
+				directoryUrl: z.url({ protocol: /^https$/ }).max(2_000),
+				/** For the authority; may be empty. */
+				email: z.union([z.literal(""), z.email().max(254)]),
+				names: z.array(hostName).min(1).max(mostNames),
+				termsOfServiceAgreed: z.literal(true),
+			}),
+			output: nothing,
+			async handle({ directoryUrl, email, names }) {
+				await acme.enable({ directoryUrl, email, names: [...new Set(names)] });
+				return {};
+			},
+		}),
+		defineOperation({
+			name: "acmeDisable",
+			summary: "Renews no more; the certificate stays in use",
+			permission: "administrator",
+			input: nothing,
+			output: outcome,
+			handle: async () =>
+				outcomeOf(
+					await acme.disable(),
+					"Automatic renewal is disabled; the certificate stays in use",
+					"Automatic renewal was not enabled",
+				),
+		}),
+	];
+}

@@ -1,0 +1,61 @@
+import { availableParallelism, freemem, totalmem, uptime } from "node:os";
+import * as z from "zod";
+import { defineOperation, type Operation } from "../../operations/operation.ts";
+import { CpuMeter } from "./cpu.ts";
+import { DiskMeter } from "./disks.ts";
+import { readRelease } from "./release.ts";
+
+const systemStatus = z.object({
+	manager: z.object({
+		version: z.string(),
+		build: z.int(),
+		uptimeSeconds: z.number(),
+		memoryBytes: z.number(),
+	}),
+	/** Null where the manager runs outside an image. */
+	release: z
+		.object({ version: z.string(), build: z.int(), target: z.string() })
+		.nullable(),
+	uptimeSeconds: z.number(),
+	cpu: z.object({ cores: z.int(), busyPercent: z.number() }),
+	memory: z.object({ sizeBytes: z.number(), availableBytes: z.number() }),
+	disks: z.array(
+		z.object({
+			mountPoint: z.string(),
+			sizeBytes: z.number(),
+			usedBytes: z.number(),
+			freeBytes: z.number(),
+		}),
+	),
+});
+
+export type SystemStatus = z.output<typeof systemStatus>;
+
+export function systemOperations(releaseFile: string): Operation[] {
+	const cpu = new CpuMeter();
+	const disk = new DiskMeter();
+	return [
+		defineOperation({
+			name: "systemStatus",
+			summary: "Version, uptime, CPU, memory and disks",
+			permission: "administrator",
+			tokens: "read",
+			input: z.strictObject({}),
+			output: systemStatus,
+			handle: async () => ({
+				manager: {
+					version: MANAGER_VERSION,
+					build: MANAGER_BUILD,
+					uptimeSeconds: process.uptime(),
+					memoryBytes: process.memoryUsage.rss(),
+				},
+				release: (await readRelease(releaseFile)) ?? null,
+				uptimeSeconds: uptime(),
+				cpu: { cores: availableParallelism(), busyPercent: cpu.percent() },
+				// On Linux `freemem` is what programs can still get, caches included.
+				memory: { sizeBytes: totalmem(), availableBytes: freemem() },
+				disks: await disk.disks(),
+			}),
+		}),
+	];
+}

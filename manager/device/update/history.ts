@@ -1,0 +1,79 @@
+import { readFile, rm } from "node:fs/promises";
+import * as z from "zod";
+import type { Database } from "../../data/database/database.ts";
+
+/** How an update ended. */
+export const updateResult = z.object({
+	state: z.enum(["installed", "rolled-back", "failed"]),
+	version: z.string(),
+	build: z.int(),
+	fromVersion: z.string(),
+	fromBuild: z.int(),
+	/** Why it did not stay; empty where it did. */
+	reason: z.string(),
+	endedAt: z.iso.datetime(),
+});
+
+export type UpdateResult = z.output<typeof updateResult>;
+
+/** Takes over the result that the system or the ramdisk has left in a file, once. */
+export async function takeResult(
+	file: string,
+	database: Database,
+): Promise<UpdateResult | undefined> {
+	const text = await readFile(file, "utf8").catch(
+		(error: NodeJS.ErrnoException) => {
+			if (error.code === "ENOENT") return undefined;
+			throw error;
+		},
+	);
+	if (text === undefined) return undefined;
+	const result = parseResult(text);
+	if (result)
+		await database.query(
+			`INSERT INTO update_history VALUES ($1, $2, $3, $4, $5, $6, $7)
+			 ON CONFLICT DO NOTHING`,
+			[
+				result.endedAt,
+				result.state,
+				result.version,
+				result.build,
+				result.fromVersion,
+				result.fromBuild,
+				result.reason,
+			],
+		);
+	await rm(file);
+	return result;
+}
+
+/** The newest first. */
+export function readHistory(database: Database): Promise<UpdateResult[]> {
+	return database.query<UpdateResult>(
+		`SELECT state, version, build, from_version AS "fromVersion",
+			from_build AS "fromBuild", reason,
+			to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "endedAt"
+		 FROM update_history ORDER BY ended_at DESC LIMIT 50`,
+	);
+}
+
+/** Lines NAME=VALUE; undefined where they are none, which no retry would change. */
+export function parseResult(text: string): UpdateResult | undefined {
+	const values = Object.fromEntries(
+		text.split("\n").map((line) => {
+			const [name, ...value] = line.split("=");
+			return [name, value.join("=")];
+		}),
+	);
+	const seconds = Number(values.TIME);
+	if (!Number.isFinite(seconds)) return undefined;
+	return updateResult.safeParse({
+		state: values.STATE,
+		version: values.VERSION,
+		build: Number(values.BUILD),
+		fromVersion: values.FROM_VERSION,
+		fromBuild: Number(values.FROM_BUILD),
+		reason: values.REASON,
+		endedAt: new Date(seconds * 1000).toISOString(),
+	}).data;
+}

@@ -1,0 +1,246 @@
+import { once } from "node:events";
+import { copyFile, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import test from "ava";
+import { TestManager } from "../../testing/test-manager.ts";
+import {
+	archiveOf,
+	TestKey,
+	updateMembers,
+} from "../../testing/test-update.ts";
+
+const manager = await TestManager.create();
+const key = await TestKey.create();
+const boot = join(manager.directory, "boot-partition");
+const settings = {
+	MANAGER_KEYS_FOLDER: key.trusted,
+	MANAGER_BOOT_PARTITION_COMMAND: boot,
+	MANAGER_RESTART_COMMAND: join(manager.directory, "restart"),
+};
+let cookie = "";
+
+test.before(async () => {
+	await copyFile(join(import.meta.dirname, "boot-partition.fixture.sh"), boot);
+	await writeFile(
+		settings.MANAGER_RESTART_COMMAND,
+		`#!/bin/sh\nexec ${boot} restart\n`,
+		{ mode: 0o755 },
+	);
+	await writeFile(
+		join(manager.directory, "release"),
+		"VERSION=1.2.0\nBUILD=100000\nTARGET=x86_64\n",
+	);
+	await manager.start("the database is ready", settings);
+	cookie = await manager.logIn();
+});
+
+test.after.always(() => manager.remove());
+
+const call = (operation: string, input: object = {}) =>
+	manager.call(operation, input, { cookie });
+
+function send(content: Buffer, offset: number, from = { cookie }) {
+	return manager.post(`update-file?offset=${offset}`, content, {
+		...from,
+		headers: { "content-type": "application/octet-stream" },
+	});
+}
+
+async function upload(content: Buffer, partBytes = 100_000) {
+	for (let at = 0; at < content.length; at += partBytes) {
+		const { status } = await send(content.subarray(at, at + partBytes), at);
+		if (status !== 200) throw new Error(`part at ${at}: ${status}`);
+	}
+}
+
+const isThere = (name: string) =>
+	stat(join(manager.directory, name)).then(
+		() => true,
+		() => false,
+	);
+
+test.serial("strangers upload nothing", async (t) => {
+	const { status } = await send(Buffer.from("x"), 0, { cookie: "" });
+	t.is(status, 401);
+	t.like((await call("updateStatus")).body, { receivedBytes: 0 });
+});
+
+test.serial("an upload goes on after the manager was killed", async (t) => {
+	const file = await archiveOf(await updateMembers(key));
+	t.is((await send(file.subarray(0, 100_000), 0)).status, 200);
+	await manager.stop("SIGKILL");
+	await manager.start("the database is ready", settings);
+	cookie = await manager.logIn();
+	const { receivedBytes } = (await call("updateStatus")).body;
+	t.is(receivedBytes, 100_000);
+	t.is((await send(file.subarray(50_000), 50_000)).status, 409);
+	t.is((await send(file.subarray(100_000), 100_000)).status, 200);
+	t.like((await call("updateCheck")).body, {
+		version: "1.3.0",
+		build: 200_000,
+	});
+});
+
+for (const [name, release, message] of [
+	["an older one", { build: 99_999 }, /is not newer than what runs.*confirm/],
+	["the same one", { build: 100_000 }, /is not newer than what runs.*confirm/],
+	[
+		"another target's",
+		{ target: "arm64" },
+		/is for arm64, this device is x86_64/,
+	],
+] as const)
+	test.serial(`${name} is not installed just so`, async (t) => {
+		await upload(await archiveOf(await updateMembers(key, release)));
+		const { status, body } = await call("updateInstall");
+		t.is(status, 400);
+		t.regex(body.error.message, message);
+		t.false(await isThere("b"));
+		t.false(await isThere("restarted"));
+	});
+
+test.serial(
+	"a check finds what is wrong before anything is written",
+	async (t) => {
+		const file = await archiveOf(await updateMembers(key));
+		await upload(file.subarray(0, 200_000));
+		const early = await call("updateCheck");
+		t.is(early.body.error.code, "incomplete");
+		t.regex(early.body.error.message, /200000 bytes of it are there/);
+		t.like((await call("updateStatus")).body, { receivedBytes: 200_000 });
+		const altered = Buffer.from(file);
+		altered[file.length - 3_000] = 1;
+		for (const [content, code, message] of [
+			[altered, "damaged", /rootfs.tar.xz is damaged.*The file was deleted/],
+			[Buffer.concat([file, Buffer.from("x")]), "damaged", /was deleted/],
+			[Buffer.from("text"), "notAnUpdate", /was deleted/],
+		] as const) {
+			await upload(content);
+			const { status, body } = await call("updateCheck");
+			t.like({ status, ...body.error }, { status: 400, code });
+			t.regex(body.error.message, message);
+			t.like((await call("updateStatus")).body, { receivedBytes: 0 });
+		}
+		t.is((await call("updateCheck")).body.error.code, "nothingReceived");
+		t.false((await call("updateCancel")).body.changed);
+		await upload(file);
+		t.true((await call("updateCancel")).body.changed);
+		t.like((await call("updateStatus")).body, { receivedBytes: 0 });
+		t.false(await isThere("b"));
+	},
+);
+
+test.serial("a damaged one leaves nothing behind", async (t) => {
+	const file = await archiveOf(await updateMembers(key));
+	file[file.length - 3_000] = 1;
+	await upload(file);
+	const { status, body } = await call("updateInstall");
+	t.is(status, 400);
+	t.regex(body.error.message, /rootfs.tar.xz is damaged/);
+	t.false(await isThere("b"));
+	t.false(await isThere("state"));
+	t.like((await call("updateStatus")).body, { receivedBytes: 0 });
+});
+
+test.serial("one that cannot be staged leaves nothing behind", async (t) => {
+	await upload(await archiveOf(await updateMembers(key)));
+	await writeFile(join(manager.directory, "broken"), "");
+	const { status, body } = await call("updateInstall");
+	await rm(join(manager.directory, "broken"));
+	t.is(status, 409);
+	t.is(body.error.message, "The boot partition is broken");
+	t.false(await isThere("b"));
+	t.false(await isThere("restarted"));
+	// There is nothing wrong with the file.
+	t.not((await call("updateStatus")).body.receivedBytes, 0);
+});
+
+test.serial("a download goes on where its line broke", async (t) => {
+	const file = await archiveOf(await updateMembers(key));
+	const asked: string[] = [];
+	const server = createServer((request, response) => {
+		const { range = "" } = request.headers;
+		asked.push(range);
+		const from = Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? 0);
+		response.writeHead(from === 0 ? 200 : 206, {
+			"content-length": file.length - from,
+		});
+		if (asked.length > 2) return void response.end(file.subarray(from));
+		response.write(file.subarray(from, from + 120_000), () =>
+			response.destroy(),
+		);
+	});
+	await once(server.listen(0, "127.0.0.1"), "listening");
+	t.teardown(() => server.close());
+	const { port } = server.address() as AddressInfo;
+	await call("updateCancel");
+	const url = `http://127.0.0.1:${port}/update-x86_64.img`;
+	t.is((await call("updateDownload", { url })).status, 200);
+	for (;;) {
+		const { body } = await call("updateStatus");
+		if (body.step === "idle") break;
+		await new Promise((resolve) => setTimeout(resolve, 50));
+	}
+	t.is(asked[0], "");
+	t.regex(asked[1] ?? "", /^bytes=\d+-$/);
+	t.like((await call("updateCheck")).body, { build: 200_000 });
+});
+
+test.serial("what is not there is told", async (t) => {
+	const server = createServer((_request, response) => {
+		response.writeHead(404).end();
+	});
+	await once(server.listen(0, "127.0.0.1"), "listening");
+	t.teardown(() => server.close());
+	const { port } = server.address() as AddressInfo;
+	const url = `http://127.0.0.1:${port}/none.img`;
+	await call("updateDownload", { url });
+	for (;;) {
+		const { body } = await call("updateStatus");
+		if (body.step !== "idle") continue;
+		t.regex(body.problem, /answers 404/);
+		break;
+	}
+	t.is(
+		(await call("updateDownload", { url: "file:///etc/shadow" })).status,
+		400,
+	);
+});
+
+test.serial("a good one is staged, and the device restarts", async (t) => {
+	await upload(await archiveOf(await updateMembers(key)));
+	t.like(await call("updateInstall"), { status: 200 });
+	t.is(
+		(await readFile(join(manager.directory, "state"), "utf8")).trim(),
+		"install",
+	);
+	t.is((await readFile(join(manager.directory, "b/linux"))).length, 70_000);
+	while (!(await isThere("restarted")))
+		await new Promise((resolve) => setTimeout(resolve, 50));
+	t.like((await call("updateStatus")).body, {
+		receivedBytes: 0,
+		step: "restarting",
+	});
+});
+
+test.serial(
+	"a healthy manager ends the trial and keeps the result",
+	async (t) => {
+		await manager.stop();
+		await writeFile(
+			join(manager.directory, "data/system/update/result"),
+			"STATE=rolled-back\nVERSION=1.3.0\nBUILD=200000\nFROM_VERSION=1.2.0\nFROM_BUILD=100000\nREASON=the new system was not healthy in 3 starts\nTIME=1790000000\n",
+		);
+		await manager.start("an update has ended", settings);
+		cookie = await manager.logIn();
+		t.true(await isThere("confirmed"));
+		t.false(await isThere("data/system/update/result"));
+		t.like((await call("updateStatus")).body.history[0], {
+			state: "rolled-back",
+			build: 200_000,
+			reason: "the new system was not healthy in 3 starts",
+		});
+	},
+);

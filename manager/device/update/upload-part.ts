@@ -1,0 +1,55 @@
+import type { IncomingHttpHeaders } from "node:http";
+import * as z from "zod";
+import { OperationError } from "../../operations/operation.ts";
+
+/** Which part of a file a request brings. */
+export interface UploadPart {
+	offset: number;
+	/** Of the whole file; undefined where nobody says it. */
+	totalBytes: number | undefined;
+}
+
+const query = z.object({
+	offset: z.coerce.number().int().min(0).optional(),
+});
+const contentRange = /^bytes (\d+)-(\d+)\/(\d+|\*)$/;
+
+/**
+ * The part that a request announces: by `Content-Range`, as `curl --continue-at` does, or by
+ * `?offset=`; without both it is the whole file.
+ * @throws OperationError where that contradicts itself.
+ */
+export function uploadPart(
+	headers: IncomingHttpHeaders,
+	rawQuery: unknown,
+): UploadPart {
+	const { data } = query.safeParse(rawQuery);
+	if (!data) throw invalid("?offset= is not a number of bytes");
+	const lengthText = headers["content-length"];
+	const length = lengthText === undefined ? undefined : Number(lengthText);
+	const range = headers["content-range"];
+	if (range === undefined) {
+		const { offset = 0 } = data;
+		return {
+			offset,
+			totalBytes: length === undefined ? undefined : offset + length,
+		};
+	}
+	const [, first, last, total] = contentRange.exec(range) ?? [];
+	const offset = Number(first);
+	const endOffset = Number(last) + 1;
+	const totalBytes = total === "*" ? undefined : Number(total);
+	if (first === undefined || offset > endOffset)
+		throw invalid(`"Content-Range: ${range}" is not of the form bytes A-B/C`);
+	if (data.offset !== undefined && data.offset !== offset)
+		throw invalid("?offset= and Content-Range differ");
+	if (length !== undefined && length !== endOffset - offset)
+		throw invalid("Content-Range and Content-Length differ");
+	if (totalBytes !== undefined && totalBytes < endOffset)
+		throw invalid(`"Content-Range: ${range}" ends behind the end of the file`);
+	return { offset, totalBytes };
+}
+
+function invalid(message: string): OperationError {
+	return new OperationError(400, "invalidInput", message);
+}

@@ -1,0 +1,147 @@
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import * as z from "zod";
+
+const appliance = {
+	dataDirectory: "/mnt/sda2",
+	releaseFile: "/etc/app-platform-release",
+	keysFolder: "/etc/app-platform-keys",
+	bootPartitionCommand: "/usr/lib/app-platform/boot-partition",
+	restartCommand: "reboot",
+	socketPath: "/run/manager/manager.sock",
+	socketGroup: "webserver",
+	reserveSizeBytes: 500 * 1024 * 1024,
+	postgresHost: "/run/postgresql",
+	setPasswordsCommand: "/usr/lib/app-platform/set-passwords",
+	runFolder: "/run",
+	runAppCommand: "/usr/lib/app-platform/run-app",
+	makeCertificateCommand: "/usr/lib/app-platform/make-certificate",
+};
+
+const environmentSchema = z
+	.object({
+		MANAGER_DATA_DIRECTORY: z.string().min(1).default(appliance.dataDirectory),
+		MANAGER_RELEASE_FILE: z.string().min(1).default(appliance.releaseFile),
+		MANAGER_KEYS_FOLDER: z.string().min(1).default(appliance.keysFolder),
+		MANAGER_BOOT_PARTITION_COMMAND: z
+			.string()
+			.min(1)
+			.default(appliance.bootPartitionCommand),
+		MANAGER_RESTART_COMMAND: z
+			.string()
+			.min(1)
+			.default(appliance.restartCommand),
+		MANAGER_SOCKET: z.string().min(1).default(appliance.socketPath),
+		MANAGER_SOCKET_GROUP: z.string().default(appliance.socketGroup),
+		MANAGER_PORT: z.coerce.number().int().min(0).max(65535).optional(),
+		MANAGER_RESERVE_BYTES: z.coerce
+			.number()
+			.int()
+			.positive()
+			.default(appliance.reserveSizeBytes),
+		MANAGER_SET_PASSWORDS_COMMAND: z
+			.string()
+			.min(1)
+			.default(appliance.setPasswordsCommand),
+		/** Where apps come from until somebody says otherwise. */
+		MANAGER_STORE_URL: z.string().default(""),
+		MANAGER_RUN_FOLDER: z.string().min(1).default(appliance.runFolder),
+		MANAGER_RUN_APP_COMMAND: z.string().min(1).default(appliance.runAppCommand),
+		MANAGER_MAKE_CERTIFICATE_COMMAND: z
+			.string()
+			.min(1)
+			.default(appliance.makeCertificateCommand),
+		/** For ACME authorities that no usual root vouches for. */
+		MANAGER_ACME_CA_FILE: z.string().min(1).optional(),
+		MANAGER_LOG_LEVEL: z
+			.enum(["trace", "debug", "info", "warn", "error", "fatal"])
+			.default("info"),
+		PGHOST: z.string().min(1).default(appliance.postgresHost),
+		PGUSER: z.string().min(1).optional(),
+	})
+	.transform((environment) => ({
+		dataDirectory: environment.MANAGER_DATA_DIRECTORY,
+		releaseFile: environment.MANAGER_RELEASE_FILE,
+		reserveSizeBytes: environment.MANAGER_RESERVE_BYTES,
+		updates: {
+			releaseFile: environment.MANAGER_RELEASE_FILE,
+			keysFolder: environment.MANAGER_KEYS_FOLDER,
+			bootPartitionCommand: environment.MANAGER_BOOT_PARTITION_COMMAND,
+			restartCommand: environment.MANAGER_RESTART_COMMAND,
+			folder: join(environment.MANAGER_DATA_DIRECTORY, "system/update"),
+		},
+		passwordKeyFile: join(
+			environment.MANAGER_DATA_DIRECTORY,
+			"system/manager/password.key",
+		),
+		setPasswordsCommand: environment.MANAGER_SET_PASSWORDS_COMMAND,
+		services: {
+			apps: join(environment.MANAGER_DATA_DIRECTORY, "apps"),
+			sockets: join(environment.MANAGER_RUN_FOLDER, "apps"),
+			control: join(
+				environment.MANAGER_RUN_FOLDER,
+				"manager/app-hosting/services",
+			),
+			logs: join(environment.MANAGER_DATA_DIRECTORY, "log/apps"),
+			controlGroups: "/sys/fs/cgroup/apps",
+			runCommand: environment.MANAGER_RUN_APP_COMMAND,
+			webServerGroup: environment.MANAGER_SOCKET_GROUP,
+		},
+		store: {
+			folder: join(environment.MANAGER_DATA_DIRECTORY, "system/store"),
+			url: environment.MANAGER_STORE_URL,
+		},
+		routes: {
+			adminSocket: join(environment.MANAGER_RUN_FOLDER, "haproxy/admin.sock"),
+			map: join(environment.MANAGER_RUN_FOLDER, "haproxy/routes.map"),
+			backend: "apps",
+		},
+		certificate: {
+			folder: join(environment.MANAGER_DATA_DIRECTORY, "system/webserver"),
+			makeCommand: environment.MANAGER_MAKE_CERTIFICATE_COMMAND,
+			adminSocket: join(environment.MANAGER_RUN_FOLDER, "haproxy/admin.sock"),
+		},
+		acmeAuthoritiesFile: environment.MANAGER_ACME_CA_FILE,
+		logLevel: environment.MANAGER_LOG_LEVEL,
+		listen: listenOn(environment),
+		// Named here because runit starts services without USER, which `pg` would read.
+		postgres: {
+			host: environment.PGHOST,
+			user: environment.PGUSER ?? userInfo().username,
+		},
+	}));
+
+/** Where the manager is reached: behind the web server, or on loopback for a developer. */
+export type ListenAddress =
+	| { kind: "socket"; path: string; group: string }
+	| { kind: "loopback"; port: number };
+
+function listenOn(environment: {
+	MANAGER_SOCKET: string;
+	MANAGER_SOCKET_GROUP: string;
+	MANAGER_PORT?: number | undefined;
+}): ListenAddress {
+	if (environment.MANAGER_PORT !== undefined)
+		return { kind: "loopback", port: environment.MANAGER_PORT };
+	return {
+		kind: "socket",
+		path: environment.MANAGER_SOCKET,
+		group: environment.MANAGER_SOCKET_GROUP,
+	};
+}
+
+export type Settings = z.output<typeof environmentSchema>;
+
+/**
+ * What differs between an appliance (the defaults) and a developer's machine or a test.
+ * PGPORT, PGPASSWORD and the other libpq variables are read by `pg` itself.
+ * @throws Error naming each wrong variable.
+ */
+export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+	const result = environmentSchema.safeParse(environment);
+	if (!result.success)
+		throw new Error(
+			`The environment is wrong:\n${z.prettifyError(result.error)}`,
+		);
+	return result.data;
+}

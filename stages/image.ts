@@ -1,0 +1,159 @@
+import { readdir, rm, stat } from "node:fs/promises";
+import { join, relative } from "node:path";
+import type { Format, Target } from "../board/target.ts";
+import {
+	type DescribedFile,
+	writeChecksums,
+} from "../partitioning/checksums.ts";
+import { makeDiskImage } from "../partitioning/disk-image.ts";
+import { diskSignature } from "../partitioning/identity.ts";
+import { vmLayout } from "../partitioning/layout.ts";
+import { makeOva } from "../partitioning/ova.ts";
+import { hashOfSparseFile } from "../partitioning/sparse-hash.ts";
+import {
+	makeQcow2,
+	makeVhdx,
+	makeVmdk,
+	type VmDiskInputs,
+} from "../partitioning/vm-disks.ts";
+import { hashOfPaths } from "../pipeline/hash.ts";
+import { hostToolVersions } from "../pipeline/host.ts";
+import type { Stage, StageResult } from "../pipeline/stage.ts";
+import { bootFilesFolder } from "./boot-partition.ts";
+import { type Release, releaseSeed } from "./release.ts";
+
+const projectFolder = join(import.meta.dirname, "..");
+
+const fileName = ({ imageName }: Target, format: Format) =>
+	`${imageName}.${format}`;
+
+/** How each disk of a virtual machine is made from the raw image. */
+type Writer = (inputs: VmDiskInputs, release: Release) => Promise<void>;
+type VmFormat = Exclude<Format, "img" | "update">;
+const writers: Record<VmFormat, Writer> = {
+	qcow2: makeQcow2,
+	vhdx: makeVhdx,
+	async ova(inputs, { version, build, epochSeconds }) {
+		const vmdk = `${inputs.outputPath}.vmdk`;
+		await makeVmdk({ ...inputs, outputPath: vmdk });
+		const { outputPath } = inputs;
+		const diskBytes = vmLayout.imageBytes;
+		await makeOva({
+			vmdk,
+			diskBytes,
+			version,
+			build,
+			epochSeconds,
+			outputPath,
+		});
+		await rm(vmdk);
+	},
+};
+
+/** The raw disk image, from which all others follow. */
+export async function diskImageStage(
+	target: Target,
+	boot: StageResult,
+	release: Release,
+): Promise<Stage> {
+	return {
+		name: `img ${target.name}`,
+		inputs: { boot: boot.key, code: await codeAndTools() },
+		async make({ folder, report }) {
+			report("writing the disk");
+			await makeDiskImage({
+				layout: target.layout,
+				diskSignature: diskSignature(releaseSeed(release)),
+				bootPartition: join(boot.folder, "boot.img"),
+				...(target.layout.bootLoader === "grub" && {
+					grub: {
+						bootImage: join(boot.folder, "grub/boot.img"),
+						coreImage: join(boot.folder, "grub/core.img"),
+					},
+				}),
+				outputPath: join(folder, fileName(target, "img")),
+			});
+		},
+	};
+}
+
+/** A disk for virtual machines in another format than raw. */
+export async function vmDiskStage(
+	target: Target,
+	image: StageResult,
+	release: Release,
+	format: VmFormat,
+): Promise<Stage> {
+	return {
+		name: `${format} ${target.name}`,
+		inputs: { image: image.key, format, code: await codeAndTools() },
+		async make({ folder, report }) {
+			report("converting");
+			await writers[format](
+				{
+					rawImage: join(image.folder, fileName(target, "img")),
+					seed: releaseSeed(release),
+					outputPath: join(folder, fileName(target, format)),
+				},
+				release,
+			);
+		},
+	};
+}
+
+/** manifest.json and SHA256SUMS over the finished files. */
+export async function checksumsStage(
+	target: Target,
+	boot: StageResult,
+	images: readonly StageResult[],
+	release: Release,
+): Promise<Stage> {
+	const { version, build } = release;
+	return {
+		name: `checksums ${target.name}`,
+		inputs: {
+			boot: boot.key,
+			images: images.map(({ key }) => key),
+			code: await codeAndTools(),
+		},
+		async make({ folder, report }) {
+			report("hashing");
+			await writeChecksums({
+				version,
+				build,
+				target: target.name,
+				files: (
+					await Promise.all(images.map((image) => describe(image.folder)))
+				).flat(),
+				bootPartition: await describe(bootFilesFolder(boot)),
+				folder,
+			});
+		},
+	};
+}
+
+async function codeAndTools(): Promise<string> {
+	const code = await hashOfPaths(
+		import.meta.filename,
+		join(projectFolder, "partitioning"),
+	);
+	return `${code} ${hostToolVersions("image")}`;
+}
+
+async function describe(folder: string): Promise<DescribedFile[]> {
+	const entries = await readdir(folder, {
+		recursive: true,
+		withFileTypes: true,
+	});
+	const names = entries
+		.filter((entry) => entry.isFile())
+		.map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+		.sort();
+	return Promise.all(
+		names.map(async (name) => ({
+			name,
+			sizeBytes: (await stat(join(folder, name))).size,
+			sha256: await hashOfSparseFile(join(folder, name)),
+		})),
+	);
+}

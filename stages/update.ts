@@ -1,0 +1,60 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { pack } from "tar-stream";
+import type { Target } from "../board/target.ts";
+import { hashOfPaths } from "../pipeline/hash.ts";
+import type { Stage, StageResult } from "../pipeline/stage.ts";
+import { setFiles } from "./boot-partition.ts";
+import type { Release } from "./release.ts";
+
+/** As a store names it: update-armel.img beside app-platform-armel.img. */
+export const updateFile = ({ imageName }: Target) =>
+	`${imageName.replace(/^app-platform/, "update")}.img`;
+
+/**
+ * The set of files as one archive that the manager takes as an update: an install image would
+ * ask it to mount a file system of unknown origin. What is needed to trust the rest comes first.
+ */
+export async function updateStage(
+	target: Target,
+	boot: StageResult,
+	release: Release,
+): Promise<Stage> {
+	return {
+		name: `update ${target.name}`,
+		inputs: {
+			boot: boot.key,
+			epochSeconds: release.epochSeconds,
+			code: await hashOfPaths(import.meta.filename),
+		},
+		async make({ folder, report }) {
+			report("packing");
+			const archive = pack();
+			const written = pipeline(
+				archive,
+				createWriteStream(join(folder, updateFile(target))),
+			);
+			const mtime = new Date(release.epochSeconds * 1000);
+			const files = await setFiles(target, boot);
+			for (const { name, path } of inOrder(files)) {
+				const { size } = await stat(path);
+				await pipeline(
+					createReadStream(path),
+					archive.entry({ name, size, mtime, mode: 0o644 }),
+				);
+			}
+			archive.finalize();
+			await written;
+		},
+	};
+}
+
+const head = ["SHA256SUMS.minisig", "SHA256SUMS", "release"];
+
+function inOrder<File extends { name: string }>(files: File[]): File[] {
+	const rank = ({ name }: File) =>
+		head.includes(name) ? head.indexOf(name) : head.length;
+	return files.toSorted((a, b) => rank(a) - rank(b));
+}
