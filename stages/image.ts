@@ -16,13 +16,10 @@ import {
 	makeVmdk,
 	type VmDiskInputs,
 } from "../partitioning/vm-disks.ts";
-import { hashOfPaths } from "../pipeline/hash.ts";
 import { hostToolVersions } from "../pipeline/host.ts";
 import type { Stage, StageResult } from "../pipeline/stage.ts";
 import { bootFilesFolder } from "./boot-partition.ts";
 import { type Release, releaseSeed } from "./release.ts";
-
-const projectFolder = join(import.meta.dirname, "..");
 
 const fileName = ({ imageName }: Target, format: Format) =>
 	`${imageName}.${format}`;
@@ -58,7 +55,8 @@ export async function diskImageStage(
 ): Promise<Stage> {
 	return {
 		name: `img ${target.name}`,
-		inputs: { boot: boot.key, code: await codeAndTools() },
+		module: import.meta.filename,
+		inputs: { boot: boot.key, tools: hostToolVersions("image") },
 		async make({ folder, report }) {
 			report("writing the disk");
 			await makeDiskImage({
@@ -86,7 +84,8 @@ export async function vmDiskStage(
 ): Promise<Stage> {
 	return {
 		name: `${format} ${target.name}`,
-		inputs: { image: image.key, format, code: await codeAndTools() },
+		module: import.meta.filename,
+		inputs: { image: image.key, format, tools: hostToolVersions("image") },
 		async make({ folder, report }) {
 			report("converting");
 			await writers[format](
@@ -111,10 +110,11 @@ export async function checksumsStage(
 	const { version, build } = release;
 	return {
 		name: `checksums ${target.name}`,
+		module: import.meta.filename,
 		inputs: {
 			boot: boot.key,
 			images: images.map(({ key }) => key),
-			code: await codeAndTools(),
+			tools: hostToolVersions("image"),
 		},
 		async make({ folder, report }) {
 			report("hashing");
@@ -130,14 +130,6 @@ export async function checksumsStage(
 			});
 		},
 	};
-}
-
-async function codeAndTools(): Promise<string> {
-	const code = await hashOfPaths(
-		import.meta.filename,
-		join(projectFolder, "partitioning"),
-	);
-	return `${code} ${hostToolVersions("image")}`;
 }
 
 async function describe(folder: string): Promise<DescribedFile[]> {

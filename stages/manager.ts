@@ -1,10 +1,13 @@
 import { join } from "node:path";
-import { bundleManager, bundleProgram } from "../manager/bundle.ts";
+import {
+	bundleHelpers,
+	bundleManager,
+	managerSources,
+} from "../manager/bundle.ts";
+import { pageFile } from "../manager/web/build.ts";
 import { hashOfPaths } from "../pipeline/hash.ts";
 import type { Stage } from "../pipeline/stage.ts";
 import type { Release } from "./release.ts";
-
-const projectFolder = join(import.meta.dirname, "..");
 
 /** The manager as one executable file, `manager`, what gdb calls, `write-core-file`, and `compile-cache`. */
 export async function managerStage({
@@ -13,27 +16,17 @@ export async function managerStage({
 }: Release): Promise<Stage> {
 	return {
 		name: "manager",
+		module: import.meta.filename,
 		inputs: {
 			version,
 			build,
-			source: await hashOfPaths(join(projectFolder, "manager")),
-			libraries: await hashOfPaths(join(projectFolder, "package-lock.json")),
+			sources: await hashOfPaths(...(await managerSources()), pageFile),
 		},
 		async make({ folder, report }) {
 			report("bundling");
-			await bundleManager({
-				outputFile: join(folder, "manager"),
-				version,
-				build,
-			});
-			for (const [source, name] of [
-				["device/core-dump", "write-core-file"],
-				["device/compile-cache", "compile-cache"],
-			] as const)
-				await bundleProgram(
-					join(projectFolder, "manager", source, "program.ts"),
-					join(folder, name),
-				);
+			const outputFile = join(folder, "manager");
+			await bundleManager({ outputFile, version, build });
+			await bundleHelpers(folder);
 		},
 	};
 }

@@ -40,24 +40,14 @@ export async function ramdiskStage(
 ): Promise<Stage> {
 	return {
 		name: `ramdisk ${target.name}`,
+		module: import.meta.filename,
 		inputs: {
 			base: base.key,
-			initramfs: await hashOfPaths(
-				join(initramfsFolder, "root"),
-				join(initramfsFolder, "contents.ts"),
-			),
+			initramfs: await hashOfPaths(join(initramfsFolder, "root")),
 			overlay: await hashOfPaths(overlayFolder),
 			generated: generatedFiles(target, release),
 			epochSeconds: release.epochSeconds,
 			tools: hostToolVersions("image"),
-			code: await hashOfPaths(
-				import.meta.filename,
-				join(projectFolder, "pipeline/archive.ts"),
-				join(projectFolder, "pipeline/elf.ts"),
-				join(import.meta.dirname, "ramdisk-files.ts"),
-				join(import.meta.dirname, "overlay.ts"),
-				join(projectFolder, "board/permissions.ts"),
-			),
 		},
 		async make({ $, folder, report }) {
 			const root = join(folder, "root");

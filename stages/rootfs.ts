@@ -34,6 +34,7 @@ export async function rootfsStage(
 ): Promise<Stage> {
 	return {
 		name: `rootfs ${target.name}`,
+		module: import.meta.filename,
 		inputs: {
 			archive: parts.archive.key,
 			manager: parts.manager.key,
@@ -43,14 +44,6 @@ export async function rootfsStage(
 			xzFilter: target.xzFilter,
 			epochSeconds: release.epochSeconds,
 			tools: hostToolVersions("image"),
-			code: await hashOfPaths(
-				import.meta.filename,
-				join(projectFolder, "pipeline/archive.ts"),
-				join(import.meta.dirname, "overlay.ts"),
-				join(projectFolder, "board/contents.ts"),
-				join(projectFolder, "initramfs/contents.ts"),
-				join(projectFolder, "board/permissions.ts"),
-			),
 		},
 		async make({ $, folder, report }) {
 			const layer = join(folder, "layer");

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { pack } from "tar-stream";
 import type { Target } from "../board/target.ts";
-import { hashOfPaths } from "../pipeline/hash.ts";
 import type { Stage, StageResult } from "../pipeline/stage.ts";
 import { setFiles } from "./boot-partition.ts";
 import type { Release } from "./release.ts";
@@ -24,10 +23,10 @@ export async function updateStage(
 ): Promise<Stage> {
 	return {
 		name: `update ${target.name}`,
+		module: import.meta.filename,
 		inputs: {
 			boot: boot.key,
 			epochSeconds: release.epochSeconds,
-			code: await hashOfPaths(import.meta.filename),
 		},
 		async make({ folder, report }) {
 			report("packing");

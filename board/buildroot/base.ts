@@ -37,11 +37,11 @@ async function kernelStage(output: BuildrootOutput): Promise<Stage> {
 	const deviceTrees = join(boardFolder, target.name, "device-trees");
 	return {
 		name: `buildroot kernel ${target.name}`,
+		module: import.meta.filename,
 		inputs: {
 			buildroot: output.key,
 			configuration: await hashOfPaths(...fragments, deviceTrees),
 			image: target.kernel.image,
-			code: await hashOfPaths(import.meta.filename),
 		},
 		async make({ $, folder, report }) {
 			await output.make(["linux"], report);
@@ -63,6 +63,7 @@ async function kernelStage(output: BuildrootOutput): Promise<Stage> {
 async function rootfsStage(output: BuildrootOutput): Promise<Stage> {
 	return {
 		name: `buildroot base ${output.target.name}`,
+		module: import.meta.filename,
 		inputs: {
 			buildroot: output.key,
 			files: await hashOfPaths(
@@ -74,7 +75,6 @@ async function rootfsStage(output: BuildrootOutput): Promise<Stage> {
 					"users.txt",
 				].map((name) => join(treeFolder, name)),
 			),
-			code: await hashOfPaths(import.meta.filename),
 		},
 		async make({ $, folder, report }) {
 			await output.make(["all"], report);

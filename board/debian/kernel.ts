@@ -32,11 +32,11 @@ export async function kernelStage(
 	const compilerVersion = await $`${compiler} --version`.quiet();
 	return {
 		name: `kernel ${target.name}`,
+		module: import.meta.filename,
 		inputs: {
 			source: source.sha256,
 			configuration: await hashOfPaths(...fragments, deviceTrees),
 			target: { ...target.kernel },
-			code: await hashOfPaths(import.meta.filename),
 			compiler: compilerVersion.stdout.split("\n")[0] ?? "",
 		},
 		async make({ $, folder, report }) {

@@ -13,6 +13,8 @@ import {
 	packagesOfOldRelease,
 } from "./packages.ts";
 
+const finish = join(import.meta.dirname, "finish.sh");
+
 /** Unpacks Debian's packages; no maintainer script runs, `finish.sh` does what we want of them. */
 export async function rootfsStage(
 	target: Target,
@@ -32,16 +34,11 @@ export async function rootfsStage(
 	const all = [...resolved, ...oldPackages];
 	return {
 		name: `base ${target.name}`,
+		module: import.meta.filename,
 		inputs: {
 			packages: all.map(({ sha256 }) => sha256),
 			excludedPaths: [...excludedPaths],
-			code: await hashOfPaths(
-				import.meta.filename,
-				join(import.meta.dirname, "finish.sh"),
-				join(import.meta.dirname, "icu.ts"),
-				join(import.meta.dirname, "libraries.ts"),
-				join(import.meta.dirname, "../../pipeline/elf.ts"),
-			),
+			finish: await hashOfPaths(finish),
 		},
 		async make({ $, folder, report }) {
 			report(`fetching ${all.length} packages`);
@@ -61,7 +58,7 @@ export async function rootfsStage(
 			report("finishing");
 			for (const deb of await host.fetch(hostBusybox))
 				await $`dpkg-deb --fsys-tarfile ${deb} | tar -x --one-top-level=host`;
-			await $`sh ${join(import.meta.dirname, "finish.sh")} tree host/usr/bin/busybox`;
+			await $`sh ${finish} tree host/usr/bin/busybox`;
 			await $`rm -r host`;
 			await removeUnusedLibraries(join(folder, "tree"));
 			await trimIcuData($, folder);
