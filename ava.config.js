@@ -1,8 +1,8 @@
-// Tests say in their name what they need: x.test.ts nothing, x.integration.test.ts a
-// PostgreSQL on this machine, x.container.test.ts the x86_64 image and root, x.vm.test.ts the built images and
-// QEMU, x.long.test.ts these and more time.
+// The name of a test file says what it needs: x.test.ts nothing, x.integration.test.ts PostgreSQL on this machine,
+// x.container.test.ts the x86_64 image and root, x.vm.test.ts the built images and QEMU, x.long.test.ts the same and
+// more time.
 
-/** What takes longest: started first, it leaves no machine to run alone at the end. */
+/** The slowest tests run first, so that no single machine is left running at the end. */
 const isLong = (file) => /(gateway-\w+|update)\.vm\.test\.ts$/.test(file);
 
 export default {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import test from "ava";
 import { $ } from "zx";
 
-/** Runs the build's command line; these calls end before anything is built. */
+/** Runs the build's command line with options that make it exit before it builds anything. */
 const build = (...args: string[]) =>
 	$({
 		cwd: import.meta.dirname,
@@ -11,43 +11,39 @@ const build = (...args: string[]) =>
 	})`node --import=tsx ${join(import.meta.dirname, "build.ts")} ${args}`;
 
 const refusals: [string, string[], RegExp][] = [
-	["a target that there is not", ["x86_65"], /there are: x86_64/],
+	["an unknown target", ["x86_65"], /targets: x86_64/],
 	[
-		"one wrong target among right ones",
+		"an unknown target beside a known one",
 		["x86_64", "mips"],
-		/there are: x86_64/,
+		/targets: x86_64/,
 	],
 	[
-		"a format that there is not",
+		"an unknown format",
 		["x86_64", "--format", "vdi"],
-		/there are: img, ova, qcow2, vhdx/,
+		/formats: img, ova, qcow2, vhdx/,
 	],
 	[
-		"a build number of five digits",
+		"a build number with five digits",
 		["x86_64", "--build", "13001"],
 		/six digits/,
 	],
 	[
-		"a build number that is none",
+		"a build number with other characters",
 		["x86_64", "--build", "13r3.1"],
 		/six digits/,
 	],
+	["an unknown base", ["x86_64", "--base", "yocto"], /debian, buildroot/],
 	[
-		"a base that there is not",
-		["x86_64", "--base", "yocto"],
-		/debian, buildroot/,
-	],
-	[
-		"Buildroot from two places",
+		"Buildroot from two sources",
 		["x86_64", "--buildroot-dir", "a", "--buildroot-git", "b"],
 		/cannot be used with/,
 	],
-	["an option that there is not", ["x86_64", "--fast"], /unknown option/],
-	["no target at all", [], /targets/],
+	["an unknown option", ["x86_64", "--fast"], /unknown option/],
+	["a call without a target", [], /targets/],
 ];
 
 for (const [what, args, answer] of refusals)
-	test(`${what} is refused with what is right`, async (t) => {
+	test(`${what} is refused with an explanation`, async (t) => {
 		const { exitCode, stderr } = await build(...args);
 		t.not(exitCode, 0);
 		t.regex(stderr, answer);

@@ -11,13 +11,13 @@ import { bootPartitionStage } from "./stages/boot-partition.ts";
 import { checksumsStage, diskImageStage, vmDiskStage } from "./stages/image.ts";
 import { managerStage } from "./stages/manager.ts";
 import { type BuildOptions, parseOptions } from "./stages/options.ts";
-import { ramdiskStage } from "./stages/ramdisk.ts";
 import type { Release } from "./stages/release.ts";
+import { rescueSystemStage } from "./stages/rescue-system.ts";
 import { rootfsStage } from "./stages/rootfs.ts";
 import { findSigner, readPublicKey } from "./stages/signing.ts";
 import { updateStage } from "./stages/update.ts";
 
-/** `npm run build -- x86_64`: see `--help`. */
+/** Runs the pipeline for one target. */
 async function build(target: Target, options: BuildOptions): Promise<void> {
 	const signer = await findSigner(options.sign);
 	const trustedKeys = [signer.publicKey, ...options.trust.map(readPublicKey)];
@@ -40,9 +40,11 @@ async function build(target: Target, options: BuildOptions): Promise<void> {
 	const rootfs = await progress.run(
 		await rootfsStage(target, { base: tree, archive, manager }, release),
 	);
-	const ramdisk = await progress.run(await ramdiskStage(target, tree, release));
+	const rescueSystem = await progress.run(
+		await rescueSystemStage(target, tree, release),
+	);
 	const boot = await progress.run(
-		await bootPartitionStage(target, { kernel, ramdisk, rootfs }, release),
+		await bootPartitionStage(target, { kernel, rescueSystem, rootfs }, release),
 	);
 	const image = await progress.run(await diskImageStage(target, boot, release));
 	const results = [];
@@ -60,11 +62,11 @@ async function build(target: Target, options: BuildOptions): Promise<void> {
 		await checksumsStage(target, boot, results, release),
 	);
 
-	const folder = join(options.output, target.name);
-	progress.finish(await publish([...results, checksums], folder));
+	const directory = join(options.output, target.name);
+	progress.finish(await publish([...results, checksums], directory));
 }
 
-// The modes of what is made here must not depend on who makes it.
+// File modes must not depend on the user's umask.
 process.umask(0o022);
 try {
 	const options = parseOptions(process.argv);

@@ -5,12 +5,12 @@ import { stripVTControlCharacters } from "node:util";
 import { Command } from "commander";
 import { prepareHost } from "./pipeline/host.ts";
 
-/** A step of `npm test`: fast ones first, so that a mistake shows early. */
+/** A step of `npm test`; fast steps come first, so that mistakes show early. */
 interface Step {
 	name: string;
-	/** What is run, each until the first that fails. */
+	/** Run in order until one fails. */
 	commands: string[][];
-	/** Left out unless it is named: what takes too long for every run. */
+	/** Takes too long for every run: runs only when named. */
 	onRequest?: boolean;
 }
 
@@ -47,7 +47,7 @@ const steps: Step[] = [
 		name: "build",
 		commands: [
 			build("x86_64", "arm64", "arm"),
-			// What an installed system is updated to.
+			// The update that the tests install.
 			build(
 				..."x86_64 --build 999999 --format update --output out/next".split(" "),
 			),
@@ -72,9 +72,9 @@ const steps: Step[] = [
 	},
 ];
 
-/** `npm test`: sets this machine up, then runs all steps, or the named ones. */
+/** `npm test`: installs missing host packages, then runs all steps or the named ones. */
 const command = new Command("npm test --")
-	.description("Tests everything, or only the named steps.")
+	.description("Runs all tests, or only the named steps.")
 	.argument("[steps...]", steps.map(({ name }) => name).join(", "))
 	.showHelpAfterError()
 	.parse();
@@ -83,10 +83,10 @@ const unknown = command.args.filter((arg) =>
 );
 if (unknown.length > 0)
 	command.error(
-		`there is no step ${unknown.join(", ")}; there are: ${steps.map(({ name }) => name).join(", ")}`,
+		`unknown step ${unknown.join(", ")}; steps: ${steps.map(({ name }) => name).join(", ")}`,
 	);
 
-/** What AVA's lines about failed tests have. */
+/** Matches AVA's lines about failed tests. */
 const failure = /✘|^(Uncaught exception|Unhandled rejection) in /;
 
 prepareHost(["kernel", "image", "machine", "test"]);
@@ -98,21 +98,21 @@ const failedTests: string[] = [];
 for (const { name, commands } of wanted) {
 	console.log(`\n== ${name}`);
 	const startMs = performance.now();
-	let isGood = true;
-	for (const command of commands) isGood &&= await succeeds(command);
+	let hasPassed = true;
+	for (const command of commands) hasPassed &&= await succeeds(command);
 	const seconds = Math.round((performance.now() - startMs) / 1000);
-	console.log(`== ${name}: ${isGood ? "passed" : "FAILED"} in ${seconds} s`);
-	if (!isGood) failed.push(name);
+	console.log(`== ${name}: ${hasPassed ? "passed" : "FAILED"} in ${seconds} s`);
+	if (!hasPassed) failed.push(name);
 }
 if (failed.length > 0) {
-	// A long run has them far above.
+	// In a long run the failures have scrolled far up.
 	console.error(["", ...failedTests].join("\n"));
 	console.error(`\nfailed: ${failed.join(", ")}`);
 	process.exitCode = 1;
 }
 console.log(`${wanted.length - failed.length} passed, ${failed.length} failed`);
 
-/** Runs a command, and keeps the lines about tests that fail. */
+/** Runs a command and collects the lines about failed tests. Returns whether it succeeded. */
 async function succeeds([program = "", ...args]: string[]): Promise<boolean> {
 	const child = spawn(program, args, {
 		stdio: ["inherit", "pipe", "inherit"],

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import test from "ava";
 import { Client } from "pg";
 import { WebSocket } from "ws";
-import { appFoldersIn, makeStore } from "../development/make-store.ts";
-import { TestAppliance, until } from "../manager/testing/test-appliance.ts";
+import { appDirectoriesIn, makeStore } from "../development/make-store.ts";
+import { TestAppliance, until } from "../testing/test-appliance.ts";
 
-// A VM admin's way from a store to instances that people use.
+// From an app store to instances that people use, as an administrator does it.
 const appliance = await TestAppliance.create();
 const { manager, webServer } = appliance;
 const call = appliance.call.bind(appliance);
@@ -19,7 +19,7 @@ const store = join(manager.directory, "store");
 const notes = "app-platform_notes";
 
 test.before(async () => {
-	await makeStore(await appFoldersIn(import.meta.dirname), store);
+	await makeStore(await appDirectoriesIn(import.meta.dirname), store);
 	await appliance.start();
 });
 test.after.always(() => appliance.remove());
@@ -41,13 +41,13 @@ async function instancesByName() {
 	);
 }
 
-test.serial("without a store there is a word on what to do", async (t) => {
+test.serial("without a store, the error says what to do", async (t) => {
 	const { status, body } = await call("storeApps");
 	t.is(status, 409);
 	t.regex(body.error.message, /give its address/);
 });
 
-test.serial("a service is installed from a store and runs", async (t) => {
+test.serial("installs a service from a store and runs it", async (t) => {
 	await done("storeUrlChange", { url: store });
 	const { apps } = await done("storeApps");
 	t.true(apps.some(({ id }: { id: string }) => id === notes));
@@ -61,7 +61,7 @@ test.serial("a service is installed from a store and runs", async (t) => {
 	t.pass();
 });
 
-test.serial("two instances of two domains answer by themselves", async (t) => {
+test.serial("instances of two domains answer independently", async (t) => {
 	for (const domain of ["example.com", "example.org"]) {
 		const { path } = await done("instanceCreate", {
 			serviceId: notes,
@@ -80,7 +80,7 @@ test.serial("two instances of two domains answer by themselves", async (t) => {
 });
 
 test.serial(
-	"two browsers see each other's edits, other instances not",
+	"two browsers see each other's edits, another instance does not",
 	async (t) => {
 		const one = await open("/example.com/notes/");
 		const two = await open("/example.com/notes/");
@@ -94,20 +94,23 @@ test.serial(
 	},
 );
 
-test.serial("a service's log has what its instances trace", async (t) => {
-	const { text } = await done("serviceLog", { id: notes });
-	t.regex(text, /notes@example\.com: somebody has opened the notes/);
-	const id = (await instancesByName()).get("notes@example.com")?.id;
-	await done("instanceLogFlags", { id, logFlags: 0x8000 });
-	(await open("/example.com/notes/")).socket.terminate();
-	t.is((await done("serviceLog", { id: notes })).text, text);
-	await done("instanceLogFlags", { id, logFlags: 0x8001 });
-	(await open("/example.com/notes/")).socket.terminate();
-	t.not((await done("serviceLog", { id: notes })).text, text);
-});
+test.serial(
+	"a service's log contains the traces of its instances",
+	async (t) => {
+		const { text } = await done("serviceLog", { id: notes });
+		t.regex(text, /notes@example\.com: somebody has opened the notes/);
+		const id = (await instancesByName()).get("notes@example.com")?.id;
+		await done("instanceLogFlags", { id, logFlags: 0x8000 });
+		(await open("/example.com/notes/")).socket.terminate();
+		t.is((await done("serviceLog", { id: notes })).text, text);
+		await done("instanceLogFlags", { id, logFlags: 0x8001 });
+		(await open("/example.com/notes/")).socket.terminate();
+		t.not((await done("serviceLog", { id: notes })).text, text);
+	},
+);
 
 test.serial(
-	"names that are in use or not allowed are refused in words",
+	"names that are in use or not allowed are refused with a reason",
 	async (t) => {
 		const create = (input: object) =>
 			call("instanceCreate", {
@@ -116,7 +119,7 @@ test.serial(
 				domain: "example.net",
 				...input,
 			});
-		for (const [input, words] of [
+		for (const [input, reason] of [
 			[{ domain: "example.com" }, /path .* in use/],
 			[{ databaseName: "example.com_notes" }, /database .* in use/],
 			[{ databaseUser: "example.com_notes" }, /user .* in use/],
@@ -128,7 +131,7 @@ test.serial(
 		] as const) {
 			const { status, body } = await create(input);
 			t.true(status >= 400 && status < 500, JSON.stringify(input));
-			t.regex(body.error.message, words);
+			t.regex(body.error.message, reason);
 		}
 		t.is((await instancesByName()).size, 2);
 	},
@@ -163,25 +166,22 @@ test.serial("a database may have any legal name", async (t) => {
 	t.deepEqual(rows, []);
 });
 
-test.serial(
-	"a stopped instance is nobody else's, and starts again",
-	async (t) => {
-		const id = (await instancesByName()).get("notes@example.org")?.id;
-		await done("instanceStop", { id });
-		await answers("/example.org/notes/", 404);
-		t.is((await get("/example.com/notes/")).status, 200);
-		await done("instanceStart", { id });
-		await answers("/example.org/notes/");
-		t.is((await open("/example.com/notes/")).text, "bread and milk");
-	},
-);
+test.serial("a stopped instance is not found, and starts again", async (t) => {
+	const id = (await instancesByName()).get("notes@example.org")?.id;
+	await done("instanceStop", { id });
+	await answers("/example.org/notes/", 404);
+	t.is((await get("/example.com/notes/")).status, 200);
+	await done("instanceStart", { id });
+	await answers("/example.org/notes/");
+	t.is((await open("/example.com/notes/")).text, "bread and milk");
+});
 
-test.serial("a service that is killed is back with its data", async (t) => {
+test.serial("a killed service restarts with its data", async (t) => {
 	const before = await done("services");
 	execFileSync("pkill", [
 		...["-KILL", "-f", join(manager.directory, "data/apps/notes/notes")],
 	]);
-	await until("it was counted", async () => {
+	await until("the crash is counted", async () => {
 		const { services } = await done("services");
 		return services[0].crashes > before.services[0].crashes;
 	});
@@ -189,7 +189,7 @@ test.serial("a service that is killed is back with its data", async (t) => {
 	t.is((await open("/example.com/notes/")).text, "bread and milk");
 });
 
-test.serial("instances come back when PostgreSQL does", async (t) => {
+test.serial("instances start when PostgreSQL is back", async (t) => {
 	await manager.cluster.kill();
 	execFileSync("pkill", [
 		...["-KILL", "-f", join(manager.directory, "data/apps/notes/notes")],
@@ -200,17 +200,20 @@ test.serial("instances come back when PostgreSQL does", async (t) => {
 	t.is((await open("/example.com/notes/")).text, "bread and milk");
 });
 
-test.serial("whose edit is not kept is cut off", async (t) => {
-	const { socket } = await open("/example.com/notes/");
-	await manager.cluster.kill();
-	socket.send("beer");
-	const [code] = await once(socket, "close");
-	t.is(code, 1011);
-	await manager.cluster.start();
-	t.is((await open("/example.com/notes/")).text, "bread and milk");
-});
+test.serial(
+	"a client whose edit cannot be saved is disconnected",
+	async (t) => {
+		const { socket } = await open("/example.com/notes/");
+		await manager.cluster.kill();
+		socket.send("beer");
+		const [code] = await once(socket, "close");
+		t.is(code, 1011);
+		await manager.cluster.start();
+		t.is((await open("/example.com/notes/")).text, "bread and milk");
+	},
+);
 
-test.serial("HAProxy that is killed knows all paths again", async (t) => {
+test.serial("a killed HAProxy gets all paths again", async (t) => {
 	await webServer.kill();
 	await webServer.start();
 	await answers("/example.com/notes/");
@@ -218,28 +221,25 @@ test.serial("HAProxy that is killed knows all paths again", async (t) => {
 	t.is((await open("/example.com/notes/")).text, "bread and milk");
 });
 
-test.serial("a manager that is killed starts all again", async (t) => {
+test.serial("a killed manager starts all services again", async (t) => {
 	await manager.stop("SIGKILL");
 	await appliance.startManager("the service runs");
 	await answers("/example.com/notes/");
 	t.is((await open("/example.com/notes/")).text, "bread and milk");
 });
 
-test.serial(
-	"a program that is lost comes back from the database",
-	async (t) => {
-		await manager.stop();
-		const program = join(manager.directory, "data/apps/notes/notes");
-		const content = await readFile(program);
-		await rm(program);
-		await appliance.startManager("the service runs");
-		t.deepEqual(await readFile(program), content);
-		await answers("/example.com/notes/");
-	},
-);
+test.serial("a lost program is restored from the database", async (t) => {
+	await manager.stop();
+	const program = join(manager.directory, "data/apps/notes/notes");
+	const content = await readFile(program);
+	await rm(program);
+	await appliance.startManager("the service runs");
+	t.deepEqual(await readFile(program), content);
+	await answers("/example.com/notes/");
+});
 
 test.serial(
-	"a damaged file of the store is refused, the service runs on",
+	"a damaged file in the store is refused, the service keeps running",
 	async (t) => {
 		const file = join(store, "10001", "x86_64", "notes", "notes");
 		const content = await readFile(file);
@@ -251,15 +251,12 @@ test.serial(
 	},
 );
 
-test.serial(
-	"a service with instances is not removed by accident",
-	async (t) => {
-		const refused = await call("serviceRemove", { id: notes });
-		t.is(refused.status, 409);
-		t.regex(refused.body.error.message, /still has 2 instances/);
-		for (const [key, { id }] of await instancesByName())
-			await done("instanceDelete", { id, name: key.split("@")[0] });
-		await done("serviceRemove", { id: notes });
-		t.deepEqual((await done("services")).services, []);
-	},
-);
+test.serial("a service with instances cannot be uninstalled", async (t) => {
+	const refused = await call("serviceRemove", { id: notes });
+	t.is(refused.status, 409);
+	t.regex(refused.body.error.message, /still has 2 instances/);
+	for (const [key, { id }] of await instancesByName())
+		await done("instanceDelete", { id, name: key.split("@")[0] });
+	await done("serviceRemove", { id: notes });
+	t.deepEqual((await done("services")).services, []);
+});

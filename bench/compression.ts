@@ -9,9 +9,8 @@ import { runStage } from "../pipeline/stage.ts";
 import { temporaryDirectory } from "../qemu-tests/machine/index.ts";
 
 /**
- * How small the base system gets, and how long its unpacking takes on an emulated core of the
- * target, which runs the image's own programs (Debian's qemu-user). After a build:
- * `node --import=tsx bench/compression.ts arm64`.
+ * Compares compressors of the base system: size, and time to unpack on an emulated core of the target, with the image's
+ * own programs (Debian's qemu-user). Run `node --import=tsx bench/compression.ts arm64` after a build.
  */
 const target = targets.find(({ name }) => name === process.argv[2]);
 if (!target) throw new Error(`name a target: ${targets.map((t) => t.name)}`);
@@ -21,13 +20,13 @@ const base = await debianBase(target, { offline: true });
 const tree = rootfsTree(
 	await runStage(base.rootfs, { useCache: true, report() {} }),
 );
-const { path: folder } = temporaryDirectory();
-const shell = $({ quiet: true, cwd: folder });
+const { path: directory } = temporaryDirectory();
+const shell = $({ quiet: true, cwd: directory });
 await shell`tar -c --sort=name -C ${tree} . > base.tar`;
 const inTarget = (program: string) =>
 	[...(emulator ? [emulator, "-L", tree] : []), join(tree, program)] as const;
 
-const ways = [
+const compressors = [
 	[
 		"xz -9e with the target's filter",
 		["xz", target.xzFilter, "--lzma2=preset=9e", "-c"],
@@ -43,12 +42,12 @@ const ways = [
 	["gzip -9", ["gzip", "-9", "-c"], "usr/bin/gzip"],
 ] as const;
 const table = new Table({ head: ["", "bytes", "unpacking"] });
-for (const [name, compress, program] of ways) {
+for (const [name, compress, program] of compressors) {
 	console.error(`${name} …`);
 	await shell`${[...compress]} < base.tar > compressed`;
-	const { size } = await stat(join(folder, "compressed"));
+	const { size } = await stat(join(directory, "compressed"));
 	const extra = program.endsWith("zstd") ? ["--long=27"] : [];
-	// The processor's time: what else runs on this machine does not count.
+	// CPU time, so that other load on this machine does not count.
 	const { stderr } =
 		await shell`TIMEFORMAT=%U; time ${[...inTarget(program)]} ${extra} -dc < compressed > /dev/null`;
 	const seconds = Number(stderr);

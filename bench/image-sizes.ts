@@ -5,12 +5,12 @@ import { $ } from "zx";
 import { rootfsTree } from "../board/base.ts";
 import { debianBase } from "../board/debian/base.ts";
 import { targets } from "../board/target.ts";
-import { cacheSubfolder } from "../pipeline/cache.ts";
+import { cacheSubdirectory } from "../pipeline/cache.ts";
 import { runStage } from "../pipeline/stage.ts";
 
 /**
- * Where the bytes of an image are: Debian's packages in the rootfs tree of a target, unpacked and
- * compressed each by itself. `node --import=tsx bench/image-sizes.ts arm64`, after a build.
+ * Prints the size of each Debian package in the rootfs tree of a target, unpacked and compressed separately.
+ * Run `node --import=tsx bench/image-sizes.ts arm64` after a build.
  */
 const target = targets.find(({ name }) => name === process.argv[2]);
 if (!target) throw new Error(`name a target: ${targets.map((t) => t.name)}`);
@@ -19,8 +19,8 @@ const options = { offline: true };
 const base = await debianBase(target, options);
 const result = await runStage(base.rootfs, { useCache: true, report() {} });
 const tree = rootfsTree(result);
-const debs = await cacheSubfolder("debs");
-const listed = await $`cut -f 1,3 ${result.folder}/packages.tsv`.quiet();
+const debs = await cacheSubdirectory("debs");
+const listed = await $`cut -f 1,3 ${result.directory}/packages.tsv`.quiet();
 const rows: { name: string; bytes: number; compressed: number }[] = [];
 for (const line of listed.stdout.trim().split("\n")) {
 	const [name, sha256] = line.split("\t") as [string, string];

@@ -15,16 +15,16 @@ import { installedDisk } from "../qemu-tests/system/base.ts";
 import { loginPage, logins, outputOf } from "../qemu-tests/system/steps.ts";
 
 /**
- * How long the installed x86_64 system takes from its kernel's start until a browser gets the login page, against the
- * same kernel with nothing but PostgreSQL on the same disk, on an emulated machine, in turns; and when which process
- * of it began. `node --import=tsx bench/start.ts`, after a build.
+ * Measures the time from the start of the kernel until the login page is served, for the installed x86_64 system and,
+ * alternately, for the same kernel with only PostgreSQL on the same disk, on an emulated machine. Also lists when each
+ * process started. Run `node --import=tsx bench/start.ts` after a build.
  */
 const { pairs } = new Command("bench/start.ts")
-	.option("--pairs <number>", "how often both are started", Number, 3)
+	.option("--pairs <number>", "number of boots of each system", Number, 3)
 	.parse()
 	.opts<{ pairs: number }>();
 
-/** Instead of init: what PostgreSQL needs, and PostgreSQL. */
+/** Replaces init: starts only PostgreSQL and what it needs. */
 const onlyPostgresql = `#!/bin/sh
 export PATH=/usr/sbin:/usr/bin
 mount -t proc proc /proc
@@ -44,43 +44,43 @@ while :; do sleep 60; done
 `;
 const initFile = "only-postgresql";
 
-const folder = temporaryDirectory();
-const disk = await rawCopyOf(installedDisk)(folder.path, "disk");
+const directory = temporaryDirectory();
+const disk = await rawCopyOf(installedDisk)(directory.path, "disk");
 const kernel = await bootFile("x86_64", disk, "a/linux");
 await addInit();
 
 const system: number[] = [];
 const peer: number[] = [];
-let began: [process: string, seconds: number][] = [];
+let startTimes: [process: string, seconds: number][] = [];
 for (let pair = 1; pair <= pairs; pair++) {
-	await started("slot=a", async (machine) => {
+	await measureBoot("slot=a", async (machine) => {
 		await loginPage(machine);
 		const shownMs = performance.now();
 		await machine.console.login(...logins.root);
 		const uptime = await outputOf(machine.console, "cat /proc/uptime");
 		const since = (performance.now() - shownMs) / 1000;
 		system.push(Math.round(10 * (Number.parseFloat(uptime) - since)) / 10);
-		began = await processesOf(machine);
+		startTimes = await processesOf(machine);
 	});
-	await started(`rw init=/${initFile}`, async ({ console }) => {
+	await measureBoot(`rw init=/${initFile}`, async ({ console }) => {
 		const [, seconds] = await console.expect(/ready after (\S+) s/);
 		peer.push(Number(seconds));
 	});
 	console.log(`${pair} of ${pairs}: ${system.at(-1)} s, ${peer.at(-1)} s`);
 }
-folder.remove();
+directory.remove();
 
-const timeline = new Table({ head: ["process", "began at, s"] });
-timeline.push(...began.map(([process, at]) => [process, at.toFixed(1)]));
+const timeline = new Table({ head: ["process", "started at, s"] });
+timeline.push(...startTimes.map(([process, at]) => [process, at.toFixed(1)]));
 console.log(timeline.toString());
 const [ours, theirs] = [median(system), median(peer)];
 console.log(
-	`The login page is there after ${ours} s, PostgreSQL alone after ${theirs} s: ${(ours / theirs).toFixed(1)} times`,
+	`Login page after ${ours} s, PostgreSQL alone after ${theirs} s: ${(ours / theirs).toFixed(1)} times as long`,
 );
 process.exit();
 
-/** On a fresh copy, without boot loader. */
-async function started(
+/** Boots a new overlay of the disk without a boot loader. */
+async function measureBoot(
 	append: string,
 	look: (machine: Machine) => Promise<void>,
 ): Promise<void> {
@@ -94,7 +94,7 @@ async function started(
 	}
 }
 
-/** What runs, by when it began. */
+/** Returns the running processes by start time. */
 async function processesOf({
 	console,
 }: Machine): Promise<[process: string, seconds: number][]> {
@@ -106,13 +106,13 @@ async function processesOf({
 		([, name, at]) => [String(name), Number(at)] as [string, number],
 	);
 	found.sort(([, one], [, other]) => one - other);
-	// Of those with the same name, the first.
+	// Keeps only the first process of each name.
 	return [...new Map(found.toReversed())].toReversed();
 }
 
-/** Into the system's partition, which was left clean. */
+/** Writes the init script to the system's partition, which is clean. */
 async function addInit(): Promise<void> {
-	const file = join(folder.path, initFile);
+	const file = join(directory.path, initFile);
 	await writeFile(file, onlyPostgresql, { mode: 0o755 });
 	const table = await $({ quiet: true })`sfdisk --json ${disk.path}`;
 	const { partitions } = (

@@ -1,17 +1,18 @@
 import type { Stage, StageResult } from "../pipeline/stage.ts";
 
 /**
- * The question that every base system answers: give me the kernel and the rootfs tree of this
- * target. Nothing after it knows which base it was.
+ * A base system provides the kernel and the rootfs tree of a target. Later stages do not depend on
+ * which base it is.
  */
 export interface BaseSystem {
-	/** Result: the file `linux`, its `config` and the folder `dtbs` with device trees. */
+	/** Result: the file `linux`, its `config` and the directory `dtbs` with device trees. */
 	kernel: Stage;
-	/** Result: the folder `tree` (a rootfs without our overlay) and `packages.tsv`. */
+	/** Result: the directory `tree` (a rootfs without our overlay) and `packages.tsv`. */
 	rootfs: Stage;
 }
 
-export const kernelFile = ({ folder }: StageResult) => `${folder}/linux`;
-/** Device trees, in folders as the kernel's source has them; empty where firmware has its own. */
-export const deviceTreesFolder = ({ folder }: StageResult) => `${folder}/dtbs`;
-export const rootfsTree = ({ folder }: StageResult) => `${folder}/tree`;
+export const kernelFile = ({ directory }: StageResult) => `${directory}/linux`;
+/** Device trees, at their paths in the kernel's source; empty if the firmware provides them. */
+export const deviceTreesDirectory = ({ directory }: StageResult) =>
+	`${directory}/dtbs`;
+export const rootfsTree = ({ directory }: StageResult) => `${directory}/tree`;

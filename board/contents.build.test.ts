@@ -1,21 +1,21 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
-import { cacheFolder } from "../pipeline/cache.ts";
-import { refuseMissingContents } from "./contents.ts";
+import { cacheDirectory } from "../pipeline/cache.ts";
+import { assertContents } from "./contents.ts";
 import { targets } from "./target.ts";
 
 const overlay = join(import.meta.dirname, "../rootfs-overlay");
 
-/** The rootfs tree that a build used last; undefined where there was none. */
+/** Returns the rootfs tree that a build used last; undefined if there is none. */
 async function lastTree(stage: string): Promise<string | undefined> {
-	const folder = join(cacheFolder(), "stages", stage);
-	const names = await readdir(folder).catch(() => []);
+	const directory = join(cacheDirectory(), "stages", stage);
+	const names = await readdir(directory).catch(() => []);
 	const results = names.filter((name) => !name.startsWith("."));
 	const withTimes = await Promise.all(
 		results.map(async (name) => ({
-			tree: join(folder, name, "tree"),
-			usedMs: (await stat(join(folder, name))).mtimeMs,
+			tree: join(directory, name, "tree"),
+			usedMs: (await stat(join(directory, name))).mtimeMs,
 		})),
 	);
 	return withTimes.sort((a, b) => b.usedMs - a.usedMs)[0]?.tree;
@@ -30,17 +30,17 @@ const trees = await Promise.all(
 );
 
 for (const { target, debian, buildroot } of trees) {
-	test(`Debian's base for ${target.name} has what must be on the image`, async (t) => {
+	test(`Debian's base for ${target.name} has all required contents`, async (t) => {
 		if (!debian) return t.fail("build it first");
-		await t.notThrowsAsync(refuseMissingContents(target, [debian, overlay]));
+		await t.notThrowsAsync(assertContents(target, [debian, overlay]));
 	});
 
-	const testIfBuilt = buildroot ? test : test.skip; // It takes hours.
+	const testIfBuilt = buildroot ? test : test.skip; // The build takes hours.
 	testIfBuilt(
-		`Buildroot's base for ${target.name} has what must be on the image`,
+		`Buildroot's base for ${target.name} has all required contents`,
 		async (t) => {
 			const layers = [buildroot ?? "", overlay];
-			await t.notThrowsAsync(refuseMissingContents(target, layers));
+			await t.notThrowsAsync(assertContents(target, layers));
 		},
 	);
 }

@@ -12,11 +12,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test from "ava";
 import {
-	commandsOf,
+	assertContents,
 	files,
 	initScripts,
 	libraries,
-	refuseMissingContents,
+	requiredCommands,
 	setuidCommands,
 	users,
 } from "./contents.ts";
@@ -24,21 +24,24 @@ import { type Target, targets } from "./target.ts";
 
 const gateway = targets.find(({ name }) => name === "arm64") as Target;
 
-const folders: string[] = [];
+const directories: string[] = [];
 test.after.always(async () => {
-	for (const folder of folders) await rm(folder, { recursive: true });
+	for (const directory of directories) await rm(directory, { recursive: true });
 });
 
-/** A base and an overlay with empty files of all that must be there. */
+/** Creates a base and an overlay with all required contents, as empty files. */
 async function makeLayers(): Promise<{ base: string; overlay: string }> {
-	const folder = await mkdtemp(join(tmpdir(), "app-platform-contents-"));
-	folders.push(folder);
-	const layers = { base: join(folder, "base"), overlay: join(folder, "over") };
+	const directory = await mkdtemp(join(tmpdir(), "app-platform-contents-"));
+	directories.push(directory);
+	const layers = {
+		base: join(directory, "base"),
+		overlay: join(directory, "over"),
+	};
 	const write = async (path: string, text = "") => {
 		await mkdir(dirname(path), { recursive: true });
 		await writeFile(path, text);
 	};
-	for (const name of commandsOf(gateway))
+	for (const name of requiredCommands(gateway))
 		await write(join(layers.base, "usr/bin", name));
 	for (const name of setuidCommands)
 		await chmod(join(layers.base, "usr/bin", name), 0o4755);
@@ -51,12 +54,12 @@ async function makeLayers(): Promise<{ base: string; overlay: string }> {
 	return layers;
 }
 
-test("a rootfs with everything is taken", async (t) => {
+test("a complete rootfs is accepted", async (t) => {
 	const { base, overlay } = await makeLayers();
-	await t.notThrowsAsync(refuseMissingContents(gateway, [base, overlay]));
+	await t.notThrowsAsync(assertContents(gateway, [base, overlay]));
 });
 
-test("whatever is missing is named", async (t) => {
+test("the error names everything that is missing", async (t) => {
 	const { base, overlay } = await makeLayers();
 	await rm(join(base, "usr/bin/psql"));
 	await rm(join(base, "usr/bin/tar"));
@@ -65,9 +68,7 @@ test("whatever is missing is named", async (t) => {
 	await rm(join(overlay, "etc/init.d/S90haproxy"));
 	await chmod(join(base, "usr/bin/sudo"), 0o755);
 	await writeFile(join(overlay, "etc/passwd"), "root:x:0:\npostgres:x:99:\n");
-	const error = await t.throwsAsync(
-		refuseMissingContents(gateway, [base, overlay]),
-	);
+	const error = await t.throwsAsync(assertContents(gateway, [base, overlay]));
 	for (const name of [
 		...["psql", "tar", "libpq.so.5", "S90haproxy", "setuid sudo"],
 		...["user postgres (70)", "user admin (1000)"],
@@ -79,13 +80,13 @@ test("init scripts of the base's own packages are refused", async (t) => {
 	const { base, overlay } = await makeLayers();
 	await mkdir(join(base, "etc/init.d"));
 	await writeFile(join(base, "etc/init.d/S50dropbear"), "");
-	await t.throwsAsync(refuseMissingContents(gateway, [base, overlay]), {
+	await t.throwsAsync(assertContents(gateway, [base, overlay]), {
 		message: /init scripts: S50dropbear/,
 	});
 });
 
-test("PAM's files need no @include, which Debian's PAM alone has", async (t) => {
-	const folder = join(import.meta.dirname, "../rootfs-overlay/etc/pam.d");
-	for (const name of await readdir(folder))
-		t.notRegex(await readFile(join(folder, name), "utf8"), /^@/m, name);
+test("PAM's files do not use @include, which only Debian's PAM supports", async (t) => {
+	const directory = join(import.meta.dirname, "../rootfs-overlay/etc/pam.d");
+	for (const name of await readdir(directory))
+		t.notRegex(await readFile(join(directory, name), "utf8"), /^@/m, name);
 });

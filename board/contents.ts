@@ -1,10 +1,10 @@
 import { lstat, readdir, readFile, readlink } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { ramdiskCommands } from "../initramfs/contents.ts";
-import { libraryFolders } from "../pipeline/elf.ts";
+import { libraryDirectories } from "../pipeline/elf.ts";
 import { type Target, targets } from "./target.ts";
 
-/** What must be on the image, whichever base it was made from: commands that people type. */
+/** Commands that every image must have, whichever base it is made from. */
 const commands: readonly string[] = [
 	..."psql vacuumdb reindexdb pg_dump pg_restore initdb pg_ctl postgres".split(
 		" ",
@@ -21,22 +21,22 @@ const commands: readonly string[] = [
 	..."flock timeout zstd".split(" "), // for core dumps
 ];
 
-/** Commands that run with root's rights, whoever calls them. */
+/** Commands that run with root's rights for every user. */
 export const setuidCommands: readonly string[] = ["sudo", "su"];
 
-/** Libraries that programs of apps may count on. */
+/** Libraries that apps may rely on. */
 export const libraries: readonly string[] = [
 	..."libc.so.6 libm.so.6 libgcc_s.so.1 libstdc++.so.6".split(" "),
 	..."libssl.so.3 libcrypto.so.3 libz.so.1 libpq.so.5".split(" "),
 ];
 
-/** What people call in /etc/init.d; nothing else is there, whatever a base's packages bring. */
+/** The scripts in /etc/init.d; those of a base's packages are not allowed. */
 export const initScripts: readonly string[] = [
 	..."rcS rcK S10syslog S40network S44ssh S50postgresql".split(" "),
 	..."S60chrony S62cron S64guest-agents S90haproxy S92manager".split(" "),
 ];
 
-/** Users by their numbers, which sda2 has kept since the first installation. */
+/** Users and their IDs, which never change: files on sda2 keep them since the first installation. */
 export const users: Readonly<Record<string, number>> = {
 	root: 0,
 	postgres: 70,
@@ -47,7 +47,7 @@ export const users: Readonly<Record<string, number>> = {
 	nobody: 65534,
 };
 
-/** Programs outside the search path, and files that others read. */
+/** Programs outside the search path, and files that programs read. */
 export const files: readonly string[] = [
 	"usr/lib/openssh/sftp-server",
 	"etc/ssl/certs/ca-certificates.crt",
@@ -60,10 +60,11 @@ export const files: readonly string[] = [
 const searchPath = ["usr/sbin", "usr/bin"];
 
 /**
- * Throws, naming them all, when a rootfs made of layers lacks something or has what must not be.
- * The first layer is the base, the last one is seen where several have a file.
+ * Checks a rootfs made of layers. The first layer is the base; for a file in several layers, the last
+ * one counts.
+ * @throws Error naming everything that is missing or not allowed.
  */
-export async function refuseMissingContents(
+export async function assertContents(
 	target: Target,
 	layers: readonly string[],
 ): Promise<void> {
@@ -80,40 +81,40 @@ async function missingContents(
 	layers: readonly string[],
 ): Promise<string[]> {
 	const missing: string[] = [];
-	const want = async (what: string, paths: readonly string[]) => {
+	const expectOneOf = async (what: string, paths: readonly string[]) => {
 		const found = paths.map((path) => isInLayers(layers, path));
 		if (!(await Promise.all(found)).includes(true)) missing.push(what);
 	};
-	const inFolders = (folders: readonly string[], name: string) =>
-		folders.map((folder) => join(folder, name));
-	for (const command of commandsOf(target))
-		await want(command, inFolders(searchPath, command));
+	const inDirectories = (directories: readonly string[], name: string) =>
+		directories.map((directory) => join(directory, name));
+	for (const command of requiredCommands(target))
+		await expectOneOf(command, inDirectories(searchPath, command));
 	const [base = ""] = layers;
-	const folders = await libraryFolders(base);
+	const directories = await libraryDirectories(base);
 	for (const library of libraries)
-		await want(library, inFolders(folders, library));
-	for (const file of files) await want(`/${file}`, [file]);
+		await expectOneOf(library, inDirectories(directories, library));
+	for (const file of files) await expectOneOf(`/${file}`, [file]);
 	for (const script of initScripts)
-		await want(script, [`etc/init.d/${script}`]);
+		await expectOneOf(script, [`etc/init.d/${script}`]);
 	for (const command of setuidCommands)
 		if (!(await isSetuid(base, command))) missing.push(`setuid ${command}`);
-	const passwd = await lastLayersFile(layers, "etc/passwd");
+	const passwd = await readFromTopLayer(layers, "etc/passwd");
 	for (const [name, id] of Object.entries(users))
 		if (!new RegExp(`^${name}:[^:]*:${id}:`, "m").test(passwd))
 			missing.push(`user ${name} (${id})`);
 	return missing;
 }
 
-/** All that people type and scripts call, in the installed system or in the ramdisk. */
-export function commandsOf(target: Target): Set<string> {
-	const ofSomeTargets = targets.flatMap((one) => one.commands);
-	const ofAll = [...commands, ...ramdiskCommands].filter(
-		(command) => !ofSomeTargets.includes(command),
+/** Returns the commands that admins and scripts use, in the system or the rescue system. */
+export function requiredCommands(target: Target): Set<string> {
+	const targetSpecific = targets.flatMap((one) => one.commands);
+	const common = [...commands, ...ramdiskCommands].filter(
+		(command) => !targetSpecific.includes(command),
 	);
-	return new Set([...ofAll, ...target.commands]);
+	return new Set([...common, ...target.commands]);
 }
 
-/** Scripts of the base in a folder of which all is ours. */
+/** Returns the base's scripts in /etc/init.d that no other layer replaces. */
 async function foreignInitScripts(
 	layers: readonly string[],
 ): Promise<string[]> {
@@ -126,14 +127,16 @@ async function foreignInitScripts(
 }
 
 async function isSetuid(tree: string, command: string): Promise<boolean> {
-	for (const folder of searchPath) {
-		const status = await lstat(join(tree, folder, command)).catch(() => null);
+	for (const directory of searchPath) {
+		const status = await lstat(join(tree, directory, command)).catch(
+			() => null,
+		);
 		if (status?.isFile()) return (status.mode & 0o4000) !== 0;
 	}
 	return false;
 }
 
-async function lastLayersFile(
+async function readFromTopLayer(
 	layers: readonly string[],
 	path: string,
 ): Promise<string> {
@@ -144,7 +147,7 @@ async function lastLayersFile(
 	return "";
 }
 
-/** Whether a path leads to something in one of the layers, through links too. */
+/** Returns whether a path exists in one of the layers, following links. */
 async function isInLayers(
 	layers: readonly string[],
 	path: string,

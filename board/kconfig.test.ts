@@ -1,12 +1,12 @@
 import test from "ava";
-import { refuseDroppedOptions } from "./kconfig.ts";
+import { assertNoDroppedOptions } from "./kconfig.ts";
 
 const config =
 	"\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=250\nCONFIG_E=m\n";
 
-test("a configuration that kept all options is taken", (t) => {
+test("a configuration with all options is accepted", (t) => {
 	t.notThrows(() =>
-		refuseDroppedOptions(
+		assertNoDroppedOptions(
 			"busybox",
 			"# text\nCONFIG_A=n\nCONFIG_A=y\nCONFIG_B=n\n# CONFIG_D is not set\nCONFIG_C=250\n",
 			config,
@@ -14,9 +14,9 @@ test("a configuration that kept all options is taken", (t) => {
 	);
 });
 
-test("options that Kconfig dropped or changed are named", (t) => {
+test("the error names the options that Kconfig dropped or changed", (t) => {
 	const error = t.throws(() =>
-		refuseDroppedOptions(
+		assertNoDroppedOptions(
 			"busybox",
 			"# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=25\nCONFIG_D=y\nCONFIG_E=n\n",
 			config,

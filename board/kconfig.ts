@@ -1,8 +1,8 @@
-/** A line that sets an option, or turns it off as Kconfig itself writes that. */
+/** A line that sets an option, or disables it in Kconfig's own notation. */
 const OPTION = /^(\w+)=|^# (\w+) is not set$/;
 
-/** The lines of a fragment by option: of two for the same option the later wins, as in Kconfig. */
-export function optionsOf(fragment: string): Map<string, string> {
+/** Returns the lines of a fragment by option; the last line for an option wins, as in Kconfig. */
+export function parseKconfig(fragment: string): Map<string, string> {
 	const options = new Map<string, string>();
 	for (const line of fragment.split("\n")) {
 		const [, set, off] = OPTION.exec(line) ?? [];
@@ -12,12 +12,12 @@ export function optionsOf(fragment: string): Map<string, string> {
 	return options;
 }
 
-/** Lines of the wanted options that a configuration has not. */
+/** Returns the lines of the wanted options that a configuration lacks. */
 export function droppedOptions(
 	wanted: ReadonlyMap<string, string>,
 	config: string,
 ): string[] {
-	const options = optionsOf(config);
+	const options = parseKconfig(config);
 	const isOff = (line = "=n") => /=n$| is not set$/.test(line);
 	return [...wanted]
 		.filter(([name, line]) => {
@@ -28,16 +28,17 @@ export function droppedOptions(
 }
 
 /**
- * Kconfig drops an option silently when something it depends on is off: throws naming those,
- * so that nobody finds out in the field.
- * @param owner whose configuration it is
+ * Checks that a configuration has all options of a fragment: Kconfig silently drops an option when one of
+ * its dependencies is off.
+ * @param owner what the configuration is for
+ * @throws Error naming the dropped options.
  */
-export function refuseDroppedOptions(
+export function assertNoDroppedOptions(
 	owner: string,
 	fragment: string,
 	config: string,
 ): void {
-	const dropped = droppedOptions(optionsOf(fragment), config);
+	const dropped = droppedOptions(parseKconfig(fragment), config);
 	if (dropped.length > 0)
 		throw new Error(
 			`the configuration of ${owner} does not take: ${dropped.join(", ")}`,

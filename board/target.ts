@@ -4,33 +4,33 @@ import {
 	vmLayout,
 } from "../partitioning/layout.ts";
 
-/** What differs per target, as data; adding one means adding a folder of its name and a row. */
+/** The properties of a target. To add a target, add a directory with its name and a row below. */
 export interface Target {
 	name: string;
-	/** What its files are called, without the ending: the names that gateways ask for. */
+	/** File name without extension, as gateways request it. */
 	imageName: string;
 	/** Debian's name of the architecture. */
 	debianArchitecture: string;
-	/** What GNU calls it: the first part of its compilers' names. */
+	/** GNU triplet: the prefix of its compiler's name. */
 	gnuTriplet: string;
-	/** The kernel's ARCH, its make target and the file that comes out. */
+	/** The kernel's ARCH, its make target and the resulting file. */
 	kernel: {
 		arch: string;
 		makeTarget: string;
 		image: string;
 	};
-	/** Debian's packages for this target besides those for all. */
+	/** Debian packages for this target, in addition to the common ones. */
 	packages: readonly string[];
-	/** Commands that must be on its image besides those for all. */
+	/** Commands that its image must have, in addition to the common ones. */
 	commands: readonly string[];
 	layout: DiskLayout;
-	/** xz's filter for this machine code, which makes archives a few per cent smaller. */
+	/** xz's filter for this machine code; makes archives a few per cent smaller. */
 	xzFilter: string;
-	/** The disk files made for it; the first is the install image. */
+	/** Files that the build produces; the first is the install image. */
 	formats: readonly Format[];
 }
 
-/** Disks, and the file that an installed system takes as its update. */
+/** Disk formats, and the update file of an installed system. */
 export const formats = ["img", "ova", "qcow2", "vhdx", "update"] as const;
 export type Format = (typeof formats)[number];
 
@@ -45,7 +45,7 @@ export const targets: readonly Target[] = [
 			makeTarget: "bzImage",
 			image: "arch/x86/boot/bzImage",
 		},
-		// libipt2 is for gdb, which follows Intel's processor traces.
+		// gdb needs libipt2 for Intel processor traces.
 		packages: [
 			"open-vm-tools",
 			"qemu-guest-agent",
@@ -65,7 +65,7 @@ export const targets: readonly Target[] = [
 		gnuTriplet: "aarch64-linux-gnu",
 		kernel: {
 			arch: "arm64",
-			// Not compressed: it cannot unpack itself, and U-Boot does it only where the
+			// Not compressed: the kernel cannot decompress itself, and U-Boot does so only if the
 			// board's environment has kernel_comp_addr_r.
 			makeTarget: "Image",
 			image: "arch/arm64/boot/Image",
@@ -78,7 +78,7 @@ export const targets: readonly Target[] = [
 	},
 	{
 		name: "arm",
-		// Gateways ask for this name; what is in it is ARMv7 with hard floats (Debian's armhf).
+		// Gateways request this name; the contents are ARMv7 with hard float (Debian's armhf).
 		imageName: "app-platform-armel",
 		debianArchitecture: "armhf",
 		gnuTriplet: "arm-linux-gnueabihf",

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { prepareHost } from "../pipeline/host.ts";
-import { developApp } from "./app-loop.ts";
+import { developApp } from "./develop-app.ts";
 import { Platform } from "./platform.ts";
 
 /** `npm run manager`: see docs/developing.md. */
@@ -11,17 +11,17 @@ const options = new Command("npm run manager --")
 	.description(
 		"Runs the platform on this machine, without an image and without root: the manager, its web server, its database and a store with the example apps",
 	)
-	.option("--port <number>", "port of HTTPS on localhost", parsePort, 8443)
-	.option("--data <folder>", "keep everything there for the next start")
+	.option("--port <number>", "HTTPS port on localhost", parsePort, 8443)
+	.option("--data <directory>", "keep all data there for the next start")
 	.option(
-		"--app <folder>",
-		"build and install this app, and again whenever a file of it changes; MANAGER_PASSWORD has the manager's password, once it was changed",
+		"--app <directory>",
+		"build and install this app, and again whenever a file of it changes; set MANAGER_PASSWORD if the manager's password was changed",
 	)
 	.parse()
 	.opts<{ port: number; data?: string; app?: string }>();
 
-/** Of a manager that has none. */
-const firstPassword = "pwd";
+/** The default password of the manager. */
+const defaultPassword = "pwd";
 
 main().catch((error) => {
 	console.error(error instanceof Error ? error.message : error);
@@ -31,42 +31,49 @@ main().catch((error) => {
 async function main(): Promise<void> {
 	const { port, data, app } = options;
 	prepareHost(["manager"]);
-	await refuseUsedPort(port);
-	const stopWanted = new Promise<void>((resolve) => {
+	await assertPortFree(port);
+	const stopRequested = new Promise<void>((resolve) => {
 		process.on("SIGINT", resolve).on("SIGTERM", resolve);
 	});
 	console.log(
-		"Starting PostgreSQL, the web server and the manager. Apps will run as the user who started this.",
+		"Starting PostgreSQL, the web server and the manager. Apps run as the current user.",
 	);
-	const platform = await Platform.start(port, data && fromHere(data));
+	const platform = await Platform.start(
+		port,
+		data && fromCallerDirectory(data),
+	);
 	try {
 		console.log(
-			`\n  ${platform.address}/manager/   password: ${firstPassword}${data ? ", until it is changed" : ""}   Ctrl-C ends it\n`,
+			`\n  ${platform.address}/manager/   password: ${defaultPassword}${data ? " (unless changed)" : ""}   Press Ctrl-C to stop\n`,
 		);
 		if (app) {
-			const password = process.env.MANAGER_PASSWORD ?? firstPassword;
-			const developed = developApp(platform, fromHere(app), password);
-			await Promise.race([developed, stopWanted]);
+			const password = process.env.MANAGER_PASSWORD ?? defaultPassword;
+			const developed = developApp(
+				platform,
+				fromCallerDirectory(app),
+				password,
+			);
+			await Promise.race([developed, stopRequested]);
 		}
-		await Promise.race([stopWanted, platform.ended]);
+		await Promise.race([stopRequested, platform.exited]);
 	} finally {
 		process.exitCode = await platform.stop();
 	}
 	process.exit();
 }
 
-/** Where the command was typed, which npm leaves. */
-function fromHere(folder: string): string {
-	return resolve(process.env.INIT_CWD ?? "", folder);
+/** Resolves a path relative to the directory from which npm was called: npm changes it. */
+function fromCallerDirectory(path: string): string {
+	return resolve(process.env.INIT_CWD ?? "", path);
 }
 
-/** HAProxy would say it in other words, and late. */
-async function refuseUsedPort(port: number): Promise<void> {
+/** Checks the port first: HAProxy's own message is late and less clear. */
+async function assertPortFree(port: number): Promise<void> {
 	const server = createServer().listen(port, "127.0.0.1");
 	await once(server, "listening").catch((error: NodeJS.ErrnoException) => {
 		throw new Error(
 			error.code === "EACCES"
-				? `Port ${port} is for root alone: choose one from 1024 on (--port)`
+				? `Port ${port} needs root: choose a port from 1024 on (--port)`
 				: `Port ${port} is in use: choose another (--port)`,
 		);
 	});
@@ -76,6 +83,6 @@ async function refuseUsedPort(port: number): Promise<void> {
 function parsePort(text: string): number {
 	const port = Number(text);
 	if (!Number.isInteger(port) || port < 1 || port > 65_535)
-		throw new InvalidArgumentError("A port is a number from 1 to 65535.");
+		throw new InvalidArgumentError("Enter a number from 1 to 65535.");
 	return port;
 }

@@ -6,29 +6,29 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import { Agent, request } from "undici";
-import { until } from "../manager/testing/test-appliance.ts";
+import { until } from "../testing/test-appliance.ts";
 import { freePort } from "./free-port.ts";
 
-// As a developer does it, by the command and through the web server. Costs some 20 s.
+// As a developer does it: the command, and requests through the web server. Takes about 20 s.
 const minute = 60_000;
 const port = await freePort();
 const address = `https://localhost:${port}`;
-const folder = await mkdtemp(join(tmpdir(), "app-platform-test-"));
-// Root's PostgreSQL runs as another user, who goes through it.
-await chmod(folder, 0o711);
-const kept = join(folder, "kept");
-const app = join(folder, "greeter");
+const directory = await mkdtemp(join(tmpdir(), "app-platform-test-"));
+// If run as root, PostgreSQL runs as another user, which must be able to traverse it.
+await chmod(directory, 0o711);
+const dataDirectory = join(directory, "data");
+const app = join(directory, "greeter");
 const browser = new Agent({ connect: { rejectUnauthorized: false } });
 let running: Command | undefined;
 test.after.always(async () => {
 	await running?.end("SIGKILL");
 	await browser.destroy();
-	await rm(folder, { recursive: true });
+	await rm(directory, { recursive: true });
 });
 
-test.serial("the example apps are installed from its store", async (t) => {
+test.serial("installs the example apps from its store", async (t) => {
 	t.timeout(minute);
-	running = new Command("--data", kept);
+	running = new Command("--data", dataDirectory);
 	await running.printed(`${address}/manager/`);
 	const call = await logIn();
 	await call("serviceInstall", { id: "app-platform_notes" });
@@ -43,7 +43,7 @@ test.serial("the example apps are installed from its store", async (t) => {
 	t.notRegex(running.output, /WARN|ERROR|^ {4}at /m);
 });
 
-test.serial("what only an image has is refused in words", async (t) => {
+test.serial("operations for images only are refused", async (t) => {
 	const call = await logIn();
 	await t.throwsAsync(
 		call("changeAllPasswords", {
@@ -55,7 +55,7 @@ test.serial("what only an image has is refused in words", async (t) => {
 	await t.notThrowsAsync(logIn());
 });
 
-test.serial("Ctrl-C ends all of it", async (t) => {
+test.serial("Ctrl-C stops everything", async (t) => {
 	t.timeout(minute);
 	t.is(await running?.end("SIGINT"), 0);
 	await t.throwsAsync(page("/manager/"));
@@ -73,7 +73,7 @@ test.serial("--data keeps apps, and --app adds another", async (t) => {
 		}),
 	);
 	await greet("hello");
-	running = new Command("--data", kept, "--app", app);
+	running = new Command("--data", dataDirectory, "--app", app);
 	await running.printed(`${address}/example.com/greeter/`);
 	for (const [path, text] of [
 		["/example.com/greeter/", /^hello$/],
@@ -83,7 +83,7 @@ test.serial("--data keeps apps, and --app adds another", async (t) => {
 	await t.notThrowsAsync(running.printed("the greeter begins"));
 });
 
-test.serial("it is installed again when its files change", async (t) => {
+test.serial("the app is reinstalled when its files change", async (t) => {
 	t.timeout(minute);
 	await greet("good morning");
 	await until(
@@ -101,20 +101,20 @@ test.serial("it is installed again when its files change", async (t) => {
 	t.is(await running?.end("SIGINT"), 0);
 });
 
-test.serial("a port that is taken is named", async (t) => {
+test.serial("a port in use is reported", async (t) => {
 	t.timeout(minute);
 	const other = createServer().listen(port, "127.0.0.1");
 	await once(other, "listening");
 	running = new Command();
 	await running.printed(`Port ${port} is in use`);
-	t.is(await running.ended, 1);
+	t.is(await running.exited, 1);
 	other.close();
 });
 
 /** `npm run manager -- …` */
 class Command {
 	output = "";
-	readonly ended: Promise<number | null>;
+	readonly exited: Promise<number | null>;
 	readonly #process: ChildProcess;
 
 	constructor(...args: string[]) {
@@ -129,26 +129,26 @@ class Command {
 				this.output += text;
 				this.#process.emit("printed");
 			});
-		this.ended = once(this.#process, "close").then(([code]) => code);
+		this.exited = once(this.#process, "close").then(([code]) => code);
 	}
 
 	async printed(text: string): Promise<void> {
-		const ended = this.ended.then(() => {
+		const exited = this.exited.then(() => {
 			if (!this.output.includes(text))
-				throw new Error(`It ended without ${text}:\n${this.output}`);
+				throw new Error(`It exited without printing ${text}:\n${this.output}`);
 		});
 		while (!this.output.includes(text))
-			await Promise.race([once(this.#process, "printed"), ended]);
+			await Promise.race([once(this.#process, "printed"), exited]);
 	}
 
 	/** @returns the exit code. */
 	async end(signal: NodeJS.Signals): Promise<number | null> {
 		this.#process.kill(signal);
-		return this.ended;
+		return this.exited;
 	}
 }
 
-/** @returns what calls an operation. @throws Error with the refusal's words. */
+/** @returns a function that calls an operation. It throws an Error with the message of a failure. */
 async function logIn() {
 	let cookie = "";
 	const call = async (operation: string, input: object) => {

@@ -2,12 +2,12 @@ import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** One of those that Linux gives to nobody who asks for any port: who takes it later has it still. */
+/** Finds a port outside of the range from which Linux assigns ports, so that it stays free until it is used. */
 export function freePort(): Promise<number> {
 	return freePortFrom(randomInt(10_000, 30_000));
 }
 
-/** The first from there on that nobody has on the loopback. */
+/** Finds the first free port on 127.0.0.1, starting from `first`. */
 export async function freePortFrom(first: number): Promise<number> {
 	for (let port = first; ; port++) {
 		const server = createServer().listen(port, "127.0.0.1");

@@ -12,13 +12,13 @@ import {
 	parseFileList,
 } from "../manager/app-hosting/store/catalogue.ts";
 import { bundleProgram } from "../manager/bundle.ts";
-import { copyCompressed } from "./compress.ts";
+import { copyCompressed } from "./copy-compressed.ts";
 
-/** Of an app: the files of its pages. */
-const webFolder = "web";
+/** The directory of an app with its web pages. */
+const webDirectory = "web";
 const targets = ["arm", "arm64", "x86_64"];
 
-/** An app's app.json, beside its main.ts. */
+/** The app.json of an app. */
 const appDescription = z.strictObject({
 	id: plainName,
 	folder: freeName,
@@ -26,26 +26,26 @@ const appDescription = z.strictObject({
 	title: z.string(),
 	description: z.string(),
 	manufacturer: z.string(),
-	/** Rises with each release. */
+	/** Increases with each release. */
 	build: z.int().min(1),
 	label: z.string(),
 });
 
 /**
- * Makes a store in a folder from apps, each a folder with app.json and main.ts, and perhaps a folder
- * `web`. Their programs are bundles for Node, alike on all targets.
+ * Creates a store in a directory from apps. Each app is a directory with app.json, main.ts and
+ * optionally a directory `web`. Their programs are bundles for Node, the same for all targets.
  * @returns the ids of the apps.
  * @throws Error naming the app that cannot be built.
  */
 export async function makeStore(
-	appFolders: readonly string[],
+	appDirectories: readonly string[],
 	directory: string,
 ): Promise<string[]> {
 	const apps = [];
-	for (const folder of appFolders) {
-		const text = await readFile(join(folder, "app.json"), "utf8");
+	for (const source of appDirectories) {
+		const text = await readFile(join(source, "app.json"), "utf8");
 		const { build, label, ...app } = appDescription.parse(JSON.parse(text));
-		await writeBuild(folder, join(directory, String(build)), app);
+		await writeBuild(source, join(directory, String(build)), app);
 		apps.push({ ...app, versions: [{ build: String(build), label }] });
 	}
 	const content = catalogue.parse({ apps });
@@ -56,12 +56,12 @@ export async function makeStore(
 	return apps.map(({ id }) => id);
 }
 
-/** All apps in a folder of such folders. */
-export async function appFoldersIn(folder: string): Promise<string[]> {
-	const entries = await readdir(folder, { withFileTypes: true });
+/** @returns the app directories in a directory. */
+export async function appDirectoriesIn(directory: string): Promise<string[]> {
+	const entries = await readdir(directory, { withFileTypes: true });
 	return entries
 		.filter((entry) => entry.isDirectory())
-		.map(({ name }) => join(folder, name))
+		.map(({ name }) => join(directory, name))
 		.sort();
 }
 
@@ -73,12 +73,12 @@ async function writeBuild(
 	const [first, ...others] = targets.map((target) =>
 		join(directory, target, folder),
 	) as [string, ...string[]];
-	// What an earlier one has left.
+	// An earlier build may have left files.
 	await rm(first, { recursive: true, force: true });
 	await mkdir(first, { recursive: true });
 	await bundleProgram(join(source, "main.ts"), join(first, binary));
-	const pages = join(source, webFolder);
-	if (existsSync(pages)) await copyCompressed(pages, join(first, webFolder));
+	const pages = join(source, webDirectory);
+	if (existsSync(pages)) await copyCompressed(pages, join(first, webDirectory));
 	const files = await filesIn(first);
 	for (const other of others) {
 		await rm(other, { recursive: true, force: true });
@@ -95,13 +95,13 @@ async function writeBuild(
 	await writeFile(join(directory, `${id}_sha256`), sums.join(""));
 }
 
-async function filesIn(folder: string): Promise<string[]> {
-	const entries = await readdir(folder, {
+async function filesIn(directory: string): Promise<string[]> {
+	const entries = await readdir(directory, {
 		recursive: true,
 		withFileTypes: true,
 	});
 	return entries
 		.filter((entry) => entry.isFile())
-		.map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+		.map((entry) => relative(directory, join(entry.parentPath, entry.name)))
 		.sort();
 }

@@ -12,44 +12,44 @@ import { bundleManager } from "../manager/bundle.ts";
 import {
 	startTemporaryCluster,
 	type TemporaryCluster,
-} from "../manager/data/database/temporary-cluster.ts";
-import { appFoldersIn, makeStore } from "./make-store.ts";
-import { LocalWebServer } from "./web-server.ts";
+} from "../manager/database/temporary-cluster.ts";
+import { LocalWebServer } from "./local-web-server.ts";
+import { appDirectoriesIn, makeStore } from "./make-store.ts";
 
 const here = import.meta.dirname;
 const makeCertificate = join(
 	here,
 	"../rootfs-overlay/usr/lib/app-platform/make-certificate",
 );
-const notHere = join(here, "not-here.sh");
+const unsupportedCommand = join(here, "unsupported-command.sh");
 const reserveBytes = 1024 * 1024;
 
 /** The platform on this machine, without an image and without root. */
 export class Platform {
-	/** What is on the appliance's data partition. */
+	/** The directory for the appliance's data partition. */
 	readonly data: string;
-	/** For what each start makes: programs, sockets, the store. */
-	readonly #folder: string;
+	/** Temporary files: programs, sockets, the store. */
+	readonly #directory: string;
 	readonly #cluster: TemporaryCluster;
 	readonly #webServer: LocalWebServer;
 	readonly #manager: ChildProcess;
 	readonly #agent: Agent;
-	/** Settled when the manager has ended, wanted or not. */
-	readonly ended: Promise<unknown>;
+	/** Resolves when the manager has exited. */
+	readonly exited: Promise<unknown>;
 
 	private constructor(
-		folder: string,
+		directory: string,
 		data: string,
 		cluster: TemporaryCluster,
 		webServer: LocalWebServer,
 		manager: ChildProcess,
 	) {
-		this.#folder = folder;
+		this.#directory = directory;
 		this.data = data;
 		this.#cluster = cluster;
 		this.#webServer = webServer;
 		this.#manager = manager;
-		this.ended = once(manager, "exit");
+		this.exited = once(manager, "exit");
 		this.#agent = new Agent({
 			connect: { socketPath: webServer.managerSocket },
 			headersTimeout: 0,
@@ -57,57 +57,60 @@ export class Platform {
 	}
 
 	/**
-	 * Starts PostgreSQL, HAProxy with the image's configuration, and the manager, whose store has the example apps.
-	 * Its log goes to standard output.
-	 * @param port of HTTPS, on loopback.
-	 * @param keptIn a folder that keeps databases and settings for the next start; without it, nothing stays.
+	 * Starts PostgreSQL, HAProxy with the image's configuration, and the manager with a store of the example apps.
+	 * The manager's log goes to standard output.
+	 * @param port for HTTPS, on loopback.
+	 * @param persistentDirectory keeps databases and settings for the next start; without it, they are deleted.
 	 */
-	static async start(port: number, keptIn?: string): Promise<Platform> {
-		const folder = await mkdtemp(join(tmpdir(), "app-platform-manager-"));
-		const data = join(keptIn ?? folder, "data");
+	static async start(
+		port: number,
+		persistentDirectory?: string,
+	): Promise<Platform> {
+		const directory = await mkdtemp(join(tmpdir(), "app-platform-manager-"));
+		const data = join(persistentDirectory ?? directory, "data");
 		await mkdir(data, { recursive: true });
-		const socket = join(folder, "manager.sock");
-		const webServer = new LocalWebServer(folder, socket, data);
+		const socket = join(directory, "manager.sock");
+		const webServer = new LocalWebServer(directory, socket, data);
 		webServer.port = port;
-		const remove = () => rm(folder, { recursive: true });
+		const remove = () => rm(directory, { recursive: true });
 		const cluster = await startTemporaryCluster(
 			{},
-			keptIn && join(keptIn, "postgresql"),
+			persistentDirectory && join(persistentDirectory, "postgresql"),
 		).catch(async (error) => {
 			await remove();
 			throw error;
 		});
 		try {
-			const program = join(folder, "manager");
-			const store = join(folder, "store");
+			const program = join(directory, "manager");
+			const store = join(directory, "store");
 			await Promise.all([
 				bundleManager({
 					outputFile: program,
 					version: "development",
 					build: 0,
 				}),
-				appFoldersIn(join(here, "../apps")).then((apps) =>
+				appDirectoriesIn(join(here, "../apps")).then((apps) =>
 					makeStore(apps, store),
 				),
 			]);
 			await webServer.start();
 			const manager = await startManager(program, {
-				MANAGER_BOOT_PARTITION_COMMAND: notHere,
+				MANAGER_BOOT_PARTITION_COMMAND: unsupportedCommand,
 				MANAGER_DATA_DIRECTORY: data,
 				MANAGER_MAKE_CERTIFICATE_COMMAND: makeCertificate,
-				MANAGER_RELEASE_FILE: join(folder, "release"),
+				MANAGER_RELEASE_FILE: join(directory, "release"),
 				MANAGER_RESERVE_BYTES: String(reserveBytes),
-				MANAGER_RESTART_COMMAND: notHere,
+				MANAGER_RESTART_COMMAND: unsupportedCommand,
 				MANAGER_RUN_APP_COMMAND: join(here, "run-app.sh"),
-				MANAGER_RUN_FOLDER: webServer.runFolder,
-				MANAGER_SET_PASSWORDS_COMMAND: notHere,
+				MANAGER_RUN_FOLDER: webServer.runDirectory,
+				MANAGER_SET_PASSWORDS_COMMAND: unsupportedCommand,
 				MANAGER_SOCKET: socket,
 				MANAGER_SOCKET_GROUP: "",
 				MANAGER_STORE_URL: store,
 				PGHOST: cluster.host,
 				PGUSER: cluster.user,
 			});
-			return new Platform(folder, data, cluster, webServer, manager);
+			return new Platform(directory, data, cluster, webServer, manager);
 		} catch (error) {
 			await webServer.kill();
 			await cluster.remove();
@@ -116,12 +119,12 @@ export class Platform {
 		}
 	}
 
-	/** Of the web server. */
+	/** The URL of the web server. */
 	get address(): string {
 		return `https://localhost:${this.#webServer.port}`;
 	}
 
-	/** Logs in. @returns what calls an operation, which throws an Error with the refusal's words. */
+	/** Logs in. @returns functions that call an operation; they throw an Error with the message of a failure. */
 	async logIn(password: string) {
 		const { cookie } = await this.#post("login", { password });
 		return {
@@ -141,7 +144,7 @@ export class Platform {
 				method: "POST",
 				headers: {
 					cookie,
-					// As the web server tells it of a browser on this machine.
+					// As set by the web server for a browser on this machine.
 					"x-forwarded-for": "127.0.0.1",
 					"content-type": isUpload ? "application/x-tar" : "application/json",
 				},
@@ -155,31 +158,31 @@ export class Platform {
 		return { answer: answer as unknown, cookie: session };
 	}
 
-	/** Ends all of it. @returns the manager's exit code. */
+	/** Stops everything. @returns the manager's exit code. */
 	async stop(): Promise<number> {
 		this.#manager.kill("SIGTERM");
-		await this.ended;
+		await this.exited;
 		await this.#agent.destroy();
 		await this.#webServer.kill();
 		await this.#cluster.remove();
-		await rm(this.#folder, { recursive: true });
+		await rm(this.#directory, { recursive: true });
 		return this.#manager.exitCode ?? 1;
 	}
 }
 
-/** @returns once its database is ready. */
+/** Resolves when the database of the manager is ready. */
 async function startManager(
 	program: string,
-	settings: NodeJS.ProcessEnv,
+	environment: NodeJS.ProcessEnv,
 ): Promise<ChildProcess> {
-	// In a group of its own, so that Ctrl-C reaches it from here alone, before PostgreSQL.
+	// In its own process group: Ctrl-C must not reach it directly, so that it stops before PostgreSQL.
 	const manager = spawn(program, {
 		stdio: ["ignore", "pipe", "inherit"],
 		detached: true,
-		env: { ...process.env, ...settings },
+		env: { ...process.env, ...environment },
 	});
-	const forget = onExit(() => void manager.kill("SIGKILL"));
-	manager.once("exit", forget);
+	const removeExitHandler = onExit(() => void manager.kill("SIGKILL"));
+	manager.once("exit", removeExitHandler);
 	manager.stdout.pipe(
 		pretty({ translateTime: "SYS:HH:MM:ss", singleLine: true, sync: true }),
 	);
@@ -190,9 +193,9 @@ async function startManager(
 		});
 	});
 	const failed = once(manager, "exit").then(() => {
-		throw new Error("The manager has ended: its log above says why");
+		throw new Error("The manager has exited: see its log above");
 	});
 	await Promise.race([ready, failed]);
-	failed.catch(() => {}); // From now on an exit is wanted.
+	failed.catch(() => {}); // From now on an exit is expected.
 	return manager;
 }

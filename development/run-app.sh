@@ -1,5 +1,5 @@
 #!/bin/sh
-# run-app's place on a developer's machine and in tests: the same arguments, but neither another user nor limits.
+# Replaces run-app on a developer's machine and in tests: same arguments, but neither another user nor limits.
 set -eu
 logs=$3
 shift 3

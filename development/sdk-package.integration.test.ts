@@ -4,17 +4,17 @@ import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test from "ava";
-import { TestAppliance } from "../manager/testing/test-appliance.ts";
+import { TestAppliance } from "../testing/test-appliance.ts";
 
-// An app elsewhere, with the SDK as npm would put it there.
+// An app outside of the project, with the SDK as npm would install it.
 const project = dirname(import.meta.dirname);
-const folder = mkdtempSync(join(tmpdir(), "app-platform-sdk-"));
-const packages = join(folder, "node_modules");
+const directory = mkdtempSync(join(tmpdir(), "app-platform-sdk-"));
+const packages = join(directory, "node_modules");
 const sdk = join(packages, "app-platform-sdk");
 let appliance: TestAppliance | undefined;
 test.after.always(async () => {
 	await appliance?.remove();
-	await rm(folder, { recursive: true, force: true });
+	await rm(directory, { recursive: true, force: true });
 });
 
 const description = {
@@ -28,7 +28,7 @@ const compilerOptions = {
 	typeRoots: [join(project, "node_modules/@types")],
 };
 
-test.serial("it is made, and names what it needs", async (t) => {
+test.serial("builds the package, with its dependencies", async (t) => {
 	const run = ["--import=tsx", "development/sdk-package.ts", sdk];
 	execFileSync(process.execPath, run, { cwd: project });
 	const { dependencies: ours, devDependencies } = json(project);
@@ -40,24 +40,24 @@ test.serial("it is made, and names what it needs", async (t) => {
 	}
 });
 
-test.serial("an app compiles with its types", async (t) => {
+test.serial("an app compiles with the types of the package", async (t) => {
 	const readme = readFileSync(join(sdk, "README.md"), "utf8");
 	const [, example = ""] = /```ts\n(.*?)```/s.exec(readme) ?? [];
-	await writeFile(join(folder, "main.ts"), example);
-	await mkdir(join(folder, "web"));
-	await writeFile(join(folder, "web/index.html"), "<h1>Visitors</h1>");
+	await writeFile(join(directory, "main.ts"), example);
+	await mkdir(join(directory, "web"));
+	await writeFile(join(directory, "web/index.html"), "<h1>Visitors</h1>");
 	for (const [name, content] of Object.entries({
 		"package.json": { type: "module" },
 		"app.json": description,
 		"tsconfig.json": { compilerOptions, files: ["main.ts"] },
 	}))
-		await writeFile(join(folder, name), JSON.stringify(content));
-	const compile = ["tsc", "--project", folder];
+		await writeFile(join(directory, name), JSON.stringify(content));
+	const compile = ["tsc", "--project", directory];
 	t.notThrows(() => execFileSync("npx", compile, { cwd: project }));
 });
 
-test.serial("it runs in a store's app", async (t) => {
-	appliance = await TestAppliance.withApp(folder);
+test.serial("an app with it runs from a store", async (t) => {
+	appliance = await TestAppliance.withApp(directory);
 	const path = await appliance.createInstance("visitors", "door", "password");
 	await appliance.answers(path);
 	for (const count of [1, 2]) {

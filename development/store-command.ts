@@ -1,13 +1,13 @@
 import { join, resolve } from "node:path";
 import { Command } from "commander";
-import { appFoldersIn, makeStore } from "./make-store.ts";
+import { appDirectoriesIn, makeStore } from "./make-store.ts";
 
 const command = new Command("npm run store --")
 	.description(
-		"Makes an app store: a folder to be served, or to be copied to a device",
+		"Create an app store: a directory to serve, or to copy to a device",
 	)
-	.argument("<dir>", "where to make it")
-	.argument("[apps...]", "folders of apps; without them, our examples")
+	.argument("<dir>", "output directory")
+	.argument("[apps...]", "app directories; default: the examples")
 	.parse();
 const [directory = "", ...apps] = command.args;
 
@@ -15,10 +15,10 @@ void main();
 
 async function main(): Promise<void> {
 	const examples = join(import.meta.dirname, "../apps");
-	const folders = apps.length > 0 ? apps : await appFoldersIn(examples);
-	const made = await makeStore(
-		folders.map((folder) => resolve(folder)),
+	const sources = apps.length > 0 ? apps : await appDirectoriesIn(examples);
+	const ids = await makeStore(
+		sources.map((source) => resolve(source)),
 		resolve(directory),
 	);
-	console.log(`${directory} has ${made.join(", ")}`);
+	console.log(`${directory} contains ${ids.join(", ")}`);
 }

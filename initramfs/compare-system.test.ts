@@ -12,13 +12,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { TestKey } from "../manager/testing/test-update.ts";
+import { TestKey } from "../testing/test-update.ts";
 import { ScriptsOnHost } from "./scripts-on-host.ts";
 import { installSystem, write } from "./testing/installed-system.ts";
 
 const key = await TestKey.create();
 const libraries =
-	"service settings boot-loader verify-set install-state compare-system";
+	"service settings boot-loader verify-slot install-state compare-system";
 
 /** An installed system, and a function that tells how it differs from its slot. */
 async function installed(t: ExecutionContext) {

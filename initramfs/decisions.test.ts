@@ -108,7 +108,7 @@ test("the data partition is last and takes what is left", (t) => {
 });
 
 test("a disk is as large as it must be, and not larger than an MBR can tell", (t) => {
-	const leastMib = Number(partitions("least_disk_mib", 718848));
+	const leastMib = Number(partitions("min_disk_mib", 718848));
 	t.is(leastMib, 351 + 500 + 512 + 1024);
 	t.not(partitions("partition_table_of", leastMib * 2048, 718848), undefined);
 	t.is(
@@ -144,8 +144,8 @@ test("PostgreSQL's memory follows the machine's", (t) => {
 
 test("the time for new databases of another version grows with their size", (t) => {
 	const library = join(rootfsLibraries, "postgresql-upgrade.sh");
-	t.is(call(library, ["most_minutes", 600_000]), "118");
-	t.is(call(library, ["most_minutes", 50_000_000]), "4942");
+	t.is(call(library, ["max_minutes", 600_000]), "118");
+	t.is(call(library, ["max_minutes", 50_000_000]), "4942");
 });
 
 test("PostgreSQL's port is open only when pg_hba.conf lets somebody in", (t) => {

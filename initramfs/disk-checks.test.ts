@@ -32,7 +32,7 @@ test("of a disk of more than 2 TiB one is told what is not used", (t) => {
 		host.run(
 			libraries,
 			`disk_sectors() { echo ${mib * 2048}; }
-			tell_unused_space sda`,
+			report_unused_space sda`,
 		).output;
 	t.is(told(2 * 1024 * 1024), "");
 	t.is(
@@ -147,12 +147,12 @@ test.serial("a system that cannot be looked at is in use or absent", (t) => {
 test.serial("a system that is in use does not pass for a damaged one", (t) => {
 	const { shell } = partition(t);
 	const { exitCode, output } = shell(
-		"holders_of() { echo process 12 has it open; }; forget_installed disk",
+		"holders_of() { echo process 12 has it open; }; clear_installed_mark disk",
 	);
 	t.is(exitCode, 1);
 	t.regex(output, /is in use: process 12 has it open/);
 	t.notRegex(output, /damaged/);
-	t.is(shell("holders_of() { :; }; forget_installed disk").exitCode, 0);
+	t.is(shell("holders_of() { :; }; clear_installed_mark disk").exitCode, 0);
 });
 
 /** Makes the root directory something that e2fsck -p does not dare to repair. */

@@ -15,7 +15,7 @@ function dataPartition(t: ExecutionContext) {
 			`partition_of() { echo ${name}; }
 			partition_bytes() { blockdev --getsize64 "/dev/$1"; }
 			data=${path}
-			due() { if erasure_due sda; then echo due; else echo kept; fi; }
+			due() { if is_erasure_due sda; then echo due; else echo kept; fi; }
 			mark() { printf '%s\\n' "$RESET_MARK" | dd of="$data" conv=fsync,notrunc 2>/dev/null; }
 			lose() { dd if=/dev/zero of="$data" bs=1024 seek="$1" count=3 conv=fsync,notrunc 2>/dev/null; }
 			${lines}`,
@@ -37,7 +37,7 @@ test.serial("without the mark of a reset nothing is erased", (t) => {
 
 test.serial("a reset erases all, and begins again after a cut", (t) => {
 	const { path, shell } = dataPartition(t);
-	t.is(shell("end_data sda; due"), "due");
+	t.is(shell("invalidate_data sda; due"), "due");
 	t.is(
 		shell(
 			`dd if=/dev/urandom of="$data" bs=1M seek=300 count=20 conv=notrunc 2>/dev/null

@@ -24,11 +24,11 @@ const states: Record<string, State> = {
 	"that runs": { behaviour: works, lines: "service_start $name" },
 	"that crashes again and again": {
 		behaviour: crashes,
-		lines: "service_tell $name u; within 10 seen '*want up*'",
+		lines: "service_control $name u; within 10 seen '*want up*'",
 	},
 	"that is stopping": {
 		behaviour: endsSlowly,
-		lines: "service_start $name; service_tell $name d",
+		lines: "service_start $name; service_control $name d",
 	},
 	"that was stopped by sv": {
 		behaviour: works,
@@ -38,7 +38,7 @@ const states: Record<string, State> = {
 		behaviour: works,
 		finish: "sleep 1",
 		lines:
-			"service_start $name; service_tell $name d; within 10 seen 'finish:*'",
+			"service_start $name; service_control $name d; within 10 seen 'finish:*'",
 	},
 	"that is paused": {
 		behaviour: works,
@@ -46,11 +46,11 @@ const states: Record<string, State> = {
 	},
 	"that was killed a moment ago": {
 		behaviour: works,
-		lines: "service_start $name; service_tell $name k",
+		lines: "service_start $name; service_control $name k",
 	},
 	"that was told to end and to start at once": {
 		behaviour: endsSlowly,
-		lines: "service_start $name; service_tell $name d; service_tell $name u",
+		lines: "service_start $name; service_control $name d; service_control $name u",
 	},
 };
 

@@ -17,11 +17,11 @@ function whatHappens(words: string, { installs = true } = {}): string[] {
 			start_on_trial() { echo "trial $3"; }
 			reboot() { echo reboot; }
 			installed_state() { echo ${installs ? "complete" : "absent"}; }
-			tell_result() { echo "result: $2 $4"; }
-			why_trial_ended() { echo ": no memory"; }
-			last_words() { echo "the disk is broken"; }
+			record_result() { echo "result: $2 $4"; }
+			trial_failure() { echo ": no memory"; }
+			last_log_line() { echo "the disk is broken"; }
 			to_consoles() { cat >/dev/null; }
-			go_on_with_update vda ${words}`,
+			continue_update vda ${words}`,
 		);
 		return output.split("\n");
 	} finally {

@@ -7,14 +7,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { TestKey } from "../manager/testing/test-update.ts";
+import { TestKey } from "../testing/test-update.ts";
 import { ScriptsOnHost } from "./scripts-on-host.ts";
 import { installSystem } from "./testing/installed-system.ts";
 import { LoopDevice, run } from "./testing/loop-device.ts";
 
 const key = await TestKey.create();
 const libraries =
-	"service settings boot-disk boot-loader verify-set update-result install-state verify-system";
+	"service settings boot-disk boot-loader verify-slot update-result install-state verify-system";
 
 /** An installed system on a file system of its own, which a loop device makes sda3. Wants root. */
 async function sda3(t: ExecutionContext) {

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import test from "ava";
+import { TestManager } from "../testing/test-manager.ts";
 import { bundleManager } from "./bundle.ts";
-import { TestManager } from "./testing/test-manager.ts";
 
 const run = promisify(execFile);
 

@@ -118,10 +118,6 @@ function programBuild(
 		},
 		external: ["pg-native"],
 		alias: {
-			"@rushstack/ts-command-line": join(
-				sources,
-				"data/database/umzug-command-line.ts",
-			),
 			// As the package is called that an app's developer installs.
 			"app-platform-sdk": join(sources, "../sdk/index.ts"),
 			...alias,

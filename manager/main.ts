@@ -11,15 +11,17 @@ import { ConnectionTests } from "./app-hosting/instances/connection-test/connect
 import { instanceDatabaseOperations } from "./app-hosting/instances/database-operations.ts";
 import { Instances } from "./app-hosting/instances/instances.ts";
 import { instanceOperations } from "./app-hosting/instances/operations.ts";
-import { serviceOperations } from "./app-hosting/services/operations.ts";
+import { serviceOperations } from "./app-hosting/service-operations.ts";
 import { Services } from "./app-hosting/services/services.ts";
-import { storeOperations } from "./app-hosting/store/operations.ts";
+import {
+	storeOperations,
+	storeUploads,
+} from "./app-hosting/store/operations.ts";
 import { Store } from "./app-hosting/store/store.ts";
-import { Routes } from "./app-hosting/web-routes/routes.ts";
-import { Database } from "./data/database/database.ts";
-import { databaseOperations } from "./data/database/operations.ts";
-import { Optimization } from "./data/database/optimization.ts";
-import { optimizationOperations } from "./data/database/optimization-operations.ts";
+import { databaseOperations } from "./data/operations.ts";
+import { Optimization } from "./data/optimization.ts";
+import { optimizationOperations } from "./data/optimization-operations.ts";
+import { Database } from "./database/database.ts";
 import { Acme } from "./device/certificate/acme/acme.ts";
 import { acmeOperations } from "./device/certificate/acme/operations.ts";
 import { Certificate } from "./device/certificate/certificate.ts";
@@ -30,16 +32,24 @@ import { Reserve } from "./device/reserve/reserve.ts";
 import { systemOperations } from "./device/system/operations.ts";
 import { updateOperations } from "./device/update/operations.ts";
 import { Updates } from "./device/update/updates.ts";
+import { updateUploads } from "./device/update/uploads.ts";
 import { readSettings } from "./environment/environment.ts";
-import { type OperationTable, operationTable } from "./operations/operation.ts";
+import { migrations } from "./migrations.ts";
+import {
+	type OperationTable,
+	operationTable,
+	type TokenUse,
+} from "./operations/operation.ts";
+import { tokenUseOf } from "./operations/stream-operation.ts";
 import { Config } from "./settings/config.ts";
 import { runParts } from "./shared/lifecycle.ts";
 import { createLog } from "./shared/log.ts";
+import { Routes } from "./web-server/routes.ts";
 
 // What the manager consists of …
 const settings = readSettings(process.env);
 const log = createLog(settings.logLevel);
-const database = new Database(settings.postgres, log);
+const database = new Database(settings.postgres, migrations, log);
 const config = new Config(database);
 const alarms = new Alarms(database, log);
 const login = new Login(config, settings.passwordKeyFile, log);
@@ -85,10 +95,13 @@ const instances = new Instances(
 const cleanUps = new CleanUps(database, settings.dataDirectory, log);
 const optimization = new Optimization(database, config, log);
 const store = new Store(config, database, services, settings.store, log);
-const operations: OperationTable = operationTable([
+const streams = [...updateUploads(updates), ...storeUploads(store)];
+const operations = operationTable([
 	...loginOperations(login, settings.setPasswordsCommand),
 	...alarmOperations(alarms),
-	...tokenOperations(tokens, (name) => operations.get(name)),
+	...tokenOperations(tokens, (name: string): TokenUse | undefined =>
+		tokenUseOf(name, operations, streams),
+	),
 	...systemOperations(settings.releaseFile),
 	...databaseOperations(database),
 	...updateOperations(updates),
@@ -109,10 +122,14 @@ const operations: OperationTable = operationTable([
 const appWebsocket = new ManagerAppWebsocket(login, settings.releaseFile, log);
 const webServer = new WebServer(
 	settings.listen,
-	{ operations, updates, store, appWebsocket, challenges: acme.challenges },
+	{ operations, streams, appWebsocket, challenges: acme.challenges },
 	{ login, tokens },
 	log,
 );
+
+/** What pages can call. */
+export type ManagerOperation =
+	typeof operations extends OperationTable<infer Known> ? Known : never;
 
 // … and the order in which it starts. It stops in the reverse order.
 // Pages come first, so that somebody who looks is told what is still missing.

@@ -1,18 +1,18 @@
 import { readFile } from "node:fs/promises";
 import { grubConfig } from "./grub.ts";
-import { type BootLoader, SECTOR_BYTES, STATE_GROWTH } from "./layout.ts";
+import { type BootLoader, SECTOR_BYTES, STATE_GROWTH_BYTES } from "./layout.ts";
 
 export interface BootMenu {
-	/** Its file on the boot partition. */
+	/** Path on the boot partition. */
 	path: string;
-	/** The first line is this, then the name of the default entry. */
+	/** Start of the first line, before the name of the default entry. */
 	beforeDefault: string;
-	/** The names of the two entries: of one length, so that one takes the place of the other. */
+	/** Names of the two entries: equally long, so that one can overwrite the other in place. */
 	rescue: string;
 	system: string;
 	/**
-	 * Whether a new image has kernel and ramdisk at the top of the partition, where a gateway's
-	 * own fields name them, instead of in the folder of their set.
+	 * Whether a new image has the kernel and the rescue system at the top of the partition, where a
+	 * gateway's settings expect them, instead of in the slot's directory.
 	 */
 	kernelAtTop: boolean;
 }
@@ -34,7 +34,7 @@ export const bootMenus: Record<BootLoader, BootMenu> = {
 	},
 };
 
-/** The same for the shell of the ramdisk and the system: lines that it can source. */
+/** Returns a file that the shell of the rescue system and the system can source. */
 export function bootMenuFile(bootLoader: BootLoader): string {
 	const { path, beforeDefault, rescue, system } = bootMenus[bootLoader];
 	return `MENU=/mnt/sda1/${path}
@@ -45,8 +45,8 @@ SYSTEM_ENTRY=${system}
 }
 
 /**
- * The menu from its template, with the disk's signature (eight lower-case hex digits) filled in.
- * Throws when the default entry would not lie in one sector.
+ * Returns the menu from its template, with the disk signature (eight lower-case hex digits) filled in.
+ * @throws Error when the boot state does not fit into one sector.
  */
 export async function bootMenu(
 	bootLoader: BootLoader,
@@ -60,8 +60,8 @@ export async function bootMenu(
 }
 
 /**
- * extlinux.conf, widened to exactly one sector: the default entry and the paths of the set can be
- * overwritten in place, which no power cut can tear.
+ * Returns extlinux.conf, padded to exactly one sector: the default entry and the slot's paths can be
+ * overwritten in place, and a power cut cannot tear the write.
  */
 export function extlinuxConfig(
 	template: string,
@@ -74,12 +74,12 @@ export function extlinuxConfig(
 		!/^# update: none$/m.test(filled)
 	)
 		throw new Error(
-			"extlinux.conf must begin with the line default rescue and have a line # update: none",
+			'extlinux.conf must begin with the line "default rescue" and contain the line "# update: none"',
 		);
 	const padding = SECTOR_BYTES - filled.length;
-	if (padding < STATE_GROWTH)
+	if (padding < STATE_GROWTH_BYTES)
 		throw new Error(
-			`extlinux.conf has ${filled.length} bytes: it must fit into one sector of ${SECTOR_BYTES} with ${STATE_GROWTH} to spare`,
+			`extlinux.conf has ${filled.length} bytes: it must fit into one sector of ${SECTOR_BYTES} with ${STATE_GROWTH_BYTES} to spare`,
 		);
 	return `${filled}${"#".repeat(padding - 1)}\n`;
 }

@@ -5,17 +5,17 @@ import { pipeline } from "node:stream/promises";
 import { pack } from "tar-stream";
 import { derivedHex32, derivedUuid } from "./identity.ts";
 import type { FileSystem, Partition } from "./layout.ts";
-import { toolsIn, withWorkFolder } from "./tools.ts";
+import { toolsIn, withWorkDirectory } from "./tools.ts";
 
-/** Path in the file system, without a leading slash: file on this host. */
+/** Paths in the file system, without a leading slash, and the files on this host. */
 export type FilesByPath = Record<string, string>;
 
 export interface BootPartitionInputs {
 	partition: Partition;
 	files: FilesByPath;
-	/** Every time stamp in the file system, in seconds since 1970. */
+	/** Every timestamp in the file system, in seconds since 1970. */
 	epochSeconds: number;
-	/** What the file system's UUID follows from. */
+	/** Determines the file system's UUID. */
 	seed: string;
 	outputPath: string;
 }
@@ -25,13 +25,13 @@ interface WriterInputs extends BootPartitionInputs {
 	imagePath: string;
 }
 
-type Writer = (inputs: WriterInputs, folder: string) => Promise<void>;
+type Writer = (inputs: WriterInputs, directory: string) => Promise<void>;
 
 const BLOCK_BYTES = 4096;
-/** Two sets and the loader's files are some tens of files. */
+/** Two slots and the boot loader need a few dozen. */
 const INODES = 1024;
 
-/** 2 KB: the largest with which 200 MB have as many clusters as a FAT32 must have (65,525). */
+/** 2 KB: the largest cluster with which 200 MB have the 65,525 clusters that FAT32 requires. */
 const FAT_CLUSTER_SECTORS = 4;
 
 const writers: Partial<Record<FileSystem, Writer>> = {
@@ -40,8 +40,8 @@ const writers: Partial<Record<FileSystem, Writer>> = {
 };
 
 /**
- * Writes the sparse file-system image of a boot partition; the same inputs give the same bytes.
- * Throws when the files do not fit, or for a file system that no boot partition has.
+ * Writes the sparse file system image of a boot partition; the same inputs give the same bytes.
+ * @throws Error when the files do not fit or the file system is not supported.
  */
 export async function makeBootPartition(
 	inputs: BootPartitionInputs,
@@ -53,25 +53,29 @@ export async function makeBootPartition(
 		throw new Error(
 			`partition ${partition.number} (${partition.label}) cannot be a boot partition: it needs ext2 or fat32 and a size`,
 		);
-	await withWorkFolder(outputPath, async (folder) => {
-		const imagePath = join(folder, "file-system.img");
-		await write({ ...inputs, sizeBytes, imagePath }, folder);
+	await withWorkDirectory(outputPath, async (directory) => {
+		const imagePath = join(directory, "file-system.img");
+		await write({ ...inputs, sizeBytes, imagePath }, directory);
 		await rename(imagePath, outputPath);
 	});
 }
 
-/** The folders that the paths need, parents first. */
-function foldersOf(paths: string[]): string[] {
-	const folders = new Set<string>();
+/** Returns the directories of the paths, parents first. */
+function parentDirectories(paths: string[]): string[] {
+	const directories = new Set<string>();
 	for (const path of paths)
-		for (let folder = dirname(path); folder !== "."; folder = dirname(folder))
-			folders.add(folder);
-	return [...folders].sort();
+		for (
+			let directory = dirname(path);
+			directory !== ".";
+			directory = dirname(directory)
+		)
+			directories.add(directory);
+	return [...directories].sort();
 }
 
 /**
- * genext2fs reads an archive rather than a folder, so that owners, modes, times and the
- * order of the files come from here and not from the host.
+ * genext2fs reads an archive instead of a directory, so that owners, modes, times and the order of the
+ * files do not depend on the host.
  */
 async function writeArchive(
 	{ files, epochSeconds }: BootPartitionInputs,
@@ -81,7 +85,7 @@ async function writeArchive(
 	const written = pipeline(archive, createWriteStream(archivePath));
 	const common = { mtime: new Date(epochSeconds * 1000), uid: 0, gid: 0 };
 	const paths = Object.keys(files).sort();
-	for (const name of foldersOf(paths))
+	for (const name of parentDirectories(paths))
 		archive.entry({ ...common, name, type: "directory", mode: 0o755 });
 	for (const name of paths)
 		archive.entry(
@@ -92,24 +96,30 @@ async function writeArchive(
 	await written;
 }
 
-async function writeExt2(inputs: WriterInputs, folder: string): Promise<void> {
+async function writeExt2(
+	inputs: WriterInputs,
+	directory: string,
+): Promise<void> {
 	const { partition, sizeBytes, epochSeconds, seed, imagePath } = inputs;
-	const tool = toolsIn({ cwd: folder, epochSeconds });
-	const archivePath = join(folder, "files.tar");
+	const tool = toolsIn({ cwd: directory, epochSeconds });
+	const archivePath = join(directory, "files.tar");
 	await writeArchive(inputs, archivePath);
 	await tool`genext2fs --block-size ${BLOCK_BYTES} --size-in-blocks ${sizeBytes / BLOCK_BYTES} --number-of-inodes ${INODES} --reserved-percentage 0 --volume-label ${partition.label} --allow-holes --tarball ${archivePath} ${imagePath}`;
-	// No check by count or age: it would delay a start that nobody watches.
+	// No check by mount count or age: it would delay unattended starts.
 	await tool`tune2fs -c 0 -i 0 -U ${derivedUuid(seed, "boot file system")} ${imagePath}`;
 }
 
-async function writeFat32(inputs: WriterInputs, folder: string): Promise<void> {
+async function writeFat32(
+	inputs: WriterInputs,
+	directory: string,
+): Promise<void> {
 	const { partition, files, sizeBytes, epochSeconds, seed, imagePath } = inputs;
-	const tool = toolsIn({ cwd: folder, epochSeconds });
+	const tool = toolsIn({ cwd: directory, epochSeconds });
 	const volumeId = derivedHex32(seed, "boot file system");
 	await tool`truncate --size ${sizeBytes} ${imagePath}`;
 	await tool`mkfs.vfat --invariant -F 32 -s ${FAT_CLUSTER_SECTORS} -n ${partition.label} -i ${volumeId} ${imagePath}`;
 	const paths = Object.keys(files).sort();
-	for (const path of foldersOf(paths))
+	for (const path of parentDirectories(paths))
 		await tool`mmd -i ${imagePath} ${`::/${path}`}`;
 	for (const path of paths)
 		await tool`mcopy -i ${imagePath} ${resolve(files[path] as string)} ${`::/${path}`}`;

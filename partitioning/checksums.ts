@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 export interface DescribedFile {
 	name: string;
-	/** What a reader of the file gets, holes included. */
+	/** Apparent size, including holes. */
 	sizeBytes: number;
 	sha256: string;
 }
@@ -13,20 +13,20 @@ export interface ManifestInputs {
 	build: number;
 	target: string;
 	files: readonly DescribedFile[];
-	/** The files on the boot partition. */
+	/** Files on the boot partition. */
 	bootPartition: readonly DescribedFile[];
-	folder: string;
+	directory: string;
 }
 
 /** Writes manifest.json (for programs) and SHA256SUMS (for `sha256sum -c`). */
 export async function writeChecksums({
-	folder,
+	directory,
 	...manifest
 }: ManifestInputs): Promise<void> {
 	await writeFile(
-		join(folder, "manifest.json"),
+		join(directory, "manifest.json"),
 		`${JSON.stringify({ name: "app-platform", ...manifest }, null, "\t")}\n`,
 	);
 	const sums = manifest.files.map(({ name, sha256 }) => `${sha256}  ${name}\n`);
-	await writeFile(join(folder, "SHA256SUMS"), sums.join(""));
+	await writeFile(join(directory, "SHA256SUMS"), sums.join(""));
 }

@@ -7,20 +7,20 @@ import {
 	MBR_TYPES,
 	SECTOR_BYTES,
 } from "./layout.ts";
-import { toolsIn, withWorkFolder } from "./tools.ts";
+import { toolsIn, withWorkDirectory } from "./tools.ts";
 
 export interface DiskImageInputs {
 	layout: DiskLayout;
-	/** Eight hex digits; PARTUUIDs follow from it. */
+	/** Eight hex digits; determines the PARTUUIDs. */
 	diskSignature: string;
-	/** The file-system image made by makeBootPartition. */
+	/** The file system image written by makeBootPartition. */
 	bootPartition: string;
-	/** For layouts whose boot loader is GRUB. */
+	/** For layouts with GRUB as boot loader. */
 	grub?: GrubImages;
 	outputPath: string;
 }
 
-/** The MBR's partition table begins behind the 440 bytes of boot code. */
+/** The MBR starts with 440 bytes of boot code. */
 const BOOT_CODE_BYTES = 440;
 
 function grubRegions({ bootImage, coreImage }: GrubImages): string {
@@ -41,9 +41,9 @@ function grubRegions({ bootImage, coreImage }: GrubImages): string {
 }
 
 /**
- * Writes the sparse raw disk: MBR, boot loader and boot partition; the rest of the disk is
- * left to the first start. An image that is as small as its content may end within the boot
- * partition: what lies behind is not in use, whatever the disk holds there. The same inputs give the same bytes.
+ * Writes the sparse raw disk: MBR, boot loader and boot partition. The first start partitions the rest.
+ * An image as small as its content may end inside the boot partition: the space behind it is unused,
+ * whatever the disk contains there. The same inputs give the same bytes.
  */
 export async function makeDiskImage({
 	layout,
@@ -54,9 +54,9 @@ export async function makeDiskImage({
 }: DiskImageInputs): Promise<void> {
 	if ((layout.bootLoader === "grub") !== (grub !== undefined))
 		throw new Error(
-			`a ${layout.bootLoader} disk and GRUB's images: both or neither`,
+			`GRUB's images are required for a disk with GRUB and not allowed for others: ${layout.bootLoader}`,
 		);
-	await withWorkFolder(outputPath, async (folder) => {
+	await withWorkDirectory(outputPath, async (directory) => {
 		const config = `image disk.img {
 	hdimage {
 		align = ${ALIGNMENT_BYTES}
@@ -70,14 +70,14 @@ export async function makeDiskImage({
 	}
 }
 `;
-		await writeFile(join(folder, "genimage.cfg"), config);
-		// genimage empties its folders, so each is one of its own.
+		await writeFile(join(directory, "genimage.cfg"), config);
+		// genimage empties its directories, so each must be separate.
 		for (const name of ["root", "tmp", "in", "out"])
-			await mkdir(join(folder, name));
+			await mkdir(join(directory, name));
 		await toolsIn({
-			cwd: folder,
+			cwd: directory,
 		})`genimage --config genimage.cfg --rootpath root --tmppath tmp --inputpath in --outputpath out`;
-		const imagePath = join(folder, "out", "disk.img");
+		const imagePath = join(directory, "out", "disk.img");
 		await truncate(
 			imagePath,
 			layout.imageBytes ?? (await contentBytes(imagePath)),
@@ -86,7 +86,7 @@ export async function makeDiskImage({
 	});
 }
 
-/** The length of a file without the zeros at its end, rounded up to the alignment. */
+/** Returns a file's length without trailing zeros, rounded up to the alignment. */
 async function contentBytes(path: string): Promise<number> {
 	const file = await open(path);
 	try {

@@ -12,13 +12,13 @@ import { toolsIn } from "./tools.ts";
 
 const signature = "1234abcd";
 const template = join(import.meta.dirname, "../board/extlinux.conf");
-const folder = mkdtempSync(join(tmpdir(), "app-platform-gateway-"));
-test.after.always(() => rm(folder, { recursive: true, force: true }));
-const tool = toolsIn({ cwd: folder });
+const directory = mkdtempSync(join(tmpdir(), "app-platform-gateway-"));
+test.after.always(() => rm(directory, { recursive: true, force: true }));
+const tool = toolsIn({ cwd: directory });
 
-/** Makes the image of a gateway with a kernel of 3 MB; returns its path. */
+/** Makes a gateway's image with a kernel of 3 MB; returns its path. */
 async function makeImage(name: string): Promise<string> {
-	const at = (file: string) => join(folder, `${name}-${file}`);
+	const at = (file: string) => join(directory, `${name}-${file}`);
 	await writeFile(at("linux"), Buffer.alloc(3 * MIB, "kernel"));
 	await writeFile(at("menu"), await bootMenu("u-boot", template, signature));
 	await makeBootPartition({
@@ -37,13 +37,13 @@ async function makeImage(name: string): Promise<string> {
 	return at("disk.img");
 }
 
-test("the image is as small as its content and the same every time", async (t) => {
+test("the image is as small as its content and reproducible", async (t) => {
 	const image = await makeImage("first");
 	t.true((await stat(image)).size <= 8 * MIB);
 	t.is(await hashOfFile(await makeImage("second")), await hashOfFile(image));
 });
 
-test("on a disk with old content its FAT32 is whole, of 200 MB and has the files", async (t) => {
+test("on a disk with old content, the 200 MB FAT32 is clean and contains the files", async (t) => {
 	const image = await makeImage("third");
 	const { size } = await stat(image);
 	const partition = gatewayLayout.boot.sizeBytes ?? 0;
@@ -60,14 +60,14 @@ test("on a disk with old content its FAT32 is whole, of 200 MB and has the files
 	await tool`fsck.vfat -n partition.img`;
 	t.regex(await tool`mdir -i partition.img ::`, /Volume in drive : is BOOT/);
 	await tool`mcopy -i partition.img ::linux ::extlinux/extlinux.conf .`;
-	t.is((await stat(join(folder, "linux"))).size, 3 * MIB);
+	t.is((await stat(join(directory, "linux"))).size, 3 * MIB);
 	t.is(
-		await readFile(join(folder, "extlinux.conf"), "utf8"),
+		await readFile(join(directory, "extlinux.conf"), "utf8"),
 		await bootMenu("u-boot", template, signature),
 	);
 });
 
-test("the entries' names have one length, and a menu that fills more than a sector is refused", (t) => {
+test("the entries' names are equally long, and a menu larger than a sector is refused", (t) => {
 	for (const { rescue, system } of Object.values(bootMenus))
 		t.is(rescue.length, system.length);
 	t.throws(

@@ -3,7 +3,7 @@ import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { machineForTest, theFile } from "../qemu-tests/machine/index.ts";
+import { existingDisk, machineForTest } from "../qemu-tests/machine/index.ts";
 import { bootMenus } from "./boot-menu.ts";
 import { makeBootPartition } from "./boot-partition.ts";
 import { makeDiskImage } from "./disk-image.ts";
@@ -11,7 +11,7 @@ import { grubConfig, makeGrub } from "./grub.ts";
 import { type DiskLayout, MIB, SECTOR_BYTES, vmLayout } from "./layout.ts";
 import { makeVmdk } from "./vm-disks.ts";
 
-// No kernel is needed to see which entry GRUB starts: it says so before it looks for one.
+// No kernel is needed: GRUB prints the entry it boots before it looks for the kernel.
 
 const layout: DiskLayout = {
 	...vmLayout,
@@ -24,8 +24,8 @@ const seed = "grub test";
 const RESCUE = "Booting `Rescue and setup'";
 const SYSTEM = "Booting `App Platform'";
 
-const folder = mkdtempSync(join(tmpdir(), "app-platform-grub-"));
-const at = (name: string) => join(folder, name);
+const directory = mkdtempSync(join(tmpdir(), "app-platform-grub-"));
+const at = (name: string) => join(directory, name);
 const template = join(import.meta.dirname, "../board/grub.cfg");
 let config: string;
 
@@ -43,13 +43,13 @@ test.before(async () => {
 		layout,
 		diskSignature,
 		bootPartition: at("boot.ext2"),
-		grub: await makeGrub({ config, epochSeconds, outputFolder: at("grub") }),
+		grub: await makeGrub({ config, epochSeconds, outputDirectory: at("grub") }),
 		outputPath: at("disk.img"),
 	});
 });
-test.after.always(() => rm(folder, { recursive: true, force: true }));
+test.after.always(() => rm(directory, { recursive: true, force: true }));
 
-/** Starts a machine with this disk and gives its serial console. */
+/** Starts a machine with this disk; returns its serial console. */
 async function consoleOf(
 	t: ExecutionContext,
 	name: string,
@@ -58,7 +58,7 @@ async function consoleOf(
 ) {
 	const machine = machineForTest(t, {
 		name: `grub-${name}`,
-		disks: [theFile({ path, format })],
+		disks: [existingDisk({ path, format })],
 		network: "none",
 		memoryMB: 128,
 	});
@@ -66,7 +66,7 @@ async function consoleOf(
 	return machine.console;
 }
 
-/** A copy of the raw disk with `bytes` written into grub.cfg in place, as a sector write does. */
+/** Copies the raw disk and overwrites `bytes` of grub.cfg in place, as a sector write does. */
 async function diskWith(
 	name: string,
 	offsetInConfig: number,
@@ -74,14 +74,14 @@ async function diskWith(
 ): Promise<string> {
 	const path = at(`${name}.img`);
 	const disk = await readFile(at("disk.img"));
-	// GRUB's built-in copy is compressed, so this is the file; it lies after the first partition's start.
+	// This finds the file, behind the start of the first partition: GRUB's built-in copy is compressed.
 	const configAt = disk.indexOf(config, MIB);
 	bytes.copy(disk, configAt + offsetInConfig);
 	await writeFile(path, disk);
 	return path;
 }
 
-test("GRUB shows both entries on the serial line and starts the first", async (t) => {
+test("GRUB shows both entries on the serial console and boots the first", async (t) => {
 	const path = at("menu.img");
 	await copyFile(at("disk.img"), path);
 	const console = await consoleOf(t, "menu", path);
@@ -91,7 +91,7 @@ test("GRUB shows both entries on the serial line and starts the first", async (t
 	t.notRegex(console.tail, /damaged/);
 });
 
-test("GRUB starts from the VMDK", async (t) => {
+test("GRUB boots from the VMDK", async (t) => {
 	await makeVmdk({
 		rawImage: at("disk.img"),
 		seed,
@@ -102,7 +102,7 @@ test("GRUB starts from the VMDK", async (t) => {
 	t.notRegex(console.tail, /damaged/);
 });
 
-test("one digit written in place makes the system the default", async (t) => {
+test("overwriting one digit in place makes the system the default", async (t) => {
 	const path = await diskWith(
 		"system",
 		bootMenus.grub.beforeDefault.length,
@@ -113,14 +113,14 @@ test("one digit written in place makes the system the default", async (t) => {
 	t.pass();
 });
 
-test("without its state sector GRUB starts the rescue system", async (t) => {
+test("without the boot state's sector, GRUB boots the rescue system", async (t) => {
 	const path = await diskWith("no-state", 0, Buffer.alloc(SECTOR_BYTES));
 	const console = await consoleOf(t, "no-state", path);
 	await console.expect(RESCUE);
 	t.pass();
 });
 
-test("a damaged grub.cfg is replaced by the copy inside GRUB", async (t) => {
+test("GRUB uses its built-in copy of a damaged grub.cfg", async (t) => {
 	const path = await diskWith(
 		"damaged",
 		0,

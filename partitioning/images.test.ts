@@ -20,40 +20,40 @@ import { makeQcow2, makeVhdx, makeVmdk } from "./vm-disks.ts";
 const epochSeconds = 1_767_225_600;
 const seed = "app-platform x86_64 1.0.0 130001";
 const signature = "1234abcd";
-/** The layout of virtual machines, small. */
+/** A small version of the virtual machine layout. */
 const layout = {
 	...vmLayout,
 	imageBytes: 64 * MIB,
 	boot: { ...vmLayout.boot, sizeBytes: 16 * MIB },
 } satisfies DiskLayout;
 
-const folder = mkdtempSync(join(tmpdir(), "app-platform-images-"));
+const directory = mkdtempSync(join(tmpdir(), "app-platform-images-"));
 let first: Record<string, string>;
 const path = (name: string) => first[name] as string;
 test.before(async () => {
 	first = await makeAll("first");
 });
-test.after.always(() => rm(folder, { recursive: true, force: true }));
-const tool = toolsIn({ cwd: folder });
+test.after.always(() => rm(directory, { recursive: true, force: true }));
+const tool = toolsIn({ cwd: directory });
 
 const template = readFileSync(
 	join(import.meta.dirname, "../board/grub.cfg"),
 	"utf8",
 );
 
-/** Makes the raw disk and, from it, every other; returns their paths by name. */
+/** Makes the raw disk and all other formats from it; returns their paths by name. */
 async function makeAll(name: string): Promise<Record<string, string>> {
-	const at = (file: string) => join(folder, name, file);
+	const at = (file: string) => join(directory, name, file);
 	const config = grubConfig(template, signature);
-	const kernel = join(folder, "linux");
+	const kernel = join(directory, "linux");
 	await writeFile(kernel, Buffer.alloc(3 * MIB, "kernel"));
-	await writeFile(join(folder, "grub.cfg"), config);
+	await writeFile(join(directory, "grub.cfg"), config);
 	const bootPartition = at("boot.ext2");
 	await makeBootPartition({
 		partition: layout.boot,
 		files: {
 			"a/linux": kernel,
-			"boot/grub/grub.cfg": join(folder, "grub.cfg"),
+			"boot/grub/grub.cfg": join(directory, "grub.cfg"),
 		},
 		epochSeconds,
 		seed,
@@ -62,7 +62,7 @@ async function makeAll(name: string): Promise<Record<string, string>> {
 	const grub = await makeGrub({
 		config,
 		epochSeconds,
-		outputFolder: at("grub"),
+		outputDirectory: at("grub"),
 	});
 	const img = at("disk.img");
 	await makeDiskImage({
@@ -104,7 +104,7 @@ test("the same inputs give the same bytes in every format", async (t) => {
 		);
 });
 
-test("the boot partition is a clean ext2 with its label and files", async (t) => {
+test("the boot partition is a clean ext2 with the label and the files", async (t) => {
 	await tool`e2fsck -f -n ${path("bootPartition")}`;
 	const superblock = await tool`dumpe2fs -h ${path("bootPartition")}`;
 	t.regex(superblock, /Filesystem volume name: +boot\n/);
@@ -112,7 +112,7 @@ test("the boot partition is a clean ext2 with its label and files", async (t) =>
 	t.regex(listing, new RegExp(`/linux/${3 * MIB}/`));
 });
 
-test("the MBR has the one partition of the layout and the signature", async (t) => {
+test("the MBR has the signature and only the boot partition", async (t) => {
 	const table = JSON.parse(await tool`sfdisk --json ${path("img")}`);
 	const { id, partitions } = table.partitiontable;
 	t.is(id, `0x${signature}`);
@@ -123,7 +123,7 @@ test("the MBR has the one partition of the layout and the signature", async (t) 
 	t.is((await stat(path("img"))).size, layout.imageBytes);
 });
 
-test("every other format holds the same disk", async (t) => {
+test("every other format contains the same disk", async (t) => {
 	for (const format of ["qcow2", "vhdx", "vmdk"]) {
 		await tool`qemu-img compare -f raw -F ${format} ${path("img")} ${path(format)}`;
 		const info = JSON.parse(
@@ -135,7 +135,7 @@ test("every other format holds the same disk", async (t) => {
 	await tool`qemu-img check ${path("qcow2")}`;
 });
 
-test("the OVA's manifest has the sums of its descriptor and disk", async (t) => {
+test("the OVA's manifest has the checksums of its descriptor and disk", async (t) => {
 	const entries = new Map<string, Buffer>();
 	const archive = createReadStream(path("ova")).pipe(extract());
 	for await (const entry of archive)
@@ -160,11 +160,11 @@ test("the OVA's manifest has the sums of its descriptor and disk", async (t) => 
 	);
 });
 
-test("the hash of a sparse file is the hash of what it reads as", async (t) => {
+test("the hash of a sparse file counts holes as zeros", async (t) => {
 	t.is(await hashOfSparseFile(path("img")), await hashOfFile(path("img")));
 });
 
-test("grub.cfg keeps its state in the first sector and starts with entry 0", (t) => {
+test("grub.cfg has the boot state in the first sector and starts with entry 0", (t) => {
 	const config = grubConfig(template, signature);
 	t.is(config.indexOf("\n\n"), 511);
 	t.is(config[bootMenus.grub.beforeDefault.length], "0");
@@ -174,7 +174,7 @@ test("grub.cfg keeps its state in the first sector and starts with entry 0", (t)
 	t.throws(() => grubConfig("set slot=a\n\n", signature));
 });
 
-test("the data partition takes what a larger disk has more; a small disk is refused", (t) => {
+test("the data partition fills a larger disk; a disk that is too small is refused", (t) => {
 	const sizeOnDisk = (gigabytes: number) =>
 		partitionExtents(vmLayout, gigabytes * 1024 * MIB).find(
 			({ number }) => number === 2,

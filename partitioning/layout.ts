@@ -1,18 +1,18 @@
 /**
- * What is on a disk, as data: the code that writes images knows no particular one.
+ * Disk layouts as data: the code that writes images depends on no particular layout.
  *
- * The documents name sizes as `fdisk` and `df -h` do: 350 MB means 350 MiB.
- * The ramdisk partitions the rest of the disk on the machine itself, where no Node runs:
- * initramfs/ holds the same figures for its shell, and must be changed together with these.
+ * The documentation uses the units of `fdisk` and `df -h`: 350 MB means 350 MiB.
+ * The rescue system partitions the rest of the disk on the machine, where no Node runs: initramfs/ has
+ * the same figures for its shell. Change both together.
  */
 
 export const SECTOR_BYTES = 512;
-/** What the state of the boot in that sector may grow by: an update under way, paths of a set. */
-export const STATE_GROWTH = 24;
+/** Room for the boot state to grow within its sector: the progress of an update, a slot's paths. */
+export const STATE_GROWTH_BYTES = 24;
 export const MIB = 1024 * 1024;
 export const GIB = 1024 * MIB;
 
-/** Every partition starts on a multiple of this, which suits any SSD and flash card. */
+/** Every partition starts at a multiple of this, which suits any SSD and flash card. */
 export const ALIGNMENT_BYTES = MIB;
 
 export type FileSystem = "ext2" | "ext4" | "fat32" | "swap";
@@ -26,27 +26,27 @@ export const MBR_TYPES: Record<FileSystem, number> = {
 };
 
 export interface Partition {
-	/** The slot in the MBR, hence the 1 in sda1. */
+	/** Entry in the MBR: the 1 in sda1. */
 	number: 1 | 2 | 3 | 4;
 	label: string;
 	fileSystem: FileSystem;
-	/** undefined: all that is left of the disk; only the last on the disk can be so. */
+	/** undefined: the rest of the disk, allowed only for the last partition on it. */
 	sizeBytes?: number;
 }
 
-/** What the firmware starts: GRUB from the sectors before sda1, or U-Boot, which reads sda1. */
+/** GRUB, in the sectors before sda1, or the board's U-Boot, which reads sda1. */
 export type BootLoader = "grub" | "u-boot";
 
 export interface DiskLayout {
 	bootLoader: BootLoader;
 	/**
-	 * The size of the built disk image; the installed system takes whatever disk it finds.
+	 * Size of the built disk image; the installed system uses a disk of any size.
 	 * undefined: the image ends with the content of the boot partition.
 	 */
 	imageBytes?: number;
 	/** The only partition in a built image. */
 	boot: Partition;
-	/** Made at first start, in their order on the disk: `data` is last, so that it can grow. */
+	/** Created at the first start, in this order on the disk: `data` is last, so that it can grow. */
 	installed: Partition[];
 }
 
@@ -76,8 +76,8 @@ export interface Extent {
 }
 
 /**
- * Where each partition of an installed disk lies.
- * Throws when the disk is too small to hold them.
+ * Returns the position of each partition on an installed disk.
+ * @throws Error when the disk is too small.
  */
 export function partitionExtents(
 	layout: DiskLayout,
@@ -90,7 +90,7 @@ export function partitionExtents(
 		const sizeBytes = partition.sizeBytes ?? restBytes;
 		if (restBytes <= 0 || sizeBytes > restBytes)
 			throw new Error(
-				`a disk of ${diskBytes} bytes has no room for partition ${partition.number} (${partition.label})`,
+				`a disk of ${diskBytes} bytes is too small for partition ${partition.number} (${partition.label})`,
 			);
 		const extent = { number: partition.number, startBytes, sizeBytes };
 		startBytes += sizeBytes;

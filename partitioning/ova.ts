@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { pack } from "tar-stream";
 import { ovfDescriptor } from "./ovf.ts";
-import { withWorkFolder } from "./tools.ts";
+import { withWorkDirectory } from "./tools.ts";
 
-/** The names that the product's users know. */
+/** Documented names. */
 const NAME = "app-platform";
 const DISK_NAME = `${NAME}-disk1.vmdk`;
 
 export interface OvaInputs {
 	/** A streamOptimized VMDK. */
 	vmdk: string;
-	/** What the guest sees, in bytes. */
+	/** Virtual size of the disk. */
 	diskBytes: number;
 	version: string;
 	build: number;
@@ -23,8 +23,8 @@ export interface OvaInputs {
 }
 
 /**
- * Writes an OVA: a ustar archive of the OVF descriptor (first, as OVF 1.1 wants it), the
- * manifest with SHA-256 sums, and the disk.
+ * Writes an OVA: a ustar archive of the OVF descriptor (first, as OVF 1.1 requires), the manifest with
+ * SHA-256 checksums, and the disk.
  */
 export async function makeOva(inputs: OvaInputs): Promise<void> {
 	const { vmdk, diskBytes, version, build, epochSeconds, outputPath } = inputs;
@@ -45,8 +45,8 @@ export async function makeOva(inputs: OvaInputs): Promise<void> {
 		.map(([name, sum]) => `SHA256(${name})= ${sum}\n`)
 		.join("");
 
-	await withWorkFolder(outputPath, async (folder) => {
-		const partial = join(folder, "ova");
+	await withWorkDirectory(outputPath, async (directory) => {
+		const partial = join(directory, "ova");
 		const archive = pack();
 		const written = pipeline(archive, createWriteStream(partial));
 		const common = {

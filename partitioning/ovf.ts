@@ -9,13 +9,13 @@ export interface OvfInputs {
 const CPUS = 1;
 const MEMORY_MIB = 512;
 
-/** Numbers of resources in CIM_ResourceAllocationSettingData, which OVF (DSP0243) builds on. */
+/** Resource types of CIM_ResourceAllocationSettingData, which OVF (DSP0243) is based on. */
 const RESOURCE = { cpu: 3, memory: 4, scsi: 6, ethernet: 10, disk: 17 };
 
 /**
- * The OVF 1.1 descriptor of the virtual machine. LSI Logic, because both VMware and VirtualBox
- * import that SCSI controller (VirtualBox has no pvscsi); virtual hardware 11 runs on all
- * VMware products since 2015.
+ * Returns the OVF 1.1 descriptor of the virtual machine. The SCSI controller is LSI Logic, because both
+ * VMware and VirtualBox import it (VirtualBox has no pvscsi); virtual hardware 11 runs on all VMware
+ * products since 2015.
  */
 export function ovfDescriptor(inputs: OvfInputs): string {
 	const { diskName, diskBytes, vmdkBytes, version, build } = inputs;

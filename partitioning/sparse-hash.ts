@@ -12,8 +12,8 @@ const CHUNK_BYTES = 4 * 1024 * 1024;
 const zeros = Buffer.alloc(CHUNK_BYTES);
 
 /**
- * SHA-256 of a whole sparse file, in hex: holes count as the zeros they read as, but are not
- * read, which for an empty disk of many gigabytes takes most of the time.
+ * SHA-256 of a sparse file, in hex. Holes count as zeros but are not read: for an empty disk of many
+ * gigabytes, reading them takes most of the time.
  */
 export async function hashOfSparseFile(path: string): Promise<string> {
 	const map = await toolsIn()`qemu-img map -f raw --output=json ${path}`;

@@ -2,24 +2,27 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { $, quote } from "zx";
 
-/** A tool of the host failed: says what was run, where, and what it printed. */
+/** A host tool failed; the message has the command, its directory and its output. */
 export class ToolError extends Error {
 	override name = "ToolError";
 }
 
-export interface ToolPlace {
+export interface ToolOptions {
 	cwd?: string;
-	/** The tools' clock, in seconds since 1970, where they take one. */
+	/** The tools' clock, in seconds since 1970, for tools that support one. */
 	epochSeconds?: number;
 }
 
 type Argument = string | number | string[];
 
 /**
- * Returns a template tag that runs one command and gives back its standard output:
- * await toolsIn({ cwd })`qemu-img info ${path}`. Throws ToolError.
+ * Returns a template tag that runs one command and resolves to its standard output:
+ * await toolsIn({ cwd })`qemu-img info ${path}`. It throws ToolError.
  */
-export function toolsIn({ cwd = process.cwd(), epochSeconds }: ToolPlace = {}) {
+export function toolsIn({
+	cwd = process.cwd(),
+	epochSeconds,
+}: ToolOptions = {}) {
 	const clock =
 		epochSeconds === undefined
 			? {}
@@ -35,7 +38,7 @@ export function toolsIn({ cwd = process.cwd(), epochSeconds }: ToolPlace = {}) {
 		prefix: "set -euo pipefail;",
 		env: {
 			...process.env,
-			// Debian gives users no sbin, where tune2fs and mkfs are.
+			// On Debian, a user's PATH lacks sbin, where tune2fs and mkfs are.
 			PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
 			LC_ALL: "C.UTF-8",
 			TZ: "UTC",
@@ -63,19 +66,19 @@ export function toolsIn({ cwd = process.cwd(), epochSeconds }: ToolPlace = {}) {
 }
 
 /**
- * Runs `work` with an empty folder next to `outputPath` (so that a rename from one to the
- * other is possible), and removes the folder afterwards, also after an error.
+ * Runs `work` with an empty directory next to `outputPath`, so that files can be renamed to it. Removes the
+ * directory afterwards, even after an error.
  */
-export async function withWorkFolder<Result>(
+export async function withWorkDirectory<Result>(
 	outputPath: string,
-	work: (folder: string) => Promise<Result>,
+	work: (directory: string) => Promise<Result>,
 ): Promise<Result> {
 	const parent = dirname(resolve(outputPath));
 	await mkdir(parent, { recursive: true });
-	const folder = await mkdtemp(join(parent, ".work-"));
+	const directory = await mkdtemp(join(parent, ".work-"));
 	try {
-		return await work(folder);
+		return await work(directory);
 	} finally {
-		await rm(folder, { recursive: true, force: true });
+		await rm(directory, { recursive: true, force: true });
 	}
 }

@@ -2,23 +2,23 @@ import { type FileHandle, open } from "node:fs/promises";
 import { crc32c } from "@aws-crypto/crc32c";
 import { derivedUuidBytes } from "./identity.ts";
 
-// Places and names from [MS-VHDX], "Virtual Hard Disk v2 (VHDX) File Format".
+// Offsets and names from [MS-VHDX], "Virtual Hard Disk v2 (VHDX) File Format".
 const KIB = 1024;
 const HEADERS_AT = [64 * KIB, 128 * KIB];
 const HEADER_BYTES = 4 * KIB;
 const REGION_TABLE_AT = 192 * KIB;
 const REGION_TABLE_BYTES = 64 * KIB;
 const METADATA_TABLE_BYTES = 64 * KIB;
-/** Bytes before the first entry, and the size of an entry, in either table. */
+/** Offset of the first entry and size of an entry, in bytes. */
 const REGION_ENTRIES = { first: 16, size: 32 };
 const METADATA_ENTRIES = { first: 32, size: 32 };
 const METADATA_REGION = guid("8b7ca206-4790-4b9a-b8fe-575f050f886e");
 const PAGE_83_DATA = guid("beca12ab-b2e6-4523-93ef-c309e000c746");
 
 /**
- * Replaces the random identifiers that qemu-img writes into a VHDX (of the last write of file
- * and data, and of the virtual disk itself) with ones that follow from the seed.
- * Throws when the file is no VHDX.
+ * Replaces the random identifiers that qemu-img writes into a VHDX (of the last write of file and data,
+ * and of the virtual disk) with ones derived from the seed.
+ * @throws Error when the file is not a VHDX.
  */
 export async function fixVhdxIdentifiers(
 	path: string,
@@ -39,13 +39,13 @@ export async function fixVhdxIdentifiers(
 	}
 }
 
-/** The header with the higher sequence number is the valid one; they start at random too. */
+/** The header with the higher sequence number is the valid one; the numbers are random too. */
 async function fixHeaders(file: FileHandle, seed: string): Promise<void> {
 	const headers = [];
 	for (const offset of HEADERS_AT) {
 		const bytes = await read(file, offset, HEADER_BYTES);
 		if (bytes.toString("latin1", 0, 4) !== "head")
-			throw new Error(`there is no VHDX header at byte ${offset}`);
+			throw new Error(`no VHDX header at byte ${offset}`);
 		headers.push({ offset, bytes, sequence: bytes.readBigUInt64LE(8) });
 	}
 	headers.sort((a, b) => (a.sequence < b.sequence ? -1 : 1));
@@ -61,10 +61,10 @@ async function fixHeaders(file: FileHandle, seed: string): Promise<void> {
 	await clearLog(file, bytes);
 }
 
-/** The log of a closed file is empty, which its all-zero GUID says; old entries are left in it. */
+/** Clears old log entries. A closed file's log is empty, marked by an all-zero GUID. */
 async function clearLog(file: FileHandle, header: Buffer): Promise<void> {
 	if (header.subarray(48, 64).some((byte) => byte !== 0))
-		throw new Error("the VHDX was not closed: its log is in use");
+		throw new Error("the VHDX was not closed: its log is not empty");
 	const sizeBytes = header.readUInt32LE(68);
 	const offset = Number(header.readBigUInt64LE(72));
 	await file.write(Buffer.alloc(sizeBytes), 0, sizeBytes, offset);

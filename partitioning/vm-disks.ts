@@ -1,23 +1,23 @@
 import { rename } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { toolsIn, withWorkFolder } from "./tools.ts";
+import { toolsIn, withWorkDirectory } from "./tools.ts";
 import { fixVhdxIdentifiers } from "./vhdx.ts";
 import { fixVmdkIdentifiers } from "./vmdk.ts";
 
 export interface VmDiskInputs {
-	/** The raw disk; only what is written in it takes room in the result. */
+	/** The raw disk; unwritten parts take no space in the result. */
 	rawImage: string;
-	/** What the identifiers in the result follow from. */
+	/** Determines the identifiers in the result. */
 	seed: string;
 	outputPath: string;
 }
 
-/** A qcow2 with compressed clusters, for Proxmox, KVM and QEMU. */
+/** Writes a qcow2 with compressed clusters, for Proxmox, KVM and QEMU. */
 export async function makeQcow2(inputs: VmDiskInputs): Promise<void> {
 	await convert(inputs, ["-c", "-O", "qcow2"]);
 }
 
-/** A growing VHDX, for Hyper-V. */
+/** Writes a dynamic VHDX, for Hyper-V. */
 export async function makeVhdx(inputs: VmDiskInputs): Promise<void> {
 	await convert(
 		inputs,
@@ -26,7 +26,7 @@ export async function makeVhdx(inputs: VmDiskInputs): Promise<void> {
 	);
 }
 
-/** A streamOptimized VMDK, the form in which OVA files carry disks, for VMware and VirtualBox. */
+/** Writes a streamOptimized VMDK, the format of disks in OVA files, for VMware and VirtualBox. */
 export async function makeVmdk(inputs: VmDiskInputs): Promise<void> {
 	await convert(
 		inputs,
@@ -40,13 +40,13 @@ async function convert(
 	options: string[],
 	fixIdentifiers?: (path: string, seed: string) => Promise<void>,
 ): Promise<void> {
-	await withWorkFolder(outputPath, async (folder) => {
-		// A VMDK carries its own file name, hence the final one from the start.
+	await withWorkDirectory(outputPath, async (directory) => {
+		// A VMDK contains its file name, so it gets the final one from the start.
 		const name = basename(outputPath);
 		await toolsIn({
-			cwd: folder,
+			cwd: directory,
 		})`qemu-img convert -f raw ${options} ${resolve(rawImage)} ${name}`;
-		await fixIdentifiers?.(join(folder, name), seed);
-		await rename(join(folder, name), outputPath);
+		await fixIdentifiers?.(join(directory, name), seed);
+		await rename(join(directory, name), outputPath);
 	});
 }

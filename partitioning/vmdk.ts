@@ -2,14 +2,15 @@ import { open } from "node:fs/promises";
 import { derivedHex32 } from "./identity.ts";
 import { SECTOR_BYTES } from "./layout.ts";
 
-/** In the header of a sparse extent ("VMware Virtual Disk Format 5.0"), in sectors. */
+/** Offsets in the header of a sparse extent ("VMware Virtual Disk Format 5.0"); the values are in sectors. */
 const DESCRIPTOR_OFFSET_AT = 28;
 const DESCRIPTOR_SIZE_AT = 36;
 const HEADER_BYTES = SECTOR_BYTES;
 
 /**
- * Puts a content identifier (CID) that follows from the seed into a VMDK's descriptor, where
- * qemu-img puts a random one. Throws when the file is no VMDK with a descriptor inside.
+ * Replaces the random content identifier (CID) that qemu-img writes into a VMDK's descriptor with one
+ * derived from the seed.
+ * @throws Error when the file is not a VMDK with an embedded descriptor.
  */
 export async function fixVmdkIdentifiers(
 	path: string,
@@ -24,7 +25,7 @@ export async function fixVmdkIdentifiers(
 		const sizeBytes =
 			Number(header.readBigUInt64LE(DESCRIPTOR_SIZE_AT)) * SECTOR_BYTES;
 		if (header.toString("latin1", 0, 4) !== "KDMV" || sizeBytes === 0)
-			throw new Error(`${path} is not a VMDK with a descriptor inside`);
+			throw new Error(`${path} is not a VMDK with an embedded descriptor`);
 
 		const descriptor = Buffer.alloc(sizeBytes);
 		await file.read(descriptor, 0, sizeBytes, offset);

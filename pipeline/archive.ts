@@ -1,7 +1,7 @@
 import type { Shell } from "zx";
 
-/** GNU tar's options for an archive whose bytes follow from names, modes and contents alone. */
-export function reproducible(epochSeconds: number): string[] {
+/** GNU tar's options for an archive whose bytes depend only on names, modes and contents. */
+export function reproducibleTarOptions(epochSeconds: number): string[] {
 	return [
 		"--format=gnu",
 		"--sort=name",
@@ -13,23 +13,24 @@ export function reproducible(epochSeconds: number): string[] {
 }
 
 /**
- * Archives a folder into `outputFile` (.tar.xz). CRC32 and one stream per thread-independent
- * block are what busybox's, the kernel's and xz's own decoders all read.
+ * Archives a directory into `outputFile` (.tar.xz). CRC32 and independent blocks of fixed size can be
+ * read by the decoders of busybox, the kernel and xz.
  */
 export async function writeTarXz(
 	$: Shell,
 	options: {
-		folder: string;
+		directory: string;
 		outputFile: string;
 		epochSeconds: number;
 		xzFilter: string;
-		/** A file with the paths to leave out, a line each, as `./usr/bin/sh`. */
-		leftOutFile?: string;
+		/** A file with the paths to exclude, one a line, such as `./usr/bin/sh`. */
+		excludeFile?: string;
 	},
 ): Promise<void> {
-	const { folder, outputFile, epochSeconds, xzFilter, leftOutFile } = options;
-	const leftOut = leftOutFile
-		? ["--anchored", "--no-wildcards", `--exclude-from=${leftOutFile}`]
+	const { directory, outputFile, epochSeconds, xzFilter, excludeFile } =
+		options;
+	const excludeOptions = excludeFile
+		? ["--anchored", "--no-wildcards", `--exclude-from=${excludeFile}`]
 		: [];
-	await $`tar -c ${reproducible(epochSeconds)} ${leftOut} -C ${folder} . | xz --check=crc32 --threads=0 --block-size=96MiB ${xzFilter} --lzma2=preset=9e > ${outputFile}`;
+	await $`tar -c ${reproducibleTarOptions(epochSeconds)} ${excludeOptions} -C ${directory} . | xz --check=crc32 --threads=0 --block-size=96MiB ${xzFilter} --lzma2=preset=9e > ${outputFile}`;
 }

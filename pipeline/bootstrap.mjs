@@ -1,6 +1,6 @@
-// Runs a script of this project on a machine that has only Node and npm: installs the packages
-// of package-lock.json first when they are missing or changed. Plain JavaScript without
-// imports from npm, since nothing else is there yet.
+// Runs a script of this project on a machine that has only Node and npm: first installs the packages
+// of package-lock.json when they are missing or have changed. Plain JavaScript without imports
+// from npm, because no packages are installed yet.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ if (major < 20 || (major === 20 && minor < 18)) {
 	process.exit(1);
 }
 
-// Ctrl-C is for what runs below; its end is waited for.
+// Ctrl-C also reaches the child process; wait until that has exited.
 process.on("SIGINT", () => {});
 
 const run = (command, commandArgs) =>
@@ -30,7 +30,7 @@ const installed = existsSync(stamp) && readFileSync(stamp, "utf8") === lock;
 if (!installed) {
 	console.log("Installing the npm packages of package-lock.json (npm ci) …");
 	const offline = args.includes("--offline") ? ["--offline"] : [];
-	// No package here needs its install script; not running them is one risk less.
+	// No package needs its install script; skipping them removes a risk.
 	const status = run("npm", [
 		"ci",
 		"--ignore-scripts",
@@ -40,7 +40,7 @@ if (!installed) {
 		...offline,
 	]);
 	if (status !== 0) {
-		console.error("npm ci failed: the lines above say why.");
+		console.error("npm ci failed: see the lines above.");
 		process.exit(status);
 	}
 	writeFileSync(stamp, lock);

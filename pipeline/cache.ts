@@ -5,14 +5,14 @@ import { Socket } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Results of a stage that are kept beside the newest, for switching between branches. */
+/** Older results of a stage that are kept, for switching between branches. */
 const KEPT_RESULTS_PER_STAGE = 3;
 
 /**
- * The folder outside the tree that holds finished stages, downloads and logs:
+ * The directory outside the tree that holds finished stages, downloads and logs:
  * $APP_PLATFORM_CACHE, else $XDG_CACHE_HOME/app-platform, else ~/.cache/app-platform.
  */
-export function cacheFolder(): string {
+export function cacheDirectory(): string {
 	const { APP_PLATFORM_CACHE, XDG_CACHE_HOME } = process.env;
 	return (
 		APP_PLATFORM_CACHE ||
@@ -21,16 +21,16 @@ export function cacheFolder(): string {
 }
 
 /**
- * Keeps other builds out of the cache until this process ends, however that happens: the kernel
- * frees the lock when flock's child ends, with our end of its pipe. Calls `waiting` when another
- * build has it.
+ * Locks the cache against other builds until this process ends, even if it is killed: that closes the
+ * pipe, flock's child exits and the kernel frees the lock. Calls `onWait` while another build
+ * holds the lock.
  */
-export async function lockCache(waiting: () => void): Promise<void> {
-	const path = join(await cacheSubfolder(), "lock");
+export async function lockCache(onWait: () => void): Promise<void> {
+	const path = join(await cacheSubdirectory(), "lock");
 	const holder = spawn("flock", [path, "sh", "-c", "echo locked; exec cat"], {
 		stdio: ["pipe", "pipe", "inherit"],
 	});
-	const timer = setTimeout(waiting, 1000);
+	const timer = setTimeout(onWait, 1000);
 	await Promise.race([
 		once(holder.stdout, "data"),
 		once(holder, "close").then(() => {
@@ -38,52 +38,54 @@ export async function lockCache(waiting: () => void): Promise<void> {
 		}),
 	]);
 	clearTimeout(timer);
-	// Neither the child nor its pipes keep this process from ending.
+	// Neither the child nor its pipes keep this process alive.
 	holder.unref();
 	for (const stream of [holder.stdin, holder.stdout])
 		if (stream instanceof Socket) stream.unref();
 }
 
-/** Path of a folder in the cache, made when missing. */
-export async function cacheSubfolder(...names: string[]): Promise<string> {
-	const path = join(cacheFolder(), ...names);
+/** Returns the path of a directory in the cache; creates it if missing. */
+export async function cacheSubdirectory(...names: string[]): Promise<string> {
+	const path = join(cacheDirectory(), ...names);
 	await mkdir(path, { recursive: true });
 	return path;
 }
 
-/** Removes the results of a stage that were not used lately; never the one named `keep`. */
+/** Removes a stage's least recently used results, but never the one named `keep`. */
 export async function pruneResults(
-	stageFolder: string,
+	stageDirectory: string,
 	keep: string,
 ): Promise<void> {
-	const names = (await readdir(stageFolder)).filter(
+	const names = (await readdir(stageDirectory)).filter(
 		(name) => name !== keep && !name.startsWith("."),
 	);
 	const byAge = await Promise.all(
 		names.map(async (name) => ({
 			name,
-			usedMs: (await stat(join(stageFolder, name))).mtimeMs,
+			usedMs: (await stat(join(stageDirectory, name))).mtimeMs,
 		})),
 	);
 	byAge.sort((a, b) => b.usedMs - a.usedMs);
 	for (const { name } of byAge.slice(KEPT_RESULTS_PER_STAGE))
-		await rm(join(stageFolder, name), { recursive: true, force: true });
+		await rm(join(stageDirectory, name), { recursive: true, force: true });
 }
 
-/** An empty folder for the work of this process, beside the results of a stage. */
-export async function workFolder(stageFolder: string): Promise<string> {
-	await removeAbandonedWork(stageFolder);
-	const folder = join(stageFolder, `.${process.pid}`);
-	await mkdir(folder);
-	return folder;
+/** Creates an empty work directory for this process, beside the results of a stage. */
+export async function makeWorkDirectory(
+	stageDirectory: string,
+): Promise<string> {
+	await removeAbandonedWork(stageDirectory);
+	const directory = join(stageDirectory, `.${process.pid}`);
+	await mkdir(directory);
+	return directory;
 }
 
-/** Removes what builds that were interrupted left: a kernel's is over a gigabyte. */
-async function removeAbandonedWork(stageFolder: string): Promise<void> {
-	for (const name of await readdir(stageFolder)) {
+/** Removes the work directories of interrupted builds: a kernel's is over a gigabyte. */
+async function removeAbandonedWork(stageDirectory: string): Promise<void> {
+	for (const name of await readdir(stageDirectory)) {
 		const pid = /^\.(\d+)$/.exec(name)?.[1];
 		if (pid && (Number(pid) === process.pid || !isRunning(Number(pid))))
-			await rm(join(stageFolder, name), { recursive: true, force: true });
+			await rm(join(stageDirectory, name), { recursive: true, force: true });
 	}
 }
 

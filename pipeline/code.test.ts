@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test from "ava";
 
-// A copy of the project's code, in which files can be changed.
+// A copy of the project's code, in which the tests change files.
 const project = dirname(import.meta.dirname);
 const copy = mkdtempSync(join(tmpdir(), "app-platform-code-"));
 const listing = [
@@ -29,7 +29,7 @@ const from = <Module>(path: string) =>
 const code = () => from<typeof import("./code.ts")>("pipeline/code.ts");
 const hash = () => from<typeof import("./hash.ts")>("pipeline/hash.ts");
 
-/** Every module that makes a stage says so. */
+/** Finds the modules that define a stage. */
 async function stageModules(): Promise<string[]> {
 	const found: string[] = [];
 	for (const path of files.filter((path) => /(?<!\.test)\.ts$/.test(path)))
@@ -42,7 +42,7 @@ async function stageModules(): Promise<string[]> {
 	return found;
 }
 
-/** Whether the key is another one while a file is changed. */
+/** Returns whether changing a file changes the key. */
 async function changes(
 	path: string,
 	key: () => Promise<string>,
@@ -58,12 +58,13 @@ async function changes(
 test.serial(
 	"a stage depends on each module that it imports, directly or not",
 	async (t) => {
-		const { codeOf, importGraph } = await code();
+		const { codeInputs, importGraph } = await code();
 		const { hashOfInputs } = await hash();
 		const modules = await stageModules();
 		t.true(modules.length >= 9, modules.join());
 		for (const module of modules) {
-			const key = async () => hashOfInputs(await codeOf(join(copy, module)));
+			const key = async () =>
+				hashOfInputs(await codeInputs(join(copy, module)));
 			const before = await key();
 			const graph = await importGraph([join(copy, module)]);
 			t.true(graph.files.includes(module));
@@ -79,13 +80,13 @@ test.serial(
 	},
 );
 
-test.serial("what a list would forget is in the graph", async (t) => {
+test.serial("the graph contains indirect imports", async (t) => {
 	const { importGraph } = await code();
 	for (const [module, imported] of [
 		["board/debian/kernel.ts", "board/kconfig.ts"],
 		["board/debian/rootfs.ts", "pipeline/elf.ts"],
 		["stages/update.ts", "partitioning/boot-menu.ts"],
-		["stages/ramdisk.ts", "initramfs/contents.ts"],
+		["stages/rescue-system.ts", "initramfs/contents.ts"],
 		["stages/image.ts", "partitioning/layout.ts"],
 	] as const) {
 		const { files } = await importGraph([join(copy, module)]);
@@ -93,7 +94,7 @@ test.serial("what a list would forget is in the graph", async (t) => {
 	}
 });
 
-test.serial("the manager depends on what is bundled", async (t) => {
+test.serial("the manager depends on its bundled files only", async (t) => {
 	const { managerStage } =
 		await from<typeof import("../stages/manager.ts")>("stages/manager.ts");
 	const { stageKey } =
@@ -109,6 +110,6 @@ test.serial("the manager depends on what is bundled", async (t) => {
 		"manager/app-hosting/instances/connection-test/mysql2-packages.ts",
 	])
 		t.true(await changes(path, key, before), path);
-	for (const path of ["manager/web/format.test.ts", "apps/notes/main.ts"])
+	for (const path of ["manager/shared/format.test.ts", "apps/notes/main.ts"])
 		t.false(await changes(path, key, before), path);
 });

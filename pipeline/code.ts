@@ -4,25 +4,26 @@ import { dirname, join } from "node:path";
 import { build } from "esbuild";
 import { hashOfFile, type Inputs } from "./hash.ts";
 
-const projectFolder = dirname(import.meta.dirname);
+const projectDirectory = dirname(import.meta.dirname);
 
-/** Source files by their paths in the project, and the packages that they import, by name. */
+/** Paths of source files in the project, and names of the packages that they import. */
 interface ImportGraph {
 	files: string[];
 	packages: string[];
 }
 
 /**
- * What modules do depends on: their own sources and those that they import, directly or not, as hashes, and the
- * versions of the npm packages that these import. Types are left out, since they change no result.
+ * Returns what the behaviour of modules depends on: a hash of their sources and of all that they import,
+ * directly or not, and the versions of the imported npm packages. Types are left out, because they
+ * change no result.
  * @param modules paths of TypeScript files or style sheets.
  * @throws Error where a module cannot be parsed or found.
  */
-export async function codeOf(...modules: string[]): Promise<Inputs> {
+export async function codeInputs(...modules: string[]): Promise<Inputs> {
 	const { files, packages } = await importGraph(modules);
 	const hash = createHash("sha256");
 	for (const file of files)
-		hash.update(`${file} ${await hashOfFile(join(projectFolder, file))}\n`);
+		hash.update(`${file} ${await hashOfFile(join(projectDirectory, file))}\n`);
 	return {
 		sources: hash.digest("hex"),
 		packages: await lockedVersions(packages),
@@ -35,7 +36,7 @@ export async function importGraph(
 ): Promise<ImportGraph> {
 	const { metafile } = await build({
 		entryPoints: [...modules],
-		absWorkingDir: projectFolder,
+		absWorkingDir: projectDirectory,
 		bundle: true,
 		metafile: true,
 		write: false,
@@ -50,15 +51,15 @@ export async function importGraph(
 	const imported = inputs
 		.flatMap(([, { imports }]) => imports)
 		.filter(({ external, path }) => external && !path.startsWith("node:"))
-		.map(({ path }) => packageOf(path));
+		.map(({ path }) => packageName(path));
 	return {
 		files: inputs.map(([path]) => path).sort(),
 		packages: [...new Set(imported)].sort(),
 	};
 }
 
-/** `@scope/name` or `name` of a path into a package. */
-function packageOf(path: string): string {
+/** Returns `@scope/name` or `name` from a path into a package. */
+function packageName(path: string): string {
 	const parts = path.split("/");
 	return parts.slice(0, path.startsWith("@") ? 2 : 1).join("/");
 }
@@ -69,29 +70,32 @@ interface LockedPackage {
 	optionalDependencies?: Record<string, string>;
 }
 
-/** The versions of packages and of all that they need, by their places in package-lock.json. */
+/** Returns the versions of packages and of all their dependencies, by their paths in package-lock.json. */
 async function lockedVersions(
 	names: readonly string[],
 ): Promise<Record<string, string>> {
-	const text = await readFile(join(projectFolder, "package-lock.json"), "utf8");
+	const text = await readFile(
+		join(projectDirectory, "package-lock.json"),
+		"utf8",
+	);
 	const { packages } = JSON.parse(text) as {
 		packages: Record<string, LockedPackage>;
 	};
 	const versions: Record<string, string> = {};
 	const add = (name: string, from: string) => {
-		// A package's own copy comes before the common one.
-		const place = [`${from}/node_modules/${name}`, `node_modules/${name}`].find(
-			(path) => path in packages,
+		// A package's own copy takes precedence over the shared one.
+		const path = [`${from}/node_modules/${name}`, `node_modules/${name}`].find(
+			(candidate) => candidate in packages,
 		);
-		const locked = place && packages[place];
-		if (!locked || place in versions) return;
-		versions[place] = locked.version;
+		const locked = path && packages[path];
+		if (!locked || path in versions) return;
+		versions[path] = locked.version;
 		const { dependencies, optionalDependencies } = locked;
 		for (const needed of Object.keys({
 			...dependencies,
 			...optionalDependencies,
 		}))
-			add(needed, place);
+			add(needed, path);
 	};
 	for (const name of names) add(name, "");
 	return versions;

@@ -2,12 +2,13 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { $ } from "zx";
 
-/** Folders of a rootfs tree in which the dynamic linker looks, besides those of the architecture. */
-const LIBRARY_FOLDER = "usr/lib";
+/** The dynamic linker's directory in a rootfs tree; it has one more for each architecture below it. */
+const LIBRARY_DIRECTORY = "usr/lib";
 
 /**
- * The libraries that programs of a tree need, with the libraries that those need, and the
- * dynamic linker; paths are relative to the tree. Throws when one is not in the tree.
+ * Returns the libraries that programs of a tree need, directly or not, and the dynamic linker, as paths
+ * relative to the tree.
+ * @throws Error when one is not in the tree.
  */
 export async function librariesOf(
 	tree: string,
@@ -29,18 +30,18 @@ export async function librariesOf(
 	return [...found].sort();
 }
 
-/** Where libraries are: usr/lib and usr/lib/<architecture>. */
-export async function libraryFolders(tree: string): Promise<string[]> {
-	const top = await readdir(join(tree, LIBRARY_FOLDER), {
+/** Returns the library directories: usr/lib and usr/lib/<architecture>. */
+export async function libraryDirectories(tree: string): Promise<string[]> {
+	const top = await readdir(join(tree, LIBRARY_DIRECTORY), {
 		withFileTypes: true,
 	});
-	const folders = top
+	const directories = top
 		.filter((entry) => entry.isDirectory() && entry.name.includes("-linux-"))
-		.map((entry) => join(LIBRARY_FOLDER, entry.name));
-	return [LIBRARY_FOLDER, ...folders];
+		.map((entry) => join(LIBRARY_DIRECTORY, entry.name));
+	return [LIBRARY_DIRECTORY, ...directories];
 }
 
-/** Library names and their paths: also of those that a program has beside itself (sudo). */
+/** Maps library names to paths, including libraries in a program's own directory (sudo). */
 async function libraryIndex(tree: string): Promise<Map<string, string>> {
 	const all = await readdir(tree, { recursive: true });
 	const index = new Map(
@@ -48,16 +49,16 @@ async function libraryIndex(tree: string): Promise<Map<string, string>> {
 			.filter((path) => basename(path).includes(".so"))
 			.map((path) => [basename(path), path]),
 	);
-	for (const folder of await libraryFolders(tree))
-		for (const name of await readdir(join(tree, folder)))
-			if (name.includes(".so")) index.set(name, join(folder, name));
+	for (const directory of await libraryDirectories(tree))
+		for (const name of await readdir(join(tree, directory)))
+			if (name.includes(".so")) index.set(name, join(directory, name));
 	return index;
 }
 
-/** As many as fit into one command line. */
+/** Keeps the command line within its limit. */
 const FILES_PER_CALL = 500;
 
-/** Names of the libraries and interpreters that ELF files ask for; other files ask for none. */
+/** Returns the names of the libraries and interpreters that ELF files need; other files are ignored. */
 async function neededBy(files: readonly string[]): Promise<Set<string>> {
 	const names = new Set<string>();
 	for (let start = 0; start < files.length; start += FILES_PER_CALL) {

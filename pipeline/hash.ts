@@ -4,11 +4,11 @@ import { lstat, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
-/** What a stage's result depends on; file contents enter as hashes, see hashOfPaths. */
+/** What a stage's result depends on; files are represented by their hash, see hashOfPaths. */
 export type Inputs = { [name: string]: Input };
 export type Input = string | number | boolean | Input[] | Inputs;
 
-/** Large reads: disk images have many gigabytes, most of them holes. */
+/** Large, because disk images have many gigabytes, most of them holes. */
 const READ_BYTES = 4 * 1024 * 1024;
 
 /** SHA-256 of a file's content, in hex. */
@@ -19,8 +19,8 @@ export async function hashOfFile(path: string): Promise<string> {
 }
 
 /**
- * SHA-256 over files and folders: names, contents, link targets and the executable bit, which
- * is what git keeps; so a fresh clone gives the same hash.
+ * SHA-256 over files and directories: names, contents, link targets and the executable bit. Git keeps
+ * exactly these, so a fresh clone gives the same hash.
  */
 export async function hashOfPaths(...paths: string[]): Promise<string> {
 	const hash = createHash("sha256");
@@ -41,7 +41,7 @@ async function* describe(path: string, name: string): AsyncGenerator<string> {
 	}
 }
 
-/** SHA-256 over inputs, whatever the order in which they were named. */
+/** SHA-256 over inputs, independent of their order. */
 export function hashOfInputs(inputs: Inputs): string {
 	return createHash("sha256").update(canonical(inputs)).digest("hex");
 }

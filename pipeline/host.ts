@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import type { Target } from "../board/target.ts";
 
-/** Debian packages of the build host, by what needs them. */
+/** Debian packages that the build host needs, by purpose. */
 export const hostPackages = {
 	kernel: [
 		"bc",
@@ -77,7 +77,7 @@ export const hostPackages = {
 	bench: ["nginx"],
 } as const;
 
-/** The package of the compiler that makes code for a target; GNU's name of it comes with it. */
+/** Returns the package of the compiler for a target; it provides the command `<gnuTriplet>-gcc`. */
 export function compilerPackage({
 	debianArchitecture,
 	gnuTriplet,
@@ -89,8 +89,8 @@ export function compilerPackage({
 }
 
 /**
- * Installs what is missing of the named groups and packages, after saying what. Without root or a sudo
- * that asks nothing, throws an error with the command to type.
+ * Installs and logs the missing packages of the named groups.
+ * @throws Error with the command to type when offline, or without root and a sudo that asks no password.
  */
 export function prepareHost(
 	groups: (keyof typeof hostPackages)[],
@@ -107,19 +107,19 @@ export function prepareHost(
 	const command = `apt-get install --yes --no-install-recommends ${missing.join(" ")}`;
 	if (offline)
 		throw new Error(
-			`offline, but this machine lacks packages. Type as root: ${command}`,
+			`packages are missing and cannot be installed offline. Run as root: ${command}`,
 		);
 	const asRoot = rootPrefix();
 	if (!asRoot)
 		throw new Error(
-			`this machine lacks packages and this user cannot install them. Type as root: apt-get update && ${command}`,
+			`packages are missing and this user cannot install them. Run as root: apt-get update && ${command}`,
 		);
 	console.log(`Installing on this machine (apt): ${missing.join(" ")}`);
 	apt(asRoot, ["update", "--quiet=2"]);
 	apt(asRoot, command.split(" ").slice(1).concat("--quiet=2"));
 }
 
-/** The versions of a group's packages: an input of the stages whose bytes depend on these tools. */
+/** Returns the versions of a group's packages: an input of stages whose result depends on these tools. */
 export function hostToolVersions(group: keyof typeof hostPackages): string {
 	return dpkgQuery(hostPackages[group]);
 }
@@ -135,7 +135,7 @@ function dpkgQuery(names: readonly string[]): string {
 	return query.stdout?.toString() ?? "";
 }
 
-/** What goes before a command to run it as root; undefined where that is not possible. */
+/** Returns the prefix that runs a command as root; undefined if there is none. */
 function rootPrefix(): string[] | undefined {
 	if (process.getuid?.() === 0) return ["env"];
 	const sudo = spawnSync("sudo", ["--non-interactive", "true"]);
@@ -148,13 +148,11 @@ function apt(asRoot: string[], args: string[]): void {
 		program,
 		[
 			...[...prefix, "DEBIAN_FRONTEND=noninteractive", "apt-get"],
-			// Another installation may be under way, as after the first start of a machine.
+			// Another installation may be running, as after the first start of a machine.
 			...["-o", "DPkg::Lock::Timeout=600", ...args],
 		],
 		{ stdio: ["ignore", "ignore", "inherit"] },
 	);
 	if (status !== 0)
-		throw new Error(
-			`apt-get ${args[0]} failed on this machine: the lines above say why`,
-		);
+		throw new Error(`apt-get ${args[0]} failed: see the lines above`);
 }

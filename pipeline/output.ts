@@ -6,31 +6,32 @@ import type { StageResult } from "./stage.ts";
 const DISK_BLOCK_BYTES = 512;
 
 export interface PublishedFile {
-	/** As one would type it, from where the build was started. */
+	/** Relative to the working directory. */
 	path: string;
 	sizeBytes: number;
-	/** Less than the size where the file is sparse. */
+	/** Less than the size if the file is sparse. */
 	allocatedBytes: number;
 }
 
 /**
- * Copies the files of stages to the folder users look into. Files of an earlier build go, those
- * of anybody else stay. Each file appears complete or not at all.
+ * Copies the results of stages to the output directory. Deletes files of an earlier build, but no other
+ * files. Each file appears complete or not at all.
  */
 export async function publish(
 	results: readonly StageResult[],
-	folder: string,
+	directory: string,
 ): Promise<PublishedFile[]> {
-	await mkdir(folder, { recursive: true });
+	await mkdir(directory, { recursive: true });
 	const sources = new Map<string, string>();
 	for (const result of results)
-		for (const name of await readdir(result.folder))
-			sources.set(name, join(result.folder, name));
-	for (const name of await readdir(folder))
-		if (!sources.has(name) && isOurs(name)) await rm(join(folder, name));
+		for (const name of await readdir(result.directory))
+			sources.set(name, join(result.directory, name));
+	for (const name of await readdir(directory))
+		if (!sources.has(name) && isBuildOutput(name))
+			await rm(join(directory, name));
 	const files: PublishedFile[] = [];
 	for (const [name, source] of sources) {
-		const path = join(folder, name);
+		const path = join(directory, name);
 		const partial = `${path}.partial`;
 		await $`cp --sparse=always --reflink=auto ${source} ${partial}`;
 		await rename(partial, path);
@@ -44,7 +45,7 @@ export async function publish(
 	return files;
 }
 
-function isOurs(name: string): boolean {
+function isBuildOutput(name: string): boolean {
 	return /^(app-platform-.*|update-.*\.img|manifest\.json|SHA256SUMS)(\.partial)?$/.test(
 		name,
 	);

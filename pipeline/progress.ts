@@ -6,7 +6,7 @@ import { runStage, type Stage, StageError, type StageResult } from "./stage.ts";
 
 const LAST_LINES = 15;
 
-/** Runs a build's stages one after another and shows how far it is. */
+/** Runs a build's stages and shows their progress. */
 export class Progress {
 	readonly #target: string;
 	readonly #useCache: boolean;
@@ -25,7 +25,7 @@ export class Progress {
 				report: (text) => show(spinner, `${stage.name}: ${text}`),
 			});
 			this.#results.push(result);
-			spinner.succeed(`${stage.name}  ${timeOf(result)}`);
+			spinner.succeed(`${stage.name}  ${formatTime(result)}`);
 			return result;
 		} catch (error) {
 			spinner.fail(stage.name);
@@ -40,7 +40,9 @@ export class Progress {
 			colAligns: ["left", "right"],
 			style: { head: [], border: [], compact: true },
 		});
-		times.push(...this.#results.map((result) => [result.name, timeOf(result)]));
+		times.push(
+			...this.#results.map((result) => [result.name, formatTime(result)]),
+		);
 		const sizes = new Table({
 			head: [`${this.#target}: file`, "bytes", "on disk"],
 			colAligns: ["left", "right", "right"],
@@ -56,13 +58,13 @@ export class Progress {
 		console.log(`${times}\n${sizes}`);
 	}
 
-	/** Says why a build failed: for a stage, the last lines of its log and where the rest is. */
+	/** Prints why a build failed: for a stage, the last lines of its log and the log's path. */
 	static explain(error: unknown): void {
 		const lines: string[] = [];
 		if (error instanceof StageError) {
 			const log = readFileSync(error.logPath, "utf8").trimEnd().split("\n");
 			lines.push(...log.slice(-LAST_LINES));
-			lines.push("", `${error.message}; its whole log: ${error.logPath}`);
+			lines.push("", `${error.message}; full log: ${error.logPath}`);
 			if (error.cause instanceof Error)
 				lines.push(error.cause.message.split("\n")[0] ?? "");
 		} else lines.push(error instanceof Error ? error.message : String(error));
@@ -70,11 +72,11 @@ export class Progress {
 	}
 }
 
-/** Where there is no terminal, a line for each report would drown the rest. */
+/** Shows a report on a terminal only: elsewhere each would print a line. */
 function show(spinner: Ora, text: string): void {
 	if (spinner.isSpinning) spinner.text = text;
 }
 
-function timeOf({ fromCache, durationMs }: StageResult): string {
+function formatTime({ fromCache, durationMs }: StageResult): string {
 	return fromCache ? "cached" : `${(durationMs / 1000).toFixed(1)} s`;
 }

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { $ } from "zx";
 
-/** Runs shellcheck over every shell script that git knows of, by name or by first line. */
+/** Runs shellcheck on every shell script in the tree, recognized by its name or first line. */
 const { stdout } =
 	await $`git ls-files -z --cached --others --exclude-standard`.quiet();
 const scripts = stdout
@@ -23,7 +23,7 @@ function isShellScript(path: string): boolean {
 		readSync(file, head);
 		closeSync(file);
 	} catch {
-		return false; // a folder behind a link, or deleted and not yet committed
+		return false; // a link to a directory, or a deleted file
 	}
 	return /^#!\s*\/(usr\/)?bin\/(env )?(sh|bash)\b/.test(
 		head.toString("latin1"),

@@ -11,74 +11,77 @@ test.after.always(() => rm(cache, { recursive: true, force: true }));
 
 const report = () => {};
 
-/** A stage that writes its input into a file and counts how often it was made. */
-function counting(name: string, content: string) {
+/** A stage that writes its input to a file and counts its runs. */
+function countingStage(name: string, content: string) {
 	const count = { made: 0 };
 	const stage: Stage = {
 		name,
 		module: import.meta.filename,
 		inputs: { content },
-		async make({ folder }) {
+		async make({ directory }) {
 			count.made += 1;
-			await writeFile(join(folder, "result"), content);
+			await writeFile(join(directory, "result"), content);
 		},
 	};
 	return { stage, count };
 }
 
-test("an unchanged stage is made once and then taken from the cache", async (t) => {
-	const { stage, count } = counting("once", "a");
+test("an unchanged stage runs once and is then taken from the cache", async (t) => {
+	const { stage, count } = countingStage("once", "a");
 	const first = await runStage(stage, { useCache: true, report });
 	const second = await runStage(stage, { useCache: true, report });
 	t.is(count.made, 1);
 	t.deepEqual([first.fromCache, second.fromCache], [false, true]);
-	t.is(await readFile(join(second.folder, "result"), "utf8"), "a");
+	t.is(await readFile(join(second.directory, "result"), "utf8"), "a");
 });
 
-test("another input gives another result, and the old one stays", async (t) => {
-	const a = await runStage(counting("two", "a").stage, {
+test("a changed input gives a new result and keeps the old one", async (t) => {
+	const a = await runStage(countingStage("two", "a").stage, {
 		useCache: true,
 		report,
 	});
-	const b = await runStage(counting("two", "b").stage, {
+	const b = await runStage(countingStage("two", "b").stage, {
 		useCache: true,
 		report,
 	});
-	t.not(a.folder, b.folder);
-	t.is(await readFile(join(a.folder, "result"), "utf8"), "a");
+	t.not(a.directory, b.directory);
+	t.is(await readFile(join(a.directory, "result"), "utf8"), "a");
 });
 
-test("without the cache a stage is made anew", async (t) => {
-	const { stage, count } = counting("anew", "a");
+test("without the cache a stage runs again", async (t) => {
+	const { stage, count } = countingStage("again", "a");
 	await runStage(stage, { useCache: true, report });
 	await runStage(stage, { useCache: false, report });
 	t.is(count.made, 2);
 });
 
-test("results that were not used lately make room for new ones", async (t) => {
+test("new results replace the least recently used ones", async (t) => {
 	for (const content of "abcdefgh")
-		await runStage(counting("many", content).stage, { useCache: true, report });
+		await runStage(countingStage("many", content).stage, {
+			useCache: true,
+			report,
+		});
 	const left = await readdir(join(cache, "stages/many"));
 	t.is(left.length, 4);
 });
 
-test("the work of a build that was interrupted is removed by the next", async (t) => {
-	const { stage } = counting("interrupted", "a");
+test("the next build removes the work of an interrupted one", async (t) => {
+	const { stage } = countingStage("interrupted", "a");
 	const abandoned = join(cache, "stages/interrupted/.999999999");
 	await mkdir(abandoned, { recursive: true });
-	const { folder } = await runStage(stage, { useCache: true, report });
+	const { directory } = await runStage(stage, { useCache: true, report });
 	t.deepEqual(await readdir(join(cache, "stages/interrupted")), [
-		basename(folder),
+		basename(directory),
 	]);
 });
 
-test("a stage that fails leaves no result and a log of what its commands printed", async (t) => {
+test("a failed stage leaves no result, and its log has the output of its commands", async (t) => {
 	const stage: Stage = {
 		name: "failing",
 		module: import.meta.filename,
 		inputs: {},
-		async make({ $, folder }) {
-			await writeFile(join(folder, "half"), "");
+		async make({ $, directory }) {
+			await writeFile(join(directory, "half"), "");
 			await $`echo what went wrong; exit 3`;
 		},
 	};

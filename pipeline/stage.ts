@@ -2,48 +2,48 @@ import { appendFileSync } from "node:fs";
 import { rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { $, type Shell } from "zx";
-import { cacheSubfolder, pruneResults, workFolder } from "./cache.ts";
-import { codeOf } from "./code.ts";
+import { cacheSubdirectory, makeWorkDirectory, pruneResults } from "./cache.ts";
+import { codeInputs } from "./code.ts";
 import { hashOfInputs, type Inputs } from "./hash.ts";
 
-/** One step of the pipeline: a function from inputs to a folder named by the inputs' hash. */
+/** One step of the pipeline: makes a directory from inputs and names it by their hash. */
 export interface Stage {
 	name: string;
 	/**
-	 * The module that makes it (`import.meta.filename`): its code and all that it imports are inputs, found by
-	 * their imports.
+	 * The module that defines the stage (`import.meta.filename`): its code and all modules that it imports
+	 * are inputs.
 	 */
 	module: string;
-	/** What else the result depends on: results of other stages, contents of files, options, tools. */
+	/** What else the result depends on: results of other stages, files, options, tools. */
 	inputs: Inputs;
 	make(work: StageWork): Promise<void>;
 }
 
 export interface StageWork {
-	/** Empty folder to fill; what is in it when `make` returns is the result. */
-	folder: string;
-	/** zx's shell: runs in the folder, its output goes to the stage's log. */
+	/** An empty directory; its contents after `make` are the result. */
+	directory: string;
+	/** zx's shell: runs in the directory and logs to the stage's log. */
 	$: Shell;
-	/** Says in a few words what is going on now. */
+	/** Reports the current step in a few words. */
 	report(text: string): void;
 }
 
 export interface StageResult {
 	name: string;
-	folder: string;
-	/** The hash of the inputs: an input of the stages that use this result. */
+	directory: string;
+	/** Hash of the inputs: an input of the stages that use this result. */
 	key: string;
 	fromCache: boolean;
 	durationMs: number;
 }
 
 export interface StageOptions {
-	/** false: makes the stage anew even when its result is there. */
+	/** false: makes the stage even if its result is in the cache. */
 	useCache: boolean;
 	report(text: string): void;
 }
 
-/** A stage failed; `logPath` has all that its commands printed. */
+/** A stage failed; the log at `logPath` has the output of its commands. */
 export class StageError extends Error {
 	override name = "StageError";
 	readonly logPath: string;
@@ -55,9 +55,9 @@ export class StageError extends Error {
 }
 
 /**
- * Takes a stage's result from the cache, or makes it in a temporary folder that is renamed
- * when complete: a build that is interrupted leaves nothing that looks finished.
- * Throws StageError.
+ * Takes a stage's result from the cache, or makes it in a temporary directory that is renamed when
+ * complete: an interrupted build leaves nothing that looks finished.
+ * @throws StageError
  */
 export async function runStage(
 	stage: Stage,
@@ -66,33 +66,33 @@ export async function runStage(
 	const startMs = performance.now();
 	const key = await stageKey(stage);
 	const id = stage.name.replaceAll(/[^\w-]+/g, "-");
-	const stageFolder = await cacheSubfolder("stages", id);
-	const folder = join(stageFolder, key.slice(0, 32));
+	const stageDirectory = await cacheSubdirectory("stages", id);
+	const directory = join(stageDirectory, key.slice(0, 32));
 	const finished = (fromCache: boolean): StageResult => ({
 		name: stage.name,
-		folder,
+		directory,
 		key,
 		fromCache,
 		durationMs: performance.now() - startMs,
 	});
 
-	if (options.useCache && (await exists(folder))) {
+	if (options.useCache && (await exists(directory))) {
 		const now = new Date();
-		await utimes(folder, now, now);
+		await utimes(directory, now, now);
 		return finished(true);
 	}
 
-	const logPath = join(await cacheSubfolder("logs"), `${id}.log`);
+	const logPath = join(await cacheSubdirectory("logs"), `${id}.log`);
 	await rm(logPath, { force: true });
-	const work = await workFolder(stageFolder);
+	const work = await makeWorkDirectory(stageDirectory);
 	try {
 		await stage.make({
-			folder: work,
+			directory: work,
 			$: loggingShell(work, logPath),
 			report: options.report,
 		});
-		await rm(folder, { recursive: true, force: true });
-		await rename(work, folder);
+		await rm(directory, { recursive: true, force: true });
+		await rename(work, directory);
 	} catch (error) {
 		await rm(work, { recursive: true, force: true });
 		appendFileSync(
@@ -101,16 +101,16 @@ export async function runStage(
 		);
 		throw new StageError(stage.name, logPath, error);
 	}
-	await pruneResults(stageFolder, key.slice(0, 32));
+	await pruneResults(stageDirectory, key.slice(0, 32));
 	return finished(false);
 }
 
-/** SHA-256 of all that a stage's result depends on, in hex. */
+/** SHA-256 of everything that a stage's result depends on, in hex. */
 export async function stageKey({
 	module,
 	inputs,
 }: Pick<Stage, "module" | "inputs">): Promise<string> {
-	return hashOfInputs({ ...inputs, code: await codeOf(module) });
+	return hashOfInputs({ ...inputs, code: await codeInputs(module) });
 }
 
 function loggingShell(cwd: string, logPath: string): Shell {
@@ -119,7 +119,7 @@ function loggingShell(cwd: string, logPath: string): Shell {
 		quiet: true,
 		env: {
 			...process.env,
-			// Debian gives users no sbin, where mkfs and sfdisk are.
+			// On Debian, a user's PATH lacks sbin, where mkfs and sfdisk are.
 			PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
 			LC_ALL: "C.UTF-8",
 			TZ: "UTC",

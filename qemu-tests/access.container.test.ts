@@ -21,13 +21,13 @@ test.serial("admin logs in by SSH", async (t) => {
 	ssh.close();
 });
 
-test.serial("root does not get in by SSH", async (t) => {
+test.serial("root cannot log in by SSH", async (t) => {
 	await t.throwsAsync(machine.ssh(...logins.root), {
 		message: /authentication methods failed/i,
 	});
 });
 
-test.serial("a wrong password does not get in", async (t) => {
+test.serial("a wrong password is refused", async (t) => {
 	await t.throwsAsync(machine.ssh("admin", "iplinux"), {
 		message: /authentication methods failed/i,
 	});
@@ -58,14 +58,14 @@ test.serial("su root refuses a wrong password", async (t) => {
 	ssh.close();
 });
 
-test.serial("admin may not become root by sudo", async (t) => {
+test.serial("admin cannot become root with sudo", async (t) => {
 	const ssh = await machine.ssh(...logins.admin);
 	const { exitCode } = await ssh.run("sudo -n id");
 	t.not(exitCode, 0);
 	ssh.close();
 });
 
-test.serial("files go there and back by SFTP", async (t) => {
+test.serial("files are copied in both directions by SFTP", async (t) => {
 	const ssh = await machine.ssh(...logins.admin);
 	const content = randomBytes(300_000);
 	await ssh.writeFile("/home/admin/by-sftp", content);
@@ -73,7 +73,7 @@ test.serial("files go there and back by SFTP", async (t) => {
 	ssh.close();
 });
 
-test.serial("files go there and back by the scp command", async (t) => {
+test.serial("files are copied in both directions by scp", async (t) => {
 	const directory = temporaryDirectory();
 	t.teardown(directory.remove);
 	const here = join(directory.path, "here");
@@ -82,13 +82,13 @@ test.serial("files go there and back by the scp command", async (t) => {
 	await writeFile(here, content);
 	const scp = await scpWithPassword(directory.path, logins.admin[1]);
 	const there = "admin@127.0.0.1:by-scp";
-	// The protocol of old clients (-O), and that of new ones, which is SFTP.
+	// -O selects the protocol of old clients; new ones use SFTP.
 	await scp`scp -O ${scp.options(machine.port(22))} ${here} ${there}`;
 	await scp`scp ${scp.options(machine.port(22))} ${there} ${back}`;
 	t.deepEqual(await readFile(back), content);
 });
 
-test.serial("one new password takes the place of all three", async (t) => {
+test.serial("one new password replaces all three", async (t) => {
 	const newPassword = `it's "$1" \\ a: new one`;
 	const cookie = await managerCookie(machine);
 	const body = { currentPassword: managerPassword, newPassword };
@@ -120,7 +120,7 @@ test.serial("one new password takes the place of all three", async (t) => {
 	t.is(login.status, 200);
 });
 
-/** OpenSSH's scp asks a helper program for the password when it is told so. */
+/** Returns a shell in which OpenSSH's scp asks a helper program for the password. */
 async function scpWithPassword(directory: string, password: string) {
 	const askpass = join(directory, "askpass");
 	await writeFile(askpass, `#!/bin/sh\necho ${password}\n`, { mode: 0o700 });

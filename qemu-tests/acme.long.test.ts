@@ -3,30 +3,30 @@ import { readFile } from "node:fs/promises";
 import { connect } from "node:tls";
 import test from "ava";
 import { freePort } from "../development/free-port.ts";
-import { TestAcmeServer } from "../manager/testing/test-acme-server.ts";
+import { TestAcmeServer } from "../testing/test-acme-server.ts";
 import { eventually, temporaryDirectory, timeLimit } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
-import { guestBrowser } from "./system/browser.ts";
+import { guestBrowser } from "./system/guest-browser.ts";
 import { card, logInToPage } from "./system/manager-page.ts";
 import { loginPage, logins, outputOf, setClock } from "./system/steps.ts";
 
-// An authority on the network issues a certificate to the device: Pebble, on this host.
+// A certificate authority on the network, Pebble on this host, issues a certificate to the device.
 const minute = 60_000;
 const authorityAt = { address: "10.0.2.100", port: await freePort() };
 const machine = runningMachine(test, "acme", { hostServices: [authorityAt] });
 const browser = guestBrowser(test, "acme");
-const folder = temporaryDirectory();
+const directory = temporaryDirectory();
 const names = ["device.test", "also.device.test"];
 let authority: TestAcmeServer;
 test.after.always(async () => {
 	await authority?.stop();
-	folder.remove();
+	directory.remove();
 });
 
-test.serial("the device trusts the authority's own server", async (t) => {
+test.serial("the device trusts the authority's server", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	authority = await TestAcmeServer.start(
-		...([folder.path, machine.port(80), authorityAt] as const),
+		...([directory.path, machine.port(80), authorityAt] as const),
 	);
 	await machine.console.login(...logins.root);
 	await setClock(machine.console);
@@ -57,7 +57,7 @@ test.serial("a certificate is ordered on the page and served", async (t) => {
 	t.is(await acme().getByRole("alert").count(), 0);
 	const certificate = card(browser.page, "Certificate of the web server");
 	await certificate.getByText("issued by ACME").waitFor();
-	const shown = await eventually("a certificate", shownCertificate);
+	const shown = await eventually("a certificate", servedCertificate);
 	t.regex(String(shown.issuer.CN), /^Pebble Intermediate/);
 	t.deepEqual(
 		shown.subjectaltname?.split(", ").sort(),
@@ -65,16 +65,16 @@ test.serial("a certificate is ordered on the page and served", async (t) => {
 	);
 });
 
-test.serial("a name that leads elsewhere is told", async (t) => {
+test.serial("a name that resolves to another host is reported", async (t) => {
 	t.timeout(timeLimit(5 * minute));
-	const { fingerprint256 } = await shownCertificate();
+	const { fingerprint256 } = await servedCertificate();
 	await authority.lead("elsewhere.test", "127.0.0.2");
 	await order(["elsewhere.test"]);
 	await acme()
 		.getByRole("alert")
 		.waitFor({ timeout: timeLimit(2 * minute) });
 	t.log(await acme().getByRole("alert").innerText());
-	t.is((await shownCertificate()).fingerprint256, fingerprint256);
+	t.is((await servedCertificate()).fingerprint256, fingerprint256);
 	t.deepEqual(browser.complaints, []);
 });
 
@@ -93,7 +93,7 @@ async function order(wanted: readonly string[]): Promise<void> {
 	await acme().getByRole("button", { name: "Order now and renew" }).click();
 }
 
-async function shownCertificate() {
+async function servedCertificate() {
 	const socket = connect({
 		...{ host: "127.0.0.1", port: machine.port(443) },
 		rejectUnauthorized: false,

@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import test from "ava";
-import { AppClient } from "../manager/testing/app-client.ts";
+import { AppClient } from "../testing/app-client.ts";
 import { within } from "./machine/index.ts";
 import { runningContainer } from "./system/base.ts";
-import { guestBrowser } from "./system/browser.ts";
+import { guestBrowser } from "./system/guest-browser.ts";
 import { card, logInToPage, unfold } from "./system/manager-page.ts";
 import { managerCookie, managerPassword } from "./system/steps.ts";
 
-// Programs that use the manager: PBX and clients by AppWebsocket, scripts with tokens.
+// Clients of the manager's API: a PBX by AppWebsocket, scripts with tokens.
 const machine = runningContainer(test, "api-access");
 const browser = guestBrowser(test, "api-access");
 const newPassword = "of the administrator";
@@ -15,8 +15,8 @@ const loggedIn = { mt: "AppLoginResult", ok: true };
 let client: AppClient;
 let token = "";
 
-test.serial("a PBX logs in and asks what it talks to", async (t) => {
-	await managerCookie(machine); // Its database answers from then on.
+test.serial("a PBX logs in and requests device information", async (t) => {
+	await managerCookie(machine); // Waits for the manager's database.
 	client = await connect();
 	t.deepEqual(await client.logIn(managerPassword), loggedIn);
 	const info = await client.ask({ mt: "AppPlatformInfoRequest", src: "1" });
@@ -24,16 +24,16 @@ test.serial("a PBX logs in and asks what it talks to", async (t) => {
 	t.regex(String(info.version), /^\d+\.\d+\.\d+$/);
 });
 
-test.serial("not with a wrong password", async (t) => {
+test.serial("a wrong password is refused", async (t) => {
 	const stranger = await connect();
 	const closed = stranger.closed();
 	t.like(await stranger.logIn("wrong"), { ok: false, error: "wrongPassword" });
 	t.is(await closed, 4401);
 });
 
-test.serial("with the default password there are no tokens", async (t) => {
+test.serial("no token can be created with the default password", async (t) => {
 	await logInToPage(browser.page, machine.url("https"));
-	await makeToken("too early");
+	await createToken("too early");
 	await tokens()
 		.getByRole("alert")
 		.filter({ hasText: "Change the default password" })
@@ -41,7 +41,7 @@ test.serial("with the default password there are no tokens", async (t) => {
 	t.pass();
 });
 
-test.serial("a changed password ends the PBX's connection", async (t) => {
+test.serial("changing the password closes the PBX's connection", async (t) => {
 	const { page } = browser;
 	const closed = client.closed();
 	await page.getByRole("button", { name: "Change password" }).click();
@@ -56,8 +56,8 @@ test.serial("a changed password ends the PBX's connection", async (t) => {
 	again.socket.terminate();
 });
 
-test.serial("a token is made, which may only look", async (t) => {
-	await makeToken("monitoring");
+test.serial("a read-only token can read but not change", async (t) => {
+	await createToken("monitoring");
 	token = await tokens().getByRole("status").locator("code").innerText();
 	const status = await callWithToken("systemStatus");
 	t.is(status.status, 200);
@@ -66,7 +66,7 @@ test.serial("a token is made, which may only look", async (t) => {
 	t.is(change.status, 403);
 });
 
-test.serial("revoked, it ends what it has opened and is refused", async (t) => {
+test.serial("revoking a token closes its WebSocket", async (t) => {
 	const socket = machine.websocket("/manager/api/ws", bearer());
 	await once(socket, "open");
 	const closed = once(socket, "close");
@@ -82,7 +82,7 @@ const connect = () => AppClient.opened(machine.websocket("/manager"));
 
 const tokens = () => card(browser.page, "Users of the API");
 
-async function makeToken(name: string): Promise<void> {
+async function createToken(name: string): Promise<void> {
 	await browser.page.getByRole("button", { name: "API", exact: true }).click();
 	const form = await unfold(tokens(), "New token");
 	await form.getByLabel("What it is for").fill(name);

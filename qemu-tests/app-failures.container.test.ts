@@ -3,23 +3,23 @@ import { timeLimit } from "./machine/index.ts";
 import { runningContainer } from "./system/base.ts";
 import {
 	installNotes,
-	notesOf,
 	notesPage,
-	notesThere,
+	notesPath,
+	waitForNotes,
 } from "./system/notes.ts";
 import { killProcess, processes } from "./system/processes.ts";
 import { report } from "./system/report.ts";
 import { loginPage, outputOf } from "./system/steps.ts";
 import { Traffic } from "./system/traffic.ts";
 
-// People use two instances of an app, and whatever is killed meanwhile, no edit of theirs is lost.
+// Clients use two instances of an app. Whatever process is killed meanwhile, no edit is lost.
 const minute = 60_000;
 const machine = runningContainer(test, "app-failures");
-const paths = ["example.com", "example.org"].map(notesOf);
-/** What was written last. */
+const paths = ["example.com", "example.org"].map(notesPath);
+/** The last text of each instance. */
 let texts: Record<string, string> = {};
 
-test.serial("two instances are there", async (t) => {
+test.serial("two instances exist", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	const createInstance = await installNotes(machine);
 	for (const domain of ["example.com", "example.org"])
@@ -35,17 +35,17 @@ for (const [name, command, signal] of [
 	["kill -9 of the manager", processes.manager, "KILL"],
 	["a crash of the service", processes.notes, "SEGV"],
 ] as const)
-	test.serial(`people go on and lose nothing after ${name}`, async (t) => {
+	test.serial(`clients reconnect and lose nothing after ${name}`, async (t) => {
 		t.timeout(timeLimit(8 * minute));
 		const traffic = new Traffic(machine, paths);
 		t.teardown(async () => void (await traffic.stop()));
-		await traffic.flows();
+		await traffic.waitForAnswers();
 		await killProcess(machine, command, signal);
-		await traffic.flows();
+		await traffic.waitForAnswers();
 		const { lost, texts: written, ...figures } = await traffic.stop();
 		t.deepEqual(lost, []);
 		texts = written;
-		await textsAreThere();
+		await waitForTexts();
 		await report(name, figures);
 	});
 
@@ -57,16 +57,16 @@ test.serial("only one process of the service is left", async (t) => {
 	t.is(pids.trim().split(/\s+/).length, 1, pids);
 });
 
-test.serial("all is there again after a restart of the machine", async (t) => {
+test.serial("all text is there after a restart of the machine", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	machine.console.send("reboot\n");
 	await machine.waitForReboot({ timeoutMs: 2 * minute });
 	await loginPage(machine);
-	await textsAreThere();
+	await waitForTexts();
 	t.pass();
 });
 
-async function textsAreThere(): Promise<void> {
+async function waitForTexts(): Promise<void> {
 	for (const [path, text] of Object.entries(texts))
-		await notesThere(machine, path, text);
+		await waitForNotes(machine, path, text);
 }

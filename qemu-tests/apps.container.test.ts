@@ -2,28 +2,28 @@ import test from "ava";
 import { eventually, timeLimit } from "./machine/index.ts";
 import { appRightsTests } from "./system/app-rights.ts";
 import { runningContainer } from "./system/base.ts";
-import { guestBrowser } from "./system/browser.ts";
+import { startDatabaseRelay } from "./system/database-relay.ts";
+import { guestBrowser } from "./system/guest-browser.ts";
 import { card, logInToPage, unfold } from "./system/manager-page.ts";
 import {
 	newerNotes,
-	notesOf,
 	notesPage,
-	notesThere,
+	notesPath,
 	openNotes,
 	putStore,
-	storeFolder,
+	storeDirectory,
+	waitForNotes,
 } from "./system/notes.ts";
-import { otherDatabaseHost } from "./system/other-host.ts";
 import { outputOf, postgresqlVersion } from "./system/steps.ts";
 
-// From a store in a folder of the device to instances that people use, in the browser.
+// From a store in a directory of the device to running instances, in the browser.
 const minute = 60_000;
 const machine = runningContainer(test, "apps");
 const browser = guestBrowser(test, "apps");
 const domains = ["example.com", "example.org"];
 const written = "bread and milk";
 
-test.serial("a store lies on the device", async (t) => {
+test.serial("a store is on the device", async (t) => {
 	await putStore(machine);
 	t.pass();
 });
@@ -32,7 +32,7 @@ test.serial("an app is found in the store", async (t) => {
 	await logInToPage(browser.page, machine.url("https"));
 	await button("Apps").click();
 	const store = card(browser.page, "App store");
-	await store.getByLabel("Address of the store").fill(storeFolder);
+	await store.getByLabel("Address of the store").fill(storeDirectory);
 	await button("Use this store").click();
 	await button("Install Files").waitFor();
 	const offers = store.getByRole("button", { name: /^Install / });
@@ -46,7 +46,7 @@ test.serial("an app is found in the store", async (t) => {
 	}
 });
 
-test.serial("and installed", async (t) => {
+test.serial("an app is installed", async (t) => {
 	await button("Install Notes").click();
 	await browser.page
 		.getByText("Notes 1.0, build 10001: running")
@@ -55,19 +55,22 @@ test.serial("and installed", async (t) => {
 });
 
 for (const domain of domains)
-	test.serial(`an instance for ${domain} is made`, async (t) => {
+	test.serial(`an instance in ${domain} is created`, async (t) => {
 		t.timeout(timeLimit(3 * minute));
 		const form = await unfold(card(browser.page, "Instances"), "New instance");
 		await form.getByLabel("Domain", { exact: true }).fill(domain);
 		await form.getByLabel("Name", { exact: true }).fill("notes");
 		await button("Create the instance").click();
-		await isRunning(`/${domain}/notes/`);
-		t.regex(await notesPage(machine, notesOf(domain)), /<title>Notes<\/title>/);
+		await waitUntilRunning(`/${domain}/notes/`);
+		t.regex(
+			await notesPage(machine, notesPath(domain)),
+			/<title>Notes<\/title>/,
+		);
 	});
 
-test.serial("the app's files are served as they are stored", async (t) => {
+test.serial("the app's files are served compressed and cached", async (t) => {
 	const headers = { "accept-encoding": "br" };
-	const path = `${notesOf("example.com")}notes.js`;
+	const path = `${notesPath("example.com")}notes.js`;
 	const script = await machine.fetch("https", path, { headers });
 	t.is(script.status, 200);
 	t.is(script.headers.get("content-encoding"), "br");
@@ -84,12 +87,12 @@ test.serial("the app's files are served as they are stored", async (t) => {
 	t.deepEqual(listed.trim().split(/\s*\n/), ["root 755", "root 755"]);
 });
 
-test.serial("two people see each other's edits", async (t) => {
+test.serial("two users see each other's edits", async (t) => {
 	const fields = [];
 	for (const domain of ["example.com", "example.com", "example.org"]) {
 		const page = await browser.anotherPage();
 		t.teardown(() => page.close());
-		await page.goto(machine.url("https") + notesOf(domain));
+		await page.goto(machine.url("https") + notesPath(domain));
 		fields.push(page.getByLabel("Notes"));
 	}
 	const [one, two, other] = fields;
@@ -102,7 +105,7 @@ test.serial("two people see each other's edits", async (t) => {
 
 appRightsTests(test, machine);
 
-test.serial("the log of a service is followed", async (t) => {
+test.serial("the log of a service is shown live", async (t) => {
 	const log = await unfold(card(browser.page, "Services"), "Log");
 	const lines = async () =>
 		(await log.innerText()).match(
@@ -111,7 +114,7 @@ test.serial("the log of a service is followed", async (t) => {
 	const before = await eventually("the log is shown", async () =>
 		(await lines()) > 0 ? lines() : undefined,
 	);
-	const { socket } = await openNotes(machine, notesOf("example.org"));
+	const { socket } = await openNotes(machine, notesPath("example.org"));
 	socket.terminate();
 	await eventually("there is another line", async () =>
 		(await lines()) === before + 1 ? true : undefined,
@@ -125,15 +128,15 @@ test.serial("an instance moves to another path with its data", async (t) => {
 	await form.getByLabel("Domain", { exact: true }).fill("example.net");
 	await form.getByLabel("Name", { exact: true }).fill("memo");
 	await form.getByRole("button", { name: "Change" }).click();
-	await isRunning("/example.net/memo/");
-	await keepsItsText();
+	await waitUntilRunning("/example.net/memo/");
+	await assertTextKept();
 	const before = await machine.fetch("https", "/example.com/notes/");
 	t.is(before.status, 404);
 });
 
-test.serial("a database on another host is tried and used", async (t) => {
+test.serial("a database on another host is tested and used", async (t) => {
 	t.timeout(timeLimit(5 * minute));
-	await otherDatabaseHost(machine.console, 5433);
+	await startDatabaseRelay(machine.console, 5433);
 	const version = await postgresqlVersion(machine.console);
 	const works = RegExp(`It works: PostgreSQL ${version}.*without TLS`);
 	const form = await editForm("/example.net/memo/");
@@ -158,20 +161,20 @@ test.serial("a database on another host is tried and used", async (t) => {
 		await form.getByRole("status").filter({ hasText: expected }).waitFor();
 	}
 	await form.getByRole("button", { name: "Change" }).click();
-	const row = await isRunning("/example.net/memo/");
+	const row = await waitUntilRunning("/example.net/memo/");
 	await row.filter({ hasText: "its data are on 127.0.0.1:5433" }).waitFor();
-	await keepsItsText();
+	await assertTextKept();
 	t.pass();
 });
 
-test.serial("and the device's own again", async (t) => {
+test.serial("an instance moves back to the device's database", async (t) => {
 	const form = await editForm("/example.net/memo/");
 	await form.getByLabel("Host, with a port").fill("");
 	await form.getByRole("button", { name: "Change" }).click();
 	await form.getByRole("button", { name: "Clean up database" }).click();
 	await form.getByText(/Last time: .* before, .* after/).waitFor();
-	await isRunning("/example.net/memo/");
-	await keepsItsText();
+	await waitUntilRunning("/example.net/memo/");
+	await assertTextKept();
 	t.pass();
 });
 
@@ -187,12 +190,12 @@ test.serial("a developer uploads another build", async (t) => {
 	await browser.page
 		.getByText("Notes 1.1, build 10002: running")
 		.waitFor({ timeout: timeLimit(2 * minute) });
-	await isRunning("/example.net/memo/");
-	await keepsItsText();
+	await waitUntilRunning("/example.net/memo/");
+	await assertTextKept();
 	t.pass();
 });
 
-test.serial("an instance is deleted by its typed name only", async (t) => {
+test.serial("deleting an instance requires typing its name", async (t) => {
 	t.timeout(timeLimit(3 * minute));
 	const row = rowOf("/example.net/memo/");
 	const form = await unfold(row, "Delete");
@@ -216,31 +219,31 @@ test.serial("an instance is deleted by its typed name only", async (t) => {
 		/example\.com/,
 	);
 	t.regex(
-		await notesPage(machine, notesOf("example.org")),
+		await notesPage(machine, notesPath("example.org")),
 		/<title>Notes<\/title>/,
 	);
 });
 
-test.serial("a service that has instances is not removed", async (t) => {
+test.serial("an app with instances is not uninstalled", async (t) => {
 	await button("Remove Notes").click();
 	await card(browser.page, "Services")
 		.getByRole("alert")
 		.filter({ hasText: "1 instance" })
 		.waitFor();
 	t.regex(
-		await notesPage(machine, notesOf("example.org")),
+		await notesPage(machine, notesPath("example.org")),
 		/<title>Notes<\/title>/,
 	);
 });
 
-test.serial("the pages have not complained", (t) => {
+test.serial("the browser reports no errors", (t) => {
 	t.deepEqual(browser.complaints, []);
 });
 
 const button = (name: string) =>
 	browser.page.getByRole("button", { name, exact: true });
 
-/** The line of an instance, on the page of the apps. */
+/** The row of an instance on the apps page. */
 const rowOf = (path: string) =>
 	card(browser.page, "Instances")
 		.getByRole("listitem")
@@ -248,7 +251,7 @@ const rowOf = (path: string) =>
 			has: browser.page.getByRole("link", { name: path, exact: true }),
 		});
 
-async function isRunning(path: string) {
+async function waitUntilRunning(path: string) {
 	const row = rowOf(path).filter({ hasText: `${path}: running` });
 	await row.waitFor({ timeout: timeLimit(2 * minute) });
 	return row;
@@ -256,4 +259,5 @@ async function isRunning(path: string) {
 
 const editForm = (path: string) => unfold(rowOf(path), "Edit");
 
-const keepsItsText = () => notesThere(machine, "/example.net/memo/", written);
+const assertTextKept = () =>
+	waitForNotes(machine, "/example.net/memo/", written);

@@ -2,15 +2,15 @@ import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:tls";
 import test from "ava";
-import { TestAuthority } from "../manager/testing/test-authority.ts";
+import { TestAuthority } from "../testing/test-authority.ts";
 import { eventually } from "./machine/index.ts";
 import { runningContainer } from "./system/base.ts";
-import { guestBrowser } from "./system/browser.ts";
+import { guestBrowser } from "./system/guest-browser.ts";
 import { card, logInToPage } from "./system/manager-page.ts";
 import { killProcess, processes } from "./system/processes.ts";
 import { logins, managerCookie, setClock } from "./system/steps.ts";
 
-// An administrator brings a certificate, and everybody is shown it.
+// An administrator uploads a certificate, and the web server uses it.
 const name = "device.example.com";
 const root = await TestAuthority.create("Root");
 const intermediate = await root.intermediate("Intermediate");
@@ -24,7 +24,7 @@ const machine = runningContainer(test, "certificate");
 const browser = guestBrowser(test, "certificate");
 let before = "";
 
-test.serial("browsers see the device's own certificate", async (t) => {
+test.serial("the device serves its own certificate at first", async (t) => {
 	await machine.console.login(...logins.root);
 	await setClock(machine.console);
 	await logInToPage(browser.page, machine.url("https"));
@@ -32,14 +32,14 @@ test.serial("browsers see the device's own certificate", async (t) => {
 		.getByRole("button", { name: "Certificate", exact: true })
 		.click();
 	await page().getByText("the device's own, which browsers warn of").waitFor();
-	const { fingerprint, isTrusted } = await shown();
+	const { fingerprint, isTrusted } = await served();
 	await page().getByText(fingerprint).waitFor();
 	t.false(isTrusted);
 	before = fingerprint;
 });
 
 test.serial(
-	"a wrong one is refused in words and changes nothing",
+	"an invalid certificate is refused with the reason and changes nothing",
 	async (t) => {
 		for (const [pem, words] of [
 			[other.key, "There is no certificate in the file."],
@@ -57,11 +57,11 @@ test.serial(
 			await take();
 			await page().getByRole("alert").filter({ hasText: words }).waitFor();
 		}
-		t.is((await shown()).fingerprint, before);
+		t.is((await served()).fingerprint, before);
 	},
 );
 
-test.serial("a good one counts at once, connections live on", async (t) => {
+test.serial("a valid one is used at once, connections persist", async (t) => {
 	const cookie = await managerCookie(machine);
 	const socket = machine.websocket("/manager/api/ws", { cookie });
 	await once(socket, "open");
@@ -75,25 +75,28 @@ test.serial("a good one counts at once, connections live on", async (t) => {
 	await page().getByText("uploaded").waitFor();
 	const { fingerprint256 } = new X509Certificate(server.certificate);
 	await page().getByText(fingerprint256).waitFor();
-	t.deepEqual(await shown(), { fingerprint: fingerprint256, isTrusted: true });
+	t.deepEqual(await served(), {
+		fingerprint: fingerprint256,
+		isTrusted: true,
+	});
 	socket.send(JSON.stringify({ id: 1, operation: "session" }));
 	const [answer] = await once(socket, "message");
 	t.like(JSON.parse(String(answer)), { id: 1, output: { loggedIn: true } });
 	socket.terminate();
 });
 
-test.serial("it is there again after kill -9 of HAProxy", async (t) => {
+test.serial("the certificate survives kill -9 of HAProxy", async (t) => {
 	await killProcess(machine, processes.haproxy);
-	const { isTrusted } = await eventually("HAProxy answers", shown);
+	const { isTrusted } = await eventually("HAProxy answers", served);
 	t.true(isTrusted);
 });
 
-test.serial("the device's own comes back by a button", async (t) => {
+test.serial("a button restores the device's own certificate", async (t) => {
 	await page()
 		.getByRole("button", { name: "Back to the device's own certificate" })
 		.click();
 	await page().getByText("the device's own, which browsers warn of").waitFor();
-	t.deepEqual(await shown(), { fingerprint: before, isTrusted: false });
+	t.deepEqual(await served(), { fingerprint: before, isTrusted: false });
 	t.deepEqual(browser.complaints, []);
 });
 
@@ -102,8 +105,8 @@ const page = () => card(browser.page, "Certificate of the web server");
 const take = () =>
 	page().getByRole("button", { name: "Use this certificate" }).click();
 
-/** What a new connection is shown, and whether somebody believes it who trusts the root. */
-async function shown() {
+/** Returns the certificate of a new connection, and whether a client that trusts the root accepts it. */
+async function served() {
 	const socket = connect({
 		...{ host: "127.0.0.1", port: machine.port(443), servername: name },
 		...{ ca: root.certificate, rejectUnauthorized: false },

@@ -8,7 +8,7 @@ import {
 import { report } from "./system/report.ts";
 import { loginPage, outputOf, setLoginsOf } from "./system/steps.ts";
 
-// Two machines from copies of one disk, as people clone them in a hypervisor.
+// Two machines on copies of one disk, as cloned in a hypervisor.
 const minute = 60_000;
 const machines = ["clone-1", "clone-2"].map((name) =>
 	machineForTests(test, {
@@ -19,7 +19,7 @@ const machines = ["clone-1", "clone-2"].map((name) =>
 for (const machine of machines) setLoginsOf(machine, ownLogins);
 
 for (const machine of machines)
-	test.serial(`${machine.name} has all that its original had`, async (t) => {
+	test.serial(`${machine.name} has the state of the original`, async (t) => {
 		t.timeout(timeLimit(30 * minute));
 		const { state } = await livedInDisk();
 		await machine.boot();
@@ -27,7 +27,7 @@ for (const machine of machines)
 		t.deepEqual(await livedInState(machine), state);
 	});
 
-test.serial("both run at a time; what they have in common", async (t) => {
+test.serial("both run at once; the report lists what they share", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	const found = [];
 	for (const { console } of machines) {

@@ -6,7 +6,7 @@ import { loginPage, logins, outputOf } from "./system/steps.ts";
 const machine = runningContainer(test, "console-settings");
 const settings = "/mnt/sda2/system/network";
 
-test.serial("setip tells how it is used", async (t) => {
+test.serial("setip --help lists the options", async (t) => {
 	await machine.console.login(...logins.root);
 	const help = await outputOf(machine.console, "setip --help");
 	for (const option of ["addr", "mask", "gateway", "dns1", "dns2", "dhcp"])
@@ -32,7 +32,7 @@ for (const mistake of [
 		t.is(await outputOf(machine.console, state), before);
 	});
 
-test.serial("setip takes a provider's router outside a /32", async (t) => {
+test.serial("setip accepts a router outside of a /32", async (t) => {
 	await outputOf(
 		machine.console,
 		"setip --addr=192.0.2.7/32 --gateway=172.31.1.1 --dns1=172.31.1.1",
@@ -43,7 +43,7 @@ test.serial("setip takes a provider's router outside a /32", async (t) => {
 	);
 });
 
-test.serial("setip gives a fixed address at once", async (t) => {
+test.serial("setip sets a fixed address at once", async (t) => {
 	await outputOf(
 		machine.console,
 		"setip --addr=10.0.2.77/24 --gateway=10.0.2.2 --dns1=10.0.2.3 --dns2=192.0.2.53",
@@ -55,7 +55,7 @@ test.serial("setip gives a fixed address at once", async (t) => {
 	ssh.close();
 });
 
-test.serial("the machine takes the name in /etc/hostname", async (t) => {
+test.serial("the host name is read from /etc/hostname", async (t) => {
 	const sudo = "cd / && sudo -u postgres whoami";
 	await outputOf(machine.console, "echo gateway-1.example.com > /etc/hostname");
 	t.is((await outputOf(machine.console, sudo)).trim(), "postgres");
@@ -68,7 +68,7 @@ test.serial("the machine takes the name in /etc/hostname", async (t) => {
 	t.is((await outputOf(machine.console, sudo)).trim(), "postgres");
 	await outputOf(machine.console, "hostname another");
 	t.is((await outputOf(machine.console, sudo)).trim(), "postgres");
-	// From Windows, with the administrator's line in a file that took the place of a link.
+	// Windows line ends; sed replaces the link /etc/hosts with a file that has the administrator's line.
 	await outputOf(
 		machine.console,
 		`printf 'Gateway-2\\r\\n' > /etc/hostname
@@ -77,7 +77,7 @@ test.serial("the machine takes the name in /etc/hostname", async (t) => {
 });
 
 test.serial(
-	"files name the NTP and DNS servers and the time zone",
+	"files set the NTP and DNS servers and the time zone",
 	async (t) => {
 		await outputOf(
 			machine.console,
@@ -129,7 +129,7 @@ test.serial("all these settings survive a restart", async (t) => {
 	);
 });
 
-test.serial("spoilt files stop nothing and are named", async (t) => {
+test.serial("damaged files are named and prevent nothing", async (t) => {
 	const output = await outputOf(
 		machine.console,
 		`cd /mnt/sda2/system
@@ -148,21 +148,18 @@ test.serial("spoilt files stop nothing and are named", async (t) => {
 	t.regex(output, /^127\.0\.1\.1\s+app-platform$/m);
 });
 
-test.serial(
-	"an edited address that cannot be used is told, with the cure",
-	async (t) => {
-		const { exitCode, output } = await machine.console.run(
-			`printf '%s\\n' MODE=static ADDRESS=999.1.1.1 PREFIX=24 >${settings}
+test.serial("an unusable address is reported with the cure", async (t) => {
+	const { exitCode, output } = await machine.console.run(
+		`printf '%s\\n' MODE=static ADDRESS=999.1.1.1 PREFIX=24 >${settings}
 		/etc/init.d/S40network restart`,
-		);
-		t.not(exitCode, 0);
-		t.regex(output, /cannot be used; repair them with setip/);
-	},
-);
+	);
+	t.not(exitCode, 0);
+	t.regex(output, /cannot be used; repair them with setip/);
+});
 
-test.serial("setip --dhcp goes back to an address by DHCP", async (t) => {
+test.serial("setip --dhcp switches back to DHCP", async (t) => {
 	await outputOf(machine.console, "setip --dhcp");
-	// On a busy host the answer may come after setip stopped waiting for it.
+	// On a busy host the DHCP answer may arrive after setip has stopped waiting.
 	await eventually("the address by DHCP", async () =>
 		(await addresses()) === "10.0.2.15/24" ? true : undefined,
 	);

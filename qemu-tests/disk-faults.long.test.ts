@@ -15,7 +15,7 @@ import {
 	withBadSectors,
 } from "./machine/index.ts";
 import { installedDisk } from "./system/base.ts";
-import { dataFound, leaveData } from "./system/kept.ts";
+import { readOwnerData, writeOwnerData } from "./system/owner-data.ts";
 import { enterRescue, restart, runUntilRestart } from "./system/rescue.ts";
 import { loginPage, logins, outputOf } from "./system/steps.ts";
 
@@ -26,7 +26,7 @@ const foreignContent = Buffer.alloc(4 * MIB, "somebody else's data\n");
 const image = { path: builtImage("img"), format: "raw" } as const;
 const freshDisk = copyOf(image);
 
-test.serial("of two disks that look the same, none is touched", async (t) => {
+test.serial("two identical disks are both left untouched", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	const machine = machineForTest(t, {
 		name: "two-disks",
@@ -60,7 +60,7 @@ test.serial("an unrelated second disk is not touched", async (t) => {
 	t.true(foreignContent.equals(found.buffer));
 });
 
-test.serial("a read-only disk is named, and rescue is there", async (t) => {
+test.serial("a read-only disk is named, and rescue works", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	const machine = machineForTest(t, {
 		name: "read-only-disk",
@@ -74,7 +74,7 @@ test.serial("a read-only disk is named, and rescue is there", async (t) => {
 	t.deepEqual(await partitionsOf(machine), ["vda1"]);
 });
 
-test.serial("a bad sector in the archive stops before anything", async (t) => {
+test.serial("a bad archive sector stops before any change", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	const machine = machineForTest(t, {
 		name: "bad-archive-sector",
@@ -90,7 +90,7 @@ test.serial("a bad sector in the archive stops before anything", async (t) => {
 	t.regex(await outputOf(machine.console, "dmesg"), /I\/O error/);
 });
 
-test.serial("a bad sector under the new system is found", async (t) => {
+test.serial("a bad sector under the new system is detected", async (t) => {
 	t.timeout(timeLimit(6 * minute));
 	const machine = machineForTest(t, {
 		name: "bad-system-sector",
@@ -112,45 +112,39 @@ test.serial("a bad sector under the new system is found", async (t) => {
 	);
 });
 
-test.serial(
-	"partitions that are missing come back with their data",
-	async (t) => {
-		t.timeout(timeLimit(15 * minute));
-		const machine = machineForTest(t, {
-			name: "missing-partitions",
-			disks: [overlayOn(installedDisk)],
-		});
-		await machine.boot();
-		await loginPage(machine);
-		await machine.console.login(...logins.root);
-		await leaveData(machine.console);
-		const kept = await dataFound(machine.console);
-		await restart(machine);
-		await enterRescue(machine);
-		await outputOf(
-			machine.console,
-			"sfdisk --quiet --force --no-reread --delete /dev/vda 2 3; sync",
-		);
-		await restart(machine);
-		await enterRescue(machine);
-		t.deepEqual(await partitionsOf(machine), ["vda1", "vda4"]);
-		const shown = await runUntilRestart(
-			machine,
-			"/home/root/install.sh log.txt",
-		);
-		t.regex(shown, /Keeping the data on \/dev\/vda2/);
-		await loginPage(machine);
-		await machine.console.login(...logins.root);
-		t.deepEqual(await dataFound(machine.console), kept);
-	},
-);
+test.serial("missing partitions are recreated with their data", async (t) => {
+	t.timeout(timeLimit(15 * minute));
+	const machine = machineForTest(t, {
+		name: "missing-partitions",
+		disks: [overlayOn(installedDisk)],
+	});
+	await machine.boot();
+	await loginPage(machine);
+	await machine.console.login(...logins.root);
+	await writeOwnerData(machine.console);
+	const kept = await readOwnerData(machine.console);
+	await restart(machine);
+	await enterRescue(machine);
+	await outputOf(
+		machine.console,
+		"sfdisk --quiet --force --no-reread --delete /dev/vda 2 3; sync",
+	);
+	await restart(machine);
+	await enterRescue(machine);
+	t.deepEqual(await partitionsOf(machine), ["vda1", "vda4"]);
+	const shown = await runUntilRestart(machine, "/home/root/install.sh log.txt");
+	t.regex(shown, /Keeping the data on \/dev\/vda2/);
+	await loginPage(machine);
+	await machine.console.login(...logins.root);
+	t.deepEqual(await readOwnerData(machine.console), kept);
+});
 
 async function partitionsOf(machine: Machine): Promise<string[]> {
 	const table = await outputOf(machine.console, "cat /proc/partitions");
 	return table.match(/\bvd[ab]\d\b/g) ?? [];
 }
 
-/** A disk with somebody else's data, of a size that would do for an installation. */
+/** A disk with unrelated data, large enough for an installation. */
 async function foreignDisk(directory: string, name: string): Promise<DiskFile> {
 	const disk = await emptyDisk(8)(directory, name);
 	const file = await open(disk.path, "r+");
@@ -159,18 +153,18 @@ async function foreignDisk(directory: string, name: string): Promise<DiskFile> {
 	return disk;
 }
 
-/** In the middle of the archive of the image's set. */
+/** Returns a sector in the middle of the archive in the image's slot. */
 async function archiveSector({ path }: DiskFile): Promise<number> {
 	const { startBytes } = extentOf(1);
-	const place = `${path}?offset=${startBytes}`;
+	const partition = `${path}?offset=${startBytes}`;
 	const { stdout } =
-		await quiet`debugfs -R ${"bmap /a/rootfs.tar.xz 2000"} ${place}`;
+		await quiet`debugfs -R ${"bmap /a/rootfs.tar.xz 2000"} ${partition}`;
 	return (startBytes + Number(stdout) * 4096) / sectorBytes;
 }
 
 /**
- * Where the new system comes to lie. Several: the library of ICU's data has 14 MB of zeros, and
- * where zeros are not written, nothing is lost.
+ * Returns sectors that the new system will use. Several, since the library of ICU's data has 14 MB of zeros, which are
+ * not written: a bad sector there would lose nothing.
  */
 function systemSectors(): number[] {
 	const { startBytes } = extentOf(3);

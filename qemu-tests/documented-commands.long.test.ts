@@ -3,7 +3,7 @@ import { symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import test, { type ExecutionContext } from "ava";
-import { TestAuthority } from "../manager/testing/test-authority.ts";
+import { TestAuthority } from "../testing/test-authority.ts";
 import {
 	builtUpdate,
 	type Console,
@@ -12,11 +12,11 @@ import {
 	timeLimit,
 } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
-import { typedAtHost } from "./system/host-shell.ts";
-import type { Kept } from "./system/kept.ts";
-import { findLife, liveIn } from "./system/life.ts";
+import { runOnHost } from "./system/host-shell.ts";
+import type { OwnerData } from "./system/owner-data.ts";
+import { createOwnerState, readOwnerState } from "./system/owner-state.ts";
 import { killProcess, processes } from "./system/processes.ts";
-import { enterRescue, startAfresh } from "./system/rescue.ts";
+import { enterRescue, powerCycleAfterReboot } from "./system/rescue.ts";
 import {
 	loginPage,
 	loginsOf,
@@ -29,33 +29,33 @@ import {
 	setLoginsOf,
 } from "./system/steps.ts";
 import {
-	installedByRamdisk,
 	nextBuild,
 	runningBuild,
+	waitForRescueInstall,
 } from "./system/update.ts";
 
-// What README.md, docs/ and the public text tell an administrator to type, and no other test types:
-// documented-commands/typed-by.json says which test types which command. Typed as it is documented.
+// Types the commands that README.md, docs/ and the public text document for administrators and that no other test types,
+// exactly as documented. documented-commands/typed-by.json lists which test types which command.
 const minute = 60_000;
 const machine = runningMachine(test, "documented-commands");
 const database = "example.com_notes";
 const newPassword = "by-Passwd-1";
 const reserve = "/mnt/sda2/empty_if_no_space";
-let kept: Kept;
+let kept: OwnerData;
 
-/** At the console, where root has logged in. */
+/** Runs a command at the console, where root is logged in. */
 const typed = (command: string, timeoutMs = 2 * minute) =>
 	outputOf(machine.console, command, { timeoutMs });
 
-test.serial("the machine is lived in", async (t) => {
+test.serial("the machine has an owner's state", async (t) => {
 	t.timeout(timeLimit(10 * minute));
-	await liveIn(machine);
+	await createOwnerState(machine);
 	await setClock(machine.console);
-	kept = await findLife(machine);
+	kept = await readOwnerState(machine);
 	t.pass();
 });
 
-test.serial("the address is fixed and comes by DHCP again", async (t) => {
+test.serial("the address is set to a fixed one and back to DHCP", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	t.regex(await typed("ip address"), /inet 10\.0\.2\.15\/24/);
 	await typed(
@@ -88,15 +88,15 @@ test.serial("admin copies all logs", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	const ssh = await machine.ssh("admin", newPassword);
 	const files = async () => {
-		const folder = temporaryDirectory();
-		const archive = join(folder.path, "log.tar.xz");
+		const directory = temporaryDirectory();
+		const archive = join(directory.path, "log.tar.xz");
 		await writeFile(archive, await ssh.readFile("/home/admin/log.tar.xz"));
 		const { stdout } = await promisify(execFile)("tar", ["-tJf", archive]);
-		folder.remove();
+		directory.remove();
 		return stdout;
 	};
 	await killProcess(machine, processes.notes, "SEGV");
-	await coreDumpIsThere();
+	await waitForCoreDump();
 	await typed(
 		`cd /home/admin
 		tar -cf - /var/log/* | xz -z - > log.tar.xz
@@ -124,7 +124,7 @@ test.serial("old core dumps are deleted", async (t) => {
 	await loginPage(machine);
 });
 
-test.serial("a dump is taken of the running manager", async (t) => {
+test.serial("a memory dump of the running manager is created", async (t) => {
 	t.timeout(timeLimit(15 * minute));
 	const [line = ""] = (
 		await typed("ps aux | grep /apps/manager/manager | grep -v grep")
@@ -152,7 +152,7 @@ test.serial("the core dump of a crashed manager is opened", async (t) => {
 	const [shown] = await machine.console.expect(/#0 .*(\(gdb\)|paging--) *$/s, {
 		timeoutMs: 5 * minute,
 	});
-	// More than fits on the screen, gdb shows in pages: q ends that.
+	// gdb pages output that exceeds the screen; q ends that.
 	machine.console.send(
 		shown.trim().endsWith("paging--") ? "q\nquit\n" : "quit\n",
 	);
@@ -173,7 +173,7 @@ test.serial("packets are recorded until Ctrl-C", async (t) => {
 	t.pass();
 });
 
-test.serial("time and name servers are named in files", async (t) => {
+test.serial("files set the time and name servers", async (t) => {
 	await typed(
 		`printf '%s\\n' 0.pool.ntp.org 192.0.2.123 > /mnt/sda2/system/ntp
 		/etc/init.d/S60chrony restart`,
@@ -190,7 +190,7 @@ test.serial("time and name servers are named in files", async (t) => {
 	await typed("rm /mnt/sda2/system/ntp /mnt/sda2/system/dns");
 });
 
-test.serial("databases get smaller", async (t) => {
+test.serial("databases are shrunk", async (t) => {
 	t.timeout(timeLimit(15 * minute));
 	const size = () => typed("du -sh /mnt/sda2/pgsql/");
 	t.regex(await size(), /^[\d.]+M\s/);
@@ -201,14 +201,14 @@ test.serial("databases get smaller", async (t) => {
 	await typed(`sudo -u postgres reindexdb -d ${database}`, 5 * minute);
 	await typed(`sudo -u postgres vacuumdb -d ${database} -f`, 5 * minute);
 	t.regex(await size(), /^[\d.]+M\s/);
-	await lifeGoesOn(t);
+	await assertStateKept(t);
 });
 
-test.serial("a full disk gets room", async (t) => {
+test.serial("space is freed on a full disk", async (t) => {
 	t.timeout(timeLimit(15 * minute));
 	await killProcess(machine, processes.notes, "SEGV");
-	await coreDumpIsThere();
-	await typed("pkill -ALRM svlogd"); // Has each begin a new file.
+	await waitForCoreDump();
+	await typed("pkill -ALRM svlogd"); // Makes each start a new file.
 	await typed(
 		`free=$(df -kP /mnt/sda2 | awk 'END { print $4 }')
 		fallocate -l "$free"K /mnt/sda2/fill`,
@@ -223,7 +223,7 @@ test.serial("a full disk gets room", async (t) => {
 	const free = "df -kP /mnt/sda2 | awk 'END { print $4 }'";
 	t.true(Number(await typed(free)) > 450_000);
 	t.is(await coreDumps(), "");
-	await lifeGoesOn(t);
+	await assertStateKept(t);
 	await typed("rm /mnt/sda2/fill");
 	await typed("rm /mnt/sda2/empty_if_no_space");
 	await typed("/etc/init.d/S92manager restart");
@@ -233,19 +233,19 @@ test.serial("a full disk gets room", async (t) => {
 	});
 });
 
-test.serial("a restart creates deleted logs again", async (t) => {
+test.serial("a restart recreates deleted logs", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await typed("rm /var/log/apps/*/*");
 	await typed("/etc/init.d/S92manager restart");
-	for (const folder of ["manager", "notes"])
-		await eventually(`there is a log of ${folder}`, async () => {
-			// That of the notes is empty until they have something to tell.
-			const path = `/var/log/apps/${folder}/current`;
+	for (const app of ["manager", "notes"])
+		await eventually(`there is a log of ${app}`, async () => {
+			// The log of notes is empty until there is a message.
+			const path = `/var/log/apps/${app}/current`;
 			return (await machine.console.run(`test -e ${path}`)).exitCode === 0
 				? true
 				: undefined;
 		});
-	await lifeGoesOn(t);
+	await assertStateKept(t);
 });
 
 test.serial("a script uses the API", async (t) => {
@@ -256,12 +256,12 @@ test.serial("a script uses the API", async (t) => {
 	await call("certificateUpload", {
 		pem: certificate + root.certificate + key,
 	});
-	const token = await makeToken();
-	const folder = temporaryDirectory();
-	t.teardown(() => folder.remove());
-	await writeFile(join(folder.path, "device.pem"), root.certificate);
+	const token = await createToken();
+	const directory = temporaryDirectory();
+	t.teardown(() => directory.remove());
+	await writeFile(join(directory.path, "device.pem"), root.certificate);
 	const address = `localhost:${machine.port(443)}`;
-	const shown = await typedAtHost(folder.path, [
+	const shown = await runOnHost(directory.path, [
 		`umask 077; echo 'header = "Authorization: Bearer ${token}"' >token.conf`,
 		`curl --config token.conf --cacert device.pem --json '{}' https://${address}/manager/api/systemStatus`,
 	]);
@@ -270,7 +270,7 @@ test.serial("a script uses the API", async (t) => {
 	});
 });
 
-test.serial("the device's own certificate comes back", async (t) => {
+test.serial("the device's own certificate is restored", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	const source = `psql -d manager -Atc "SELECT count(*) FROM config WHERE name='webserverCertificate'"`;
 	t.is((await typed(source)).trim(), "1");
@@ -292,7 +292,7 @@ test.serial("the device's own certificate comes back", async (t) => {
 test.serial("file systems are checked and repaired in rescue", async (t) => {
 	t.timeout(timeLimit(15 * minute));
 	machine.console.send("reboot\n");
-	await startAfresh(machine);
+	await powerCycleAfterReboot(machine);
 	await enterRescue(machine, newPassword);
 	const isFine = /files \([\d.]+% non-contiguous\)/;
 	t.regex(await typed("e2fsck -p -f /dev/sda2", 5 * minute), isFine);
@@ -301,7 +301,7 @@ test.serial("file systems are checked and repaired in rescue", async (t) => {
 		await typed("e2fsck -f -y /dev/sda2", 5 * minute),
 		/files \([\d.]+% non-contiguous\)|\d+\/\d+ files/,
 	);
-	// The first superblock is lost; 1 says that everything was repaired.
+	// Destroys the first superblock; exit code 1 means that everything was repaired.
 	await typed("dd if=/dev/zero of=/dev/sda2 bs=1024 seek=1 count=1 conv=fsync");
 	t.is(
 		(
@@ -314,7 +314,7 @@ test.serial("file systems are checked and repaired in rescue", async (t) => {
 	t.regex(await typed("e2fsck -p -f /dev/sda2", 5 * minute), isFine);
 });
 
-test.serial("a damaged slot gets its files back from the update", async (t) => {
+test.serial("a damaged slot is restored from the update file", async (t) => {
 	t.timeout(timeLimit(10 * minute));
 	const verify = "/home/root/install.sh log.txt verify";
 	await typed("echo x >>/mnt/sda1/a/rootfs.tar.xz");
@@ -322,11 +322,11 @@ test.serial("a damaged slot gets its files back from the update", async (t) => {
 		(await machine.console.run(verify, { timeoutMs: 5 * minute })).exitCode,
 		2,
 	);
-	const folder = temporaryDirectory();
-	t.teardown(() => folder.remove());
-	await symlink(builtUpdate("out"), join(folder.path, "update-x86_64.img"));
+	const directory = temporaryDirectory();
+	t.teardown(() => directory.remove());
+	await symlink(builtUpdate("out"), join(directory.path, "update-x86_64.img"));
 	await writeFile(
-		join(folder.path, "config"),
+		join(directory.path, "config"),
 		`Host device
 		HostName 127.0.0.1
 		Port ${machine.port(22)}
@@ -334,14 +334,14 @@ test.serial("a damaged slot gets its files back from the update", async (t) => {
 		UserKnownHostsFile /dev/null\n`,
 	);
 	await writeFile(
-		join(folder.path, "password"),
+		join(directory.path, "password"),
 		`#!/bin/sh\necho ${newPassword}\n`,
 		{
 			mode: 0o700,
 		},
 	);
-	// The shell's ssh is told the port, and the password that a person would type.
-	await typedAtHost(folder.path, [
+	// ssh gets the port from a config file and the password from a helper program.
+	await runOnHost(directory.path, [
 		'export SSH_ASKPASS="$PWD/password" SSH_ASKPASS_REQUIRE=force',
 		'ssh() { command ssh -F config "$@"; }',
 		"ssh root@device tar -x -C /mnt/sda1/a <update-x86_64.img",
@@ -352,16 +352,16 @@ test.serial("a damaged slot gets its files back from the update", async (t) => {
 	);
 });
 
-test.serial("after all that everything is there", async (t) => {
+test.serial("the owner's state is unchanged after all that", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	machine.console.send("reboot\n");
-	await startAfresh(machine);
+	await powerCycleAfterReboot(machine);
 	await loginPage(machine);
 	await machine.console.login("root", newPassword);
-	await lifeGoesOn(t);
+	await assertStateKept(t);
 });
 
-test.serial("an update is sent, checked and installed by curl", async (t) => {
+test.serial("an update is uploaded and installed with curl", async (t) => {
 	t.timeout(timeLimit(20 * minute));
 	const root = await TestAuthority.create("Root");
 	const { certificate, key } = await root.server("localhost");
@@ -369,18 +369,18 @@ test.serial("an update is sent, checked and installed by curl", async (t) => {
 	await call("certificateUpload", {
 		pem: certificate + root.certificate + key,
 	});
-	const folder = temporaryDirectory();
-	t.teardown(() => folder.remove());
-	await writeFile(join(folder.path, "device.pem"), root.certificate);
-	await symlink(builtUpdate("next"), join(folder.path, "update-x86_64.img"));
+	const directory = temporaryDirectory();
+	t.teardown(() => directory.remove());
+	await writeFile(join(directory.path, "device.pem"), root.certificate);
+	await symlink(builtUpdate("next"), join(directory.path, "update-x86_64.img"));
 	const { token } = (await call("tokenCreate", {
 		name: "updates",
 		scopes: ["administer"],
 	})) as { token: string };
 	const address = `localhost:${machine.port(443)}`;
-	const shown = await typedAtHost(folder.path, [
+	const shown = await runOnHost(directory.path, [
 		`umask 077; echo 'header = "Authorization: Bearer ${token}"' >token.conf`,
-		// Begins the upload; the second replaces it.
+		// Starts the upload at the current offset; the second upload replaces it.
 		`curl --config token.conf --cacert device.pem -C "$(curl --config token.conf --cacert device.pem -sf https://${address}/manager/api/update-file/offset)" -T update-x86_64.img https://${address}/manager/api/update-file`,
 		`curl --config token.conf --cacert device.pem -T update-x86_64.img https://${address}/manager/api/update-file`,
 		"echo",
@@ -389,18 +389,18 @@ test.serial("an update is sent, checked and installed by curl", async (t) => {
 	t.like(JSON.parse(shown.trim().split("\n").at(-1) ?? ""), {
 		build: nextBuild,
 	});
-	await typedAtHost(folder.path, [
+	await runOnHost(directory.path, [
 		`curl --config token.conf --cacert device.pem --json '{}' https://${address}/manager/api/updateInstall`,
 	]);
-	await startAfresh(machine);
-	await installedByRamdisk(machine);
+	await powerCycleAfterReboot(machine);
+	await waitForRescueInstall(machine);
 	await loginPage(machine);
 	await machine.console.login("root", newPassword);
 	t.is(await runningBuild(machine.console), nextBuild);
-	await lifeGoesOn(t);
+	await assertStateKept(t);
 });
 
-/** Types a command that asks, and what it asks for. */
+/** Types a command that prompts, and the answers. */
 async function answer(
 	at: Console,
 	command: string,
@@ -412,27 +412,27 @@ async function answer(
 		await at.expect(/assword: *$/);
 		at.send(`${word}\n`);
 	}
-	// What is typed before the prompt would be lost.
+	// Input before the prompt would be lost.
 	await at.expect(/[#$] *$/);
 }
 
 const coreDumps = () => typed("find /mnt/sda2/log/core_dumps -type f");
 
-async function coreDumpIsThere(): Promise<void> {
+async function waitForCoreDump(): Promise<void> {
 	await eventually("the core dump of notes", async () =>
 		(await coreDumps()).includes("/notes/core") ? true : undefined,
 	);
 }
 
-/** People find their notes and files. */
-async function lifeGoesOn(t: ExecutionContext): Promise<void> {
-	const { files, answer } = await findLife(machine);
+/** Asserts that notes and files are unchanged. */
+async function assertStateKept(t: ExecutionContext): Promise<void> {
+	const { files, answer } = await readOwnerState(machine);
 	t.is(files, kept.files);
 	t.is(answer, kept.answer);
 }
 
-/** The default password makes none: it is changed. */
-async function makeToken(): Promise<string> {
+/** Creates a token, after changing the default password, which cannot create tokens. */
+async function createToken(): Promise<string> {
 	const changed = await post(machine, "changePassword", {
 		cookie: await managerCookie(machine),
 		body: JSON.stringify({ currentPassword: managerPassword, newPassword }),

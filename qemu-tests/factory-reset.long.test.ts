@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
-import { leaveData } from "./system/kept.ts";
 import {
+	findOwnerText,
 	livedInMachine,
 	ownLogins,
-	wordsLeftOn,
 } from "./system/lived-in/index.ts";
+import { writeOwnerData } from "./system/owner-data.ts";
 import { enterRescue, restart, runUntilRestart } from "./system/rescue.ts";
 import {
 	loginPage,
@@ -20,13 +20,13 @@ import {
 
 const minute = 60_000;
 /** The hash of an empty file. */
-const ofNothing = createHash("sha256").digest("hex");
+const emptyHash = createHash("sha256").digest("hex");
 const command = "/home/root/install.sh log.txt factory";
 const { machine, before } = livedInMachine(test, {
 	name: "factory-reset",
 });
 
-test.serial("somebody lets go of a machine", async (t) => {
+test.serial("an owner boots the rescue system", async (t) => {
 	t.timeout(timeLimit(3 * minute));
 	await machine.boot();
 	await enterRescue(machine, ownLogins.root[1]);
@@ -47,7 +47,7 @@ for (const answer of ["erase", "yes", "", "ERASE it"])
 	test.serial(`the answer "${answer}" changes nothing`, async (t) => {
 		const before = await state();
 		machine.console.send(`${command}\n`);
-		await machine.console.expect(/Type ERASE to go on.*: /);
+		await machine.console.expect(/Type ERASE to continue.*: /);
 		machine.console.send(`${answer}\n`);
 		await machine.console.expect("Not confirmed; nothing is changed");
 		t.is(await state(), before);
@@ -56,21 +56,21 @@ for (const answer of ["erase", "yes", "", "ERASE it"])
 test.serial("Ctrl-C at the question changes nothing", async (t) => {
 	const before = await state();
 	machine.console.send(`${command}\n`);
-	await machine.console.expect(/Type ERASE to go on.*: /);
+	await machine.console.expect(/Type ERASE to continue.*: /);
 	machine.console.send("\u0003");
-	// The terminal drops what is typed before the prompt is back.
+	// The terminal drops input before the prompt is back.
 	await machine.console.expect(/:~# /);
 	t.is(await state(), before);
 });
 
-test.serial("data that somebody has mounted are not erased", async (t) => {
+test.serial("a mounted data partition is not erased", async (t) => {
 	const { console } = machine;
 	await outputOf(
 		console,
 		"mkdir -p /mnt/look && mount -o ro /dev/sda2 /mnt/look",
 	);
 	console.send(`${command}\n`);
-	await console.expect(/Type ERASE to go on.*: /);
+	await console.expect(/Type ERASE to continue.*: /);
 	console.send("ERASE\n");
 	await console.expect(/is in use: .*mounted on \/mnt\/look/, {
 		timeoutMs: 2 * minute,
@@ -80,16 +80,16 @@ test.serial("data that somebody has mounted are not erased", async (t) => {
 	t.regex(await outputOf(console, "e2label /dev/sda2"), /^data$/m);
 });
 
-test.serial("ERASE makes the machine as new", async (t) => {
+test.serial("the answer ERASE resets the machine", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await runUntilRestart(machine, `${command}\nERASE`);
 	setLoginsOf(machine, { ...logins, manager: managerPassword });
 	await loginPage(machine);
-	await isAsNew();
+	await assertFactoryState();
 	t.pass();
 });
 
-test.serial("has the factory's passwords alone", async (t) => {
+test.serial("has only the default passwords", async (t) => {
 	t.timeout(timeLimit(3 * minute));
 	const ssh = await machine.ssh(...logins.admin);
 	t.is((await outputOf(ssh, "whoami")).trim(), "admin");
@@ -101,40 +101,37 @@ test.serial("has the factory's passwords alone", async (t) => {
 	t.like(await call("session"), { loggedIn: true, defaultPassword: true });
 });
 
-test.serial("nothing of the owner is left on the disk", async (t) => {
+test.serial("no data of the owner is left on the disk", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await switchOff(machine);
 	const [disk] = await machine.disks();
-	t.deepEqual(disk && (await wordsLeftOn(disk)), []);
+	t.deepEqual(disk && (await findOwnerText(disk)), []);
 	await machine.boot();
 	await loginPage(machine);
 	await machine.console.login(...logins.root);
 });
 
-test.serial(
-	"cut off when the data are erased, it goes on by itself",
-	async (t) => {
-		t.timeout(timeLimit(10 * minute));
-		await leaveData(machine.console);
-		await restart(machine);
-		await enterRescue(machine);
-		machine.console.send(`${command}\nERASE\n`);
-		await machine.console.expect(/Erasing the old data/, {
-			timeoutMs: 2 * minute,
-		});
-		await machine.cutPower();
-		await machine.boot();
-		await machine.console.expect(/Erasing the old data/, {
-			timeoutMs: 2 * minute,
-		});
-		await machine.waitForReboot({ timeoutMs: 5 * minute });
-		await loginPage(machine);
-		await isAsNew();
-		t.pass();
-	},
-);
+test.serial("resumes by itself after a power cut during erasing", async (t) => {
+	t.timeout(timeLimit(10 * minute));
+	await writeOwnerData(machine.console);
+	await restart(machine);
+	await enterRescue(machine);
+	machine.console.send(`${command}\nERASE\n`);
+	await machine.console.expect(/Erasing the old data/, {
+		timeoutMs: 2 * minute,
+	});
+	await machine.cutPower();
+	await machine.boot();
+	await machine.console.expect(/Erasing the old data/, {
+		timeoutMs: 2 * minute,
+	});
+	await machine.waitForReboot({ timeoutMs: 5 * minute });
+	await loginPage(machine);
+	await assertFactoryState();
+	t.pass();
+});
 
-/** What a reset would change first: the boot menu, the superblock, the settings in RAM. */
+/** Returns what a reset changes first: the boot menu, the superblock, the settings in RAM. */
 async function state(): Promise<string> {
 	return outputOf(
 		machine.console,
@@ -146,8 +143,8 @@ async function state(): Promise<string> {
 	);
 }
 
-/** No file of the owner is found. Ends logged in as root, by the default password. */
-async function isAsNew(): Promise<void> {
+/** Asserts that no file of the owner exists. Ends logged in as root with the default password. */
+async function assertFactoryState(): Promise<void> {
 	const { console } = machine;
 	await console.login(...logins.root);
 	const files = await outputOf(
@@ -157,7 +154,7 @@ async function isAsNew(): Promise<void> {
 	if (!/^MODE=dhcp$/m.test(files)) throw new Error(`Old settings: ${files}`);
 	for (const line of before().homeFiles as string[]) {
 		const [, , hash = "", path] = line.split(" ");
-		if (hash !== ofNothing && files.includes(hash))
+		if (hash !== emptyHash && files.includes(hash))
 			throw new Error(`${path} is an old file`);
 	}
 	const { exitCode } = await console.run("psql -d example.com_notes -c ''");

@@ -1,14 +1,14 @@
 import { createHash, randomBytes } from "node:crypto";
 import test from "ava";
-import { litmus, litmusSuites } from "../manager/testing/litmus.ts";
+import { litmus, litmusSuites } from "../testing/litmus.ts";
 import { eventually, temporaryDirectory, timeLimit } from "./machine/index.ts";
 import { runningContainer } from "./system/base.ts";
-import { putStore, storeFolder } from "./system/notes.ts";
+import { putStore, storeDirectory } from "./system/notes.ts";
 import { killProcess, processes } from "./system/processes.ts";
 import { report } from "./system/report.ts";
 import { managerSession } from "./system/steps.ts";
 
-// The app "files" on the device, as WebDAV clients on the network see it.
+// The app "files" on the device, used by WebDAV clients on the network.
 const minute = 60_000;
 const megabytes = 20;
 const machine = runningContainer(test, "files");
@@ -21,35 +21,35 @@ test.serial("the app is installed from a store", async (t) => {
 	await putStore(machine);
 	const call = await managerSession(machine);
 	const serviceId = "app-platform_files";
-	await call("storeUrlChange", { url: storeFolder });
+	await call("storeUrlChange", { url: storeDirectory });
 	await call("serviceInstall", { id: serviceId });
 	await call("instanceCreate", {
 		...{ serviceId, name: "files", domain: "example.com", password },
 	});
-	await answers();
+	await waitForApp();
 	t.is((await machine.fetch("https", path)).status, 401);
 });
 
 for (const suite of litmusSuites)
-	test.serial(`litmus finds nothing wrong: ${suite}`, async (t) => {
+	test.serial(`litmus passes: ${suite}`, async (t) => {
 		t.timeout(timeLimit(5 * minute));
-		const folder = temporaryDirectory();
-		t.teardown(folder.remove);
+		const directory = temporaryDirectory();
+		t.teardown(directory.remove);
 		const said = await litmus(suite, {
 			...{ origin: machine.url("https"), path, password },
-			folder: folder.path,
+			folder: directory.path,
 		});
 		t.regex(said, /: of \d+ tests run: \d+ passed, 0 failed/, said);
 		t.notRegex(said, /WARNING|SKIPPED/);
 	});
 
-test.serial("a large file outlives its service's kill", async (t) => {
+test.serial("a large file persists when its service is killed", async (t) => {
 	t.timeout(timeLimit(10 * minute));
 	const content = randomBytes(megabytes * 1024 * 1024);
 	const put = await seconds(() => dav("PUT", content));
 	t.is(put.result.status, 201);
 	await killProcess(machine, processes.files);
-	await answers();
+	await waitForApp();
 	const got = await seconds(async () => {
 		const hash = createHash("sha256");
 		for await (const part of (await dav("GET")).body ?? []) hash.update(part);
@@ -67,7 +67,7 @@ const dav = (method: string, body?: Buffer, name = "large") =>
 		...(body && { body }),
 	});
 
-async function answers(): Promise<void> {
+async function waitForApp(): Promise<void> {
 	await eventually("the app answers", async () => {
 		const { status } = await dav("OPTIONS", undefined, "");
 		return status === 200 || undefined;

@@ -31,7 +31,7 @@ test.serial("sets the passwords of admin and root", async (t) => {
 		),
 		/^-rw------- .*\n.*mnt\/sda2\/system\/shadow/m,
 	);
-	// The guard against passwords of the factory looks every ten seconds.
+	// The service that guards default passwords checks every ten seconds.
 	await eventually("SSH is open to all addresses", async () => {
 		const guard = await onVirtio.console.run(
 			"nft list table inet default_passwords",
@@ -40,7 +40,7 @@ test.serial("sets the passwords of admin and root", async (t) => {
 	});
 });
 
-test.serial("sets a password that is hashed already", async (t) => {
+test.serial("sets a hashed password", async (t) => {
 	const hash = await outputOf(onVirtio.console, "openssl passwd -6 hashed");
 	await setPassword(onVirtio, "admin", hash.trim(), { crypted: true });
 	const admin = await onVirtio.ssh("admin", "hashed");
@@ -70,23 +70,23 @@ test.serial("chpasswd and passwd set passwords by hand", async (t) => {
 });
 
 test.serial(
-	"answers on ISA when the only serial port belongs to it, as on Proxmox",
+	"answers on ISA when it owns the only serial port, as on Proxmox",
 	async (t) => {
 		t.timeout(timeLimit(5 * 60_000));
 		await onIsa.boot();
 		await loginPage(onIsa);
 		t.like(await hostName(onIsa), { "host-name": "app-platform" });
 		t.regex(JSON.stringify(await interfaces(onIsa)), /10\.0\.2\.15/);
-		// Whoever sits at this serial port has not logged in.
+		// A user at this serial port is not authenticated.
 		await t.throwsAsync(setPassword(onIsa, "admin", "x"), {
 			message: /disabled|blocked/i,
 		});
 	},
 );
 
-test.serial("switches the machine off for its host", async (t) => {
+test.serial("shuts the machine down for its host", async (t) => {
 	const off = onIsa.waitForPowerOff();
-	// The agent does not answer this one: the machine goes off.
+	// The agent does not answer this command: the machine switches off.
 	onIsa.agent.call("guest-shutdown").catch(() => {});
 	await off;
 	t.pass();

@@ -3,8 +3,8 @@ import { timeLimit } from "./machine/index.ts";
 import { livedInContainer, ownLogins } from "./system/lived-in/index.ts";
 import { loginPage, outputOf } from "./system/steps.ts";
 
-// Each init script of a service means what it says, from every state that the service can be in, on a machine
-// whose disk is 80 % full and on which apps run.
+// The actions of each service's init script work from every state of the service, on a machine with running apps and a
+// disk that is 80 % full.
 const { machine } = livedInContainer(test, "init-scripts");
 const minute = 60_000;
 const services = {
@@ -17,26 +17,26 @@ const services = {
 	haproxy: "S90haproxy",
 	manager: "S92manager",
 };
-/** What brings a running service into it. SERVICE stands for its directory of runit. */
+/** The command that brings a running service into a state. SERVICE stands for its runit directory. */
 const states = {
 	running: "true",
-	"killed just now": "sv kill SERVICE",
-	"ending just now": "sv term SERVICE; touch SERVICE/down",
-	"down by hand": "sv down SERVICE",
-	"stopped by hand for a while": "sv pause SERVICE",
+	"just killed": "sv kill SERVICE",
+	"about to end": "sv term SERVICE; touch SERVICE/down",
+	"manually down": "sv down SERVICE",
+	paused: "sv pause SERVICE",
 };
-/** And whether the service runs then. */
+/** Whether the service runs after each action. */
 const actions = { start: true, stop: false, restart: true };
 
-/** What a machine of this kind has no use for, as DHCP. */
-let unwanted: string[];
+/** Services that this machine does not need, such as DHCP. */
+let unneeded: string[];
 
-test.serial("the machine is lived in", async (t) => {
+test.serial("the lived-in machine boots", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	await machine.boot();
 	await loginPage(machine);
 	await machine.console.login(...ownLogins.root);
-	unwanted = await servicesDown();
+	unneeded = await servicesDown();
 	t.pass();
 });
 
@@ -88,8 +88,8 @@ for (const [service, file] of Object.entries(services)) {
 	});
 }
 
-test.serial("all is there", async (t) => {
-	t.deepEqual(await servicesDown(), unwanted);
+test.serial("all services run", async (t) => {
+	t.deepEqual(await servicesDown(), unneeded);
 	t.regex(await loginPage(machine), /App Platform/);
 });
 

@@ -12,7 +12,7 @@ import { installationTests } from "./system/installation.ts";
 const unpacked = temporaryDirectory();
 test.after.always(() => unpacked.remove());
 
-/** The disk as VMware and VirtualBox take it out of the appliance. */
+/** Extracts the disk from the appliance, as VMware and VirtualBox do. */
 async function diskOfAppliance(): Promise<DiskFile> {
 	const disk = "app-platform-disk1.vmdk";
 	await $({

@@ -14,7 +14,7 @@ const machine = installationTests(test, {
 	cpus: 2,
 });
 
-test.serial("says how much of the disk it leaves unused", async (t) => {
+test.serial("reports how much of the disk is unused", async (t) => {
 	const log = await outputOf(machine.console, "cat /apps/install_step1.log");
 	t.regex(
 		log,

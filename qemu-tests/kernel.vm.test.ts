@@ -5,7 +5,7 @@ import { installNotes } from "./system/notes.ts";
 import { killProcess, processes, processId } from "./system/processes.ts";
 import { outputOf, residentBytes } from "./system/steps.ts";
 
-// What a container cannot show, as its kernel is another's: limits, core dumps, the keyboard.
+// Features that a container cannot test because it runs on the host's kernel: limits, core dumps, the keyboard.
 const minute = 60_000;
 const machine = runningMachine(test, "kernel");
 const swissKeys = /keycode +26 = \+?udiaeresis +\+?egrave/;
@@ -18,9 +18,9 @@ test.serial("an app's service has limits", async (t) => {
 		machine.console,
 		"cd /sys/fs/cgroup/apps/notes && cat memory.max pids.max",
 	);
-	const [memory, mostProcesses] = limits.trim().split(/\s+/).map(Number);
+	const [memory, maxProcesses] = limits.trim().split(/\s+/).map(Number);
 	t.true(Number(memory) > 100_000_000 && Number(memory) < 300_000_000);
-	t.is(mostProcesses, 200);
+	t.is(maxProcesses, 200);
 });
 
 for (const { name, process, program, dumps } of [
@@ -56,7 +56,7 @@ for (const { name, process, program, dumps } of [
 		});
 		const bytes = Number(await outputOf(machine.console, `stat -c %s ${file}`));
 		t.true(bytes < resident, `${bytes} bytes for ${resident}`);
-		// As docs/rescue.md says.
+		// As documented in docs/rescue.md.
 		const backtrace = await outputOf(
 			machine.console,
 			`cd /home/admin && zstd -d ${file} -o core && gdb ${program} core -ex bt --batch; rm core`,
@@ -66,12 +66,12 @@ for (const { name, process, program, dumps } of [
 		t.regex(backtrace, /^#2 /m, backtrace);
 	});
 
-test.serial("loadkeys changes the keyboard", async (t) => {
+test.serial("loadkeys changes the keymap", async (t) => {
 	await outputOf(machine.console, "loadkeys de");
 	t.regex(await outputOf(machine.console, "dumpkeys"), /keycode +21 = \+?z/);
 });
 
-test.serial("loadkeys takes a country, and names similar maps", async (t) => {
+test.serial("loadkeys accepts a country and suggests keymaps", async (t) => {
 	await outputOf(machine.console, "loadkeys ch");
 	t.regex(await outputOf(machine.console, "dumpkeys"), swissKeys);
 	const { exitCode, output } = await machine.console.run("loadkeys nowhere");
@@ -81,7 +81,7 @@ test.serial("loadkeys takes a country, and names similar maps", async (t) => {
 	t.regex(await outputOf(machine.console, "dumpkeys"), swissKeys);
 });
 
-test.serial("the keyboard is set at the start", async (t) => {
+test.serial("the keymap is set at boot", async (t) => {
 	await outputOf(machine.console, "/usr/bin/loadkeys -q us");
 	t.notRegex(await outputOf(machine.console, "dumpkeys"), swissKeys);
 	const start = "/etc/init.d/S02system restart";

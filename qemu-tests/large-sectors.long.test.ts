@@ -20,7 +20,7 @@ test.serial("a disk with sectors of 4096 bytes is refused", async (t) => {
 		disks: [withSectorsOf(4096, copyOf(image))],
 		diskController: "virtio-scsi",
 	});
-	// No firmware reads such a disk: the rescue system is given to the machine.
+	// No firmware reads such a disk, so QEMU starts the rescue system directly.
 	await machine.boot({ directBoot: await rescueSystem() });
 	await machine.console.expect(
 		/There is no disk with boot files; \/dev\/sda has sectors of 4096 bytes, .* set them to 512 bytes/,

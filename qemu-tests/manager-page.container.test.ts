@@ -1,7 +1,7 @@
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { runningContainer } from "./system/base.ts";
-import { guestBrowser } from "./system/browser.ts";
+import { guestBrowser } from "./system/guest-browser.ts";
 import { logins, managerPassword, postgresqlVersion } from "./system/steps.ts";
 
 const machine = runningContainer(test, "manager-page");
@@ -15,7 +15,7 @@ test.serial("shows a login page at /manager/", async (t) => {
 	t.regex(await browser.page.title(), /App Platform/);
 });
 
-test.serial("refuses a wrong password and says so", async (t) => {
+test.serial("shows an error for a wrong password", async (t) => {
 	await browser.page.getByLabel("Password").fill("wrong");
 	await browser.page.getByRole("button", { name: "Log in" }).click();
 	const problem = browser.page.getByRole("alert");
@@ -23,14 +23,14 @@ test.serial("refuses a wrong password and says so", async (t) => {
 	t.regex((await problem.textContent()) ?? "", /password/i);
 });
 
-test.serial("lets the right password in", async (t) => {
+test.serial("accepts the right password", async (t) => {
 	await browser.page.getByLabel("Password").fill(managerPassword);
 	await browser.page.getByRole("button", { name: "Log in" }).click();
 	await browser.page.getByRole("button", { name: "Log out" }).waitFor();
 	t.is(await browser.page.getByLabel("Password").count(), 0);
 });
 
-test.serial("reminds of the default password", async (t) => {
+test.serial("warns about the default password", async (t) => {
 	const reminder = browser.page.getByRole("status");
 	t.regex((await reminder.textContent()) ?? "", /default password/i);
 });
@@ -50,7 +50,7 @@ test.serial("shows version, uptime, CPU, memory and disk", async (t) => {
 	t.regex(await card("Disk").innerText(), /\/mnt\/sda2\s*\d+ %/);
 });
 
-test.serial("shows that PostgreSQL runs, and its version", async (t) => {
+test.serial("shows that PostgreSQL runs and its version", async (t) => {
 	const card = browser.page
 		.locator("section")
 		.filter({ hasText: "PostgreSQL" });
@@ -62,7 +62,7 @@ test.serial("shows that PostgreSQL runs, and its version", async (t) => {
 	t.is(shown, await postgresqlVersion(machine.console));
 });
 
-test.serial("keeps the figures fresh without a reload", async (t) => {
+test.serial("updates the figures without a reload", async (t) => {
 	const upFor = browser.page.locator("dt:text-is('Manager up for') + dd");
 	const before = await upFor.innerText();
 	await browser.page.waitForFunction(
@@ -78,13 +78,13 @@ test.serial("keeps the figures fresh without a reload", async (t) => {
 	t.pass();
 });
 
-test.serial("asks again after logging out", async (t) => {
+test.serial("shows the login page after logging out", async (t) => {
 	await browser.page.getByRole("button", { name: "Log out" }).click();
 	await browser.page.getByLabel("Password").waitFor();
 	t.deepEqual(complaints, []);
 });
 
-test.serial("slows down who guesses passwords", async (t) => {
+test.serial("limits the rate of login attempts", async (t) => {
 	const statuses = new Set<number>();
 	for (let attempt = 0; attempt < 15; attempt++) {
 		const response = await machine.fetch("https", "/manager/api/login", {

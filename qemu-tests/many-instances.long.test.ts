@@ -5,16 +5,16 @@ import { runningMachine } from "./system/base.ts";
 import { memoryFigures } from "./system/memory.ts";
 import {
 	installNotes,
-	notesOf,
 	notesPage,
-	notesThere,
+	notesPath,
 	openNotes,
+	waitForNotes,
 } from "./system/notes.ts";
 import { killProcess, processes } from "./system/processes.ts";
 import { report } from "./system/report.ts";
 import { outputOf } from "./system/steps.ts";
 
-// Fifty instances on a machine of 512 MB, which is the default of a virtual machine.
+// Fifty instances on a machine with 512 MB, the default of a virtual machine.
 const minute = 60_000;
 const count = 50;
 const machine = runningMachine(test, "many-instances");
@@ -23,27 +23,27 @@ const domains = Array.from(
 	(_, number) => `example${number}.com`,
 );
 
-test.serial("fifty instances are made, and each answers", async (t) => {
+test.serial("fifty instances are created and answer", async (t) => {
 	t.timeout(timeLimit(30 * minute));
 	const createInstance = await installNotes(machine);
 	const secondsToMakeAll = await seconds(async () => {
 		for (const domain of domains) await createInstance(domain);
 	});
-	for (const path of domains.map(notesOf))
+	for (const path of domains.map(notesPath))
 		t.regex(await notesPage(machine, path), /<title>Notes<\/title>/);
 	await report("fifty instances", { secondsToMakeAll });
 });
 
-test.serial("each has its own notes, all used at once", async (t) => {
+test.serial("all are used at once, each with its own text", async (t) => {
 	t.timeout(timeLimit(15 * minute));
-	const people = [];
+	const clients = [];
 	for (const domain of domains) {
-		const { socket, text } = await openNotes(machine, notesOf(domain));
+		const { socket, text } = await openNotes(machine, notesPath(domain));
 		t.is(text, "");
-		people.push({ socket, domain });
+		clients.push({ socket, domain });
 	}
 	await Promise.all(
-		people.map(async ({ socket, domain }) => {
+		clients.map(async ({ socket, domain }) => {
 			socket.send(`of ${domain}`);
 			const [seen] = await once(socket, "message");
 			t.is(String(seen), `of ${domain}`);
@@ -58,7 +58,7 @@ test.serial("each has its own notes, all used at once", async (t) => {
 		...{ memory, serviceBytes: Number(serviceBytes) },
 	});
 	t.true(memory.availableKilobytes > 50_000, `${memory.availableKilobytes} KB`);
-	for (const { socket } of people) socket.terminate();
+	for (const { socket } of clients) socket.terminate();
 });
 
 test.serial("all are back after kill -9 of the manager", async (t) => {
@@ -66,7 +66,7 @@ test.serial("all are back after kill -9 of the manager", async (t) => {
 	const secondsToComeBack = await seconds(async () => {
 		await killProcess(machine, processes.manager);
 		for (const domain of domains)
-			await notesThere(machine, notesOf(domain), `of ${domain}`);
+			await waitForNotes(machine, notesPath(domain), `of ${domain}`);
 	});
 	await report("fifty instances", { secondsToComeBack });
 	const kernel = await outputOf(machine.console, "dmesg");

@@ -4,13 +4,13 @@ import { Clients } from "../bench/websockets/clients-process.ts";
 import { type Console, timeLimit } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
 import { memoryFigures } from "./system/memory.ts";
-import { notesPage, putStore, storeFolder } from "./system/notes.ts";
+import { notesPage, putStore, storeDirectory } from "./system/notes.ts";
 import { report } from "./system/report.ts";
 import { loginPage, managerSession, outputOf } from "./system/steps.ts";
 
-// Thousands of idle TLS WebSockets to an app, on a machine of 512 MB. WEBSOCKETS=10000 is the goal
-// of one. QEMU's own network takes the longer for each the more there are: for so many TAP names a TAP
-// device of this host, whose address is 10.9.9.1/24.
+// Thousands of idle TLS WebSockets to an app, on a machine with 512 MB. WEBSOCKETS=10000 is the goal for one machine.
+// QEMU's user network needs more time per connection the more there are: for so many, TAP names a TAP device of this
+// host with the address 10.9.9.1/24.
 const minute = 60_000;
 const count = Number(process.env.WEBSOCKETS ?? 3_000);
 const step = 1_000;
@@ -24,7 +24,7 @@ const machine = installedMachine(test, {
 });
 let clients: Clients;
 
-test.serial("an app is there", async (t) => {
+test.serial("an app is installed", async (t) => {
 	t.timeout(timeLimit(10 * minute));
 	await machine.boot();
 	await loginPage(machine);
@@ -36,7 +36,7 @@ test.serial("an app is there", async (t) => {
 			`ip addr add ${addressAtTap}/24 dev eth1 && ip link set eth1 up`,
 		);
 	const call = await managerSession(machine);
-	await call("storeUrlChange", { url: storeFolder });
+	await call("storeUrlChange", { url: storeDirectory });
 	await call("serviceInstall", { id: "bench_echo" });
 	await call("instanceCreate", {
 		serviceId: "bench_echo",
@@ -47,7 +47,7 @@ test.serial("an app is there", async (t) => {
 	await report("idle WebSockets", { before: await figures(machine.console) });
 });
 
-test.serial("all connections are made", async (t) => {
+test.serial("all connections are opened", async (t) => {
 	t.timeout(timeLimit(60 * minute));
 	const origin = tap ? `wss://${addressAtTap}` : machine.url("wss");
 	clients = new Clients(origin + path);
@@ -61,7 +61,7 @@ test.serial("all connections are made", async (t) => {
 	t.pass();
 });
 
-test.serial("they work, and so does the manager", async (t) => {
+test.serial("the connections and the manager work", async (t) => {
 	t.timeout(timeLimit(10 * minute));
 	t.teardown(() => clients.end());
 	const delays = await clients.delays(10, 10);
@@ -73,7 +73,7 @@ test.serial("they work, and so does the manager", async (t) => {
 	t.notRegex(kernel, /Out of memory|oom-kill/i);
 });
 
-/** Where the memory is, in kilobytes. */
+/** Returns the use of memory, in kilobytes. */
 async function figures(console: Console) {
 	const sum = async (names: string, file: string) =>
 		Number(
@@ -93,7 +93,7 @@ async function figures(console: Console) {
 		swapFree: await sum("SwapFree", "/proc/meminfo"),
 		webServer: await sum("Pss|SwapPss", "/proc/$(pidof haproxy)/smaps_rollup"),
 		app: Math.round((appBytes + Number(appSwapBytes)) / 1024),
-		/** Of the kernel: all sockets and their files among it. */
+		/** Kernel memory, including all sockets and their files. */
 		slab: await sum("Slab", "/proc/meminfo"),
 	};
 }

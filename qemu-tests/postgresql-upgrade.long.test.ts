@@ -7,12 +7,12 @@ import {
 	without,
 } from "./system/lived-in/index.ts";
 import { olderServer } from "./system/older-server.ts";
-import { restart, startAfresh } from "./system/rescue.ts";
+import { powerCycleAfterReboot, restart } from "./system/rescue.ts";
 import { loginPage, managerSession, outputOf } from "./system/steps.ts";
 
-// A lived-in machine whose databases are of PostgreSQL 15 gets a system with PostgreSQL 17. No such
-// release of ours exists: the old set is today's with the server of Debian 12 added to its archive,
-// and the databases are restored into that server.
+// Updates a lived-in machine with databases of PostgreSQL 15 to a system with PostgreSQL 17. No release has PostgreSQL
+// 15: the old slot is today's with the server of Debian 12 added to its archive, and the databases are restored into
+// that server.
 const minute = 60_000;
 const major = "15";
 const { machine, before } = livedInMachine(test, {
@@ -26,7 +26,7 @@ const sql = `
 	CREATE TABLE kept AS SELECT generate_series(1, 100000) AS number, 'CREATE ROLE postgres;'::text AS word;
 	ALTER SYSTEM SET work_mem = '7MB';
 `;
-/** Without what PostgreSQL 15 does not know yet. */
+/** Removes statements that PostgreSQL 15 does not support. */
 const dumpForOlder = `pg_dumpall -h /run/postgresql | sed \
 	-e '/^SET transaction_timeout/d' \
 	-e '/^CREATE ROLE postgres;/d' \
@@ -39,7 +39,7 @@ const startTrial = `sync
 const atConsole = (command: string) =>
 	outputOf(machine.console, command, { timeoutMs: 5 * minute });
 
-test.serial("databases were made by the older version", async (t) => {
+test.serial("the databases are from the older version", async (t) => {
 	t.timeout(timeLimit(15 * minute));
 	await machine.boot();
 	await loginPage(machine);
@@ -77,7 +77,7 @@ test.serial("databases were made by the older version", async (t) => {
 	t.is(await atConsole("cat /mnt/sda2/pgsql/PG_VERSION"), `${major}\n`);
 });
 
-test.serial("a trial that cannot take them over tells why", async (t) => {
+test.serial("a trial boot that cannot upgrade them reports why", async (t) => {
 	t.timeout(timeLimit(15 * minute));
 	await atConsole(`set -e
 		mount -o remount,rw /mnt/sda1
@@ -89,12 +89,12 @@ test.serial("a trial that cannot take them over tells why", async (t) => {
 			timeoutMs: 3 * minute,
 			unless: /This FAILED|Kernel panic/,
 		});
-		await startAfresh(machine);
+		await powerCycleAfterReboot(machine);
 	}
 	await machine.console.expect("The update is given up", {
 		timeoutMs: 3 * minute,
 	});
-	await startAfresh(machine);
+	await powerCycleAfterReboot(machine);
 	await machine.console.expect("login:", { timeoutMs: 2 * minute });
 	await machine.console.login(...ownLogins.root);
 	const result = await atConsole("cat /mnt/sda2/system/update/result");
@@ -103,7 +103,7 @@ test.serial("a trial that cannot take them over tells why", async (t) => {
 	t.is(await atConsole("cat /mnt/sda2/pgsql/PG_VERSION"), `${major}\n`);
 });
 
-test.serial("the system on trial takes them over", async (t) => {
+test.serial("the trial boot upgrades the databases", async (t) => {
 	t.timeout(timeLimit(15 * minute));
 	await atConsole(`set -e
 		mount -o remount,rw /mnt/sda1
@@ -136,36 +136,36 @@ test.serial("the system on trial takes them over", async (t) => {
 
 test.serial("keeps apps and data", async (t) => {
 	t.timeout(timeLimit(8 * minute));
-	// The logs made room for a second cluster; the new rule and setting are below, and so is the archive.
+	// Logs were deleted to make room for a second cluster; the tests below check the new rule and setting.
 	const changed = ["logs", "homeFiles", "database"] as const;
 	const found = await livedInState(machine, ...changed);
 	t.deepEqual(found, without(before(), ...changed));
 });
 
-test.serial("keeps what the admin has set", async (t) => {
+test.serial("keeps the settings of the administrator", async (t) => {
 	const hba = await atConsole("tail -n 1 /mnt/sda2/pgsql/pg_hba.conf");
 	t.is(hba, "local all nobody reject\n");
 	const workMemory = "psql -At -d postgres -c 'SHOW work_mem'";
 	t.is(await atConsole(workMemory), "7MB\n");
-	// PostgreSQL 17 does not start with this one.
+	// PostgreSQL 17 does not start with this setting.
 	const old = await atConsole("tail -n 1 /mnt/sda2/pgsql/postgresql.conf.old");
 	t.is(old, "old_snapshot_threshold = 60\n");
 });
 
-test.serial("once it is confirmed, the old ones take no room", async (t) => {
+test.serial("the old databases are deleted after confirmation", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	const state = "/usr/lib/app-platform/boot-partition show";
 	t.regex(await atConsole(state), /^UPDATE=none$/m);
-	const folders = "ls -1d /mnt/sda2/pgsql*";
-	t.is(await atConsole(folders), "/mnt/sda2/pgsql\n/mnt/sda2/pgsql.15\n");
+	const directories = "ls -1d /mnt/sda2/pgsql*";
+	t.is(await atConsole(directories), "/mnt/sda2/pgsql\n/mnt/sda2/pgsql.15\n");
 	await atConsole("cp -a /mnt/sda2/pgsql.15 /mnt/sda2/of-15");
 	await restart(machine);
 	await loginPage(machine);
 	await machine.console.login(...ownLogins.root);
-	t.is(await atConsole(folders), "/mnt/sda2/pgsql\n");
+	t.is(await atConsole(directories), "/mnt/sda2/pgsql\n");
 });
 
-test.serial("a system of the older version finds its databases", async (t) => {
+test.serial("a rollback finds the databases of its version", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	await atConsole(`set -e
 		/etc/init.d/S92manager stop; /etc/init.d/S50postgresql stop
@@ -173,7 +173,7 @@ test.serial("a system of the older version finds its databases", async (t) => {
 		cd /usr/lib/app-platform
 		for part in service postgresql postgresql-upgrade; do . ./$part.sh; done
 		MAJOR_VERSION=${major}
-		put_back_old_cluster
+		restore_old_cluster
 		test "$(cat $CLUSTER/PG_VERSION)" = ${major}`);
 	const { exitCode, output } = await machine.console.run(
 		"/etc/init.d/S50postgresql start",

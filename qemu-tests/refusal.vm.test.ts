@@ -6,10 +6,10 @@ import {
 	machineForTest,
 	timeLimit,
 } from "./machine/index.ts";
-import { imageWithDamaged } from "./system/damage.ts";
+import { imageWithDamaged } from "./system/damaged-image.ts";
 import { logins, outputOf } from "./system/steps.ts";
 
-test.serial("a disk too small is refused, naming the least size", async (t) => {
+test.serial("a disk too small is refused with the minimum size", async (t) => {
 	t.timeout(timeLimit(4 * 60_000));
 	const machine = machineForTest(t, {
 		name: "disk-too-small",
@@ -21,12 +21,12 @@ test.serial("a disk too small is refused, naming the least size", async (t) => {
 	await machine.console.expect(/at least \d+ (MiB|MB|GB)/, {
 		timeoutMs: 120_000,
 	});
-	await staysAtThePrompt(machine);
+	await assertStaysAtPrompt(machine);
 	const table = await outputOf(machine.console, "cat /proc/partitions");
 	t.notRegex(table, /vda[2-4]/, "nothing was written to the disk");
 });
 
-test.serial("a damaged system archive is refused, naming it", async (t) => {
+test.serial("a damaged system archive is refused by name", async (t) => {
 	t.timeout(timeLimit(4 * 60_000));
 	const machine = machineForTest(t, {
 		name: "archive-damaged",
@@ -36,7 +36,7 @@ test.serial("a damaged system archive is refused, naming it", async (t) => {
 	await machine.console.expect(/rootfs\.tar\.xz: FAILED/, {
 		timeoutMs: 120_000,
 	});
-	await staysAtThePrompt(machine);
+	await assertStaysAtPrompt(machine);
 	const log = await outputOf(machine.console, "cat /apps/install_step1.log");
 	t.regex(log, /damaged/);
 	t.notRegex(log, /^finished$/m);
@@ -44,8 +44,8 @@ test.serial("a damaged system archive is refused, naming it", async (t) => {
 	t.notRegex(table, /vda[2-4]/, "nothing was written to the disk");
 });
 
-/** After the failure there is somebody to talk to and no restart. */
-async function staysAtThePrompt(machine: Machine): Promise<void> {
+/** Asserts that a login is possible after the failure and that the machine does not restart. */
+async function assertStaysAtPrompt(machine: Machine): Promise<void> {
 	await machine.console.expect(/FAILED/);
 	await machine.console.login(...logins.root);
 	const restarted = await machine.waitForReboot({ timeoutMs: 15_000 }).then(

@@ -14,7 +14,7 @@ const { machine, before } = livedInMachine(test, {
 	name: "reinstall",
 });
 
-test.serial("an owner spoils the system", async (t) => {
+test.serial("an owner damages the system", async (t) => {
 	t.timeout(timeLimit(6 * minute));
 	await machine.boot();
 	await machine.console.login(...ownLogins.root);
@@ -23,7 +23,7 @@ test.serial("an owner spoils the system", async (t) => {
 	t.pass();
 });
 
-test.serial("installs the system anew from rescue", async (t) => {
+test.serial("the rescue system reinstalls the system", async (t) => {
 	t.timeout(timeLimit(10 * minute));
 	await enterRescue(machine, ownLogins.root[1]);
 	const shown = await runUntilRestart(machine, command);
@@ -38,7 +38,7 @@ test.serial("keeps apps, data and settings", async (t) => {
 	t.deepEqual(await livedInState(machine), before());
 });
 
-test.serial("leaves nothing of the old system", async (t) => {
+test.serial("nothing of the old system is left", async (t) => {
 	const { console } = machine;
 	t.not((await console.run("test -e /left-over")).exitCode, 0);
 	const log = await outputOf(console, "cat /apps/install_step1.log");
@@ -49,7 +49,7 @@ test.serial("leaves nothing of the old system", async (t) => {
 	);
 });
 
-test.serial("cut off in the middle, it goes on by itself", async (t) => {
+test.serial("resumes by itself after a power cut", async (t) => {
 	t.timeout(timeLimit(12 * minute));
 	await restart(machine);
 	await enterRescue(machine, ownLogins.root[1]);

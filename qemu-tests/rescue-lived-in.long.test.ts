@@ -1,12 +1,12 @@
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
-import { resizeDisk } from "./system/disk-size.ts";
 import {
 	livedInMachine,
 	livedInState,
 	ownLogins,
 } from "./system/lived-in/index.ts";
 import { enterRescue, restart, runUntilRestart } from "./system/rescue.ts";
+import { resizeDisk } from "./system/resize-disk.ts";
 import {
 	checkFileSystems,
 	loginPage,
@@ -14,11 +14,11 @@ import {
 	switchOff,
 } from "./system/steps.ts";
 
-// What the documents say of the rescue system, on a machine that has something to lose.
+// The documented use of the rescue system, on a machine with an owner's data.
 const minute = 60_000;
 const { machine, before } = livedInMachine(test, { name: "rescue-lived-in" });
 
-test.serial("both file systems are checked and in order", async (t) => {
+test.serial("both file systems pass a check", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await machine.boot();
 	await enterRescue(machine, ownLogins.root[1]);
@@ -26,7 +26,7 @@ test.serial("both file systems are checked and in order", async (t) => {
 		t.regex(output, /files \([\d.]+% non-contiguous\)/);
 });
 
-test.serial("a lost superblock is restored from the second", async (t) => {
+test.serial("a destroyed superblock is restored from its backup", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	const { console } = machine;
 	await outputOf(console, "dd if=/dev/zero of=/dev/sda2 bs=1k seek=1 count=1");
@@ -39,14 +39,14 @@ test.serial("a lost superblock is restored from the second", async (t) => {
 	await checkFileSystems(console);
 });
 
-test.serial("nothing is lost by it", async (t) => {
+test.serial("the repair loses nothing", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await restart(machine);
 	await loginPage(machine);
 	t.deepEqual(await livedInState(machine), before());
 });
 
-test.serial("the disk grows, and nothing is lost", async (t) => {
+test.serial("enlarging the disk loses nothing", async (t) => {
 	t.timeout(timeLimit(15 * minute));
 	await machine.console.login(...ownLogins.root);
 	await switchOff(machine);

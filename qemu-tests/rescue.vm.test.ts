@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
-import { startAfresh } from "./system/rescue.ts";
+import { powerCycleAfterReboot } from "./system/rescue.ts";
 import {
 	checkFileSystems,
 	chooseRescue,
@@ -13,7 +13,7 @@ import {
 
 const verify = "/home/root/install.sh log.txt verify";
 
-// On NVMe no disk is called sda by the kernel, but the documents' names must work.
+// On NVMe the kernel calls no disk sda, but the documented names must work.
 const machine = installedMachine(test, {
 	name: "rescue",
 	diskController: "nvme",
@@ -28,7 +28,7 @@ test.serial("is the first entry of GRUB's menu", async (t) => {
 	t.is((await outputOf(machine.console, "id -u")).trim(), "0");
 });
 
-test.serial("leaves an installed system alone", async (t) => {
+test.serial("does not change an installed system", async (t) => {
 	const shown = await readFile(machine.serialLog, "utf8");
 	t.notRegex(shown, /Partitioning|Installing/);
 	const mounts = await outputOf(machine.console, "cat /proc/mounts");
@@ -42,7 +42,7 @@ test.serial("e2fsck checks sda2 and sda3", async (t) => {
 		t.regex(output, /files \([\d.]+% non-contiguous\)/);
 });
 
-test.serial("verify finds sda3 as it was installed", async (t) => {
+test.serial("verify finds sda3 unchanged", async (t) => {
 	t.timeout(timeLimit(3 * 60_000));
 	const { exitCode, output } = await machine.console.run(verify, {
 		timeoutMs: 2 * 60_000,
@@ -53,7 +53,7 @@ test.serial("verify finds sda3 as it was installed", async (t) => {
 });
 
 for (const [user, password] of [logins.root, logins.admin])
-	test.serial(`${user} gets in by SSH`, async (t) => {
+	test.serial(`${user} logs in by SSH`, async (t) => {
 		const ssh = await machine.ssh(user, password);
 		t.is((await outputOf(ssh, "whoami")).trim(), user);
 		ssh.close();
@@ -66,16 +66,16 @@ test.serial("admin logs in on the console", async (t) => {
 	machine.console.send("exit\n");
 });
 
-test.serial("is gone after a restart: the default is the system", async (t) => {
+test.serial("a restart boots the system by default", async (t) => {
 	t.timeout(timeLimit(5 * 60_000));
 	await machine.console.login(...logins.root);
 	machine.console.send("reboot\n");
-	await startAfresh(machine);
+	await powerCycleAfterReboot(machine);
 	await loginPage(machine);
 	t.pass();
 });
 
-test.serial("becomes the default when its digit is edited", async (t) => {
+test.serial("becomes the default when the menu is edited", async (t) => {
 	t.timeout(timeLimit(5 * 60_000));
 	await machine.console.login(...logins.root);
 	await outputOf(
@@ -87,7 +87,7 @@ test.serial("becomes the default when its digit is edited", async (t) => {
 		"mount -o remount,rw /mnt/sda1 && sed -i 's/^set default=1/set default=0/' /boot/grub/grub.cfg && sync",
 	);
 	machine.console.send("reboot\n");
-	await startAfresh(machine);
+	await powerCycleAfterReboot(machine);
 	await machine.console.expect("RAMDISK:", { timeoutMs: 60_000 });
 	await machine.console.login(...logins.root);
 	t.regex(
@@ -96,7 +96,7 @@ test.serial("becomes the default when its digit is edited", async (t) => {
 	);
 });
 
-test.serial("verify names what is missing, changed and extra", async (t) => {
+test.serial("verify lists missing, changed and extra files", async (t) => {
 	t.timeout(timeLimit(3 * 60_000));
 	await outputOf(
 		machine.console,
@@ -116,7 +116,7 @@ test.serial("verify names what is missing, changed and extra", async (t) => {
 	t.is(exitCode, 1);
 });
 
-test.serial("lets an admin make the system the default in vi", async (t) => {
+test.serial("the system is made the default again in vi", async (t) => {
 	t.timeout(timeLimit(5 * 60_000));
 	const { console } = machine;
 	console.send("vi /boot/grub/grub.cfg\n");
@@ -130,7 +130,7 @@ test.serial("lets an admin make the system the default in vi", async (t) => {
 		/^set default=1$/m,
 	);
 	console.send("reboot\n");
-	await startAfresh(machine);
+	await powerCycleAfterReboot(machine);
 	await machine.console.expect("Run /sbin/init", {
 		unless: /RAMDISK:|Kernel panic/,
 	});

@@ -11,7 +11,7 @@ import {
 	ownLogins,
 	without,
 } from "./system/lived-in/index.ts";
-import { notesOf, openNotes } from "./system/notes.ts";
+import { notesPath, openNotes } from "./system/notes.ts";
 import { processes, processId } from "./system/processes.ts";
 import {
 	loginPage,
@@ -21,24 +21,24 @@ import {
 } from "./system/steps.ts";
 import { uploadUpdate } from "./system/update.ts";
 
-// "App Platform/Apps app not online anymore due to full disk", word for word.
+// Follows the public text "App Platform/Apps app not online anymore due to full disk" word for word.
 const minute = 60_000;
 const { machine, before } = livedInContainer(test, "reserve");
 const reserve = "/mnt/sda2/empty_if_no_space";
 const megabytes = 500;
 let root: Console;
 
-test.serial("500 MB are really kept back", async (t) => {
+test.serial("500 MB are reserved on the disk", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	await machine.boot();
 	await loginPage(machine);
 	await machine.console.login(...ownLogins.root);
-	await reserveIsMade();
+	await waitForReserve();
 	const allocated = await outputOf(machine.console, `du -k ${reserve}`);
 	t.true(Number.parseInt(allocated, 10) >= (megabytes * 1_000_000) / 1024);
 });
 
-test.serial("on a full disk an upload is refused in words", async (t) => {
+test.serial("a full disk refuses an upload with the reason", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	await outputOf(
 		machine.console,
@@ -47,7 +47,7 @@ test.serial("on a full disk an upload is refused in words", async (t) => {
 		! dd if=/dev/zero of=@4000000065000099.s bs=64k 2>/dev/null`,
 		{ timeoutMs: 2 * minute },
 	);
-	// Nothing was ever uploaded: the folder for it is missing too.
+	// Nothing has been uploaded before, so the upload directory is missing too.
 	await t.throwsAsync(uploadUpdate(machine, builtUpdate("out")), {
 		message: /make room on \/mnt\/sda2/,
 	});
@@ -59,7 +59,7 @@ test.serial("a full disk keeps PostgreSQL from starting", async (t) => {
 		machine.console,
 		`kill -KILL ${await processId(machine, processes.postgresql)}`,
 	);
-	// runit starts it again and again, each time for a moment.
+	// runit keeps restarting it; each process ends at once.
 	await outputOf(
 		machine.console,
 		`seen= count=0
@@ -87,7 +87,7 @@ for (const command of [
 	"/etc/init.d/S50postgresql restart",
 	"/etc/init.d/S92manager restart",
 ])
-	test.serial(`works the first time: ${command}`, async (t) => {
+	test.serial(`succeeds at the first attempt: ${command}`, async (t) => {
 		t.timeout(timeLimit(6 * minute));
 		const { exitCode, output } = await root.run(command, {
 			timeoutMs: 5 * minute,
@@ -111,7 +111,7 @@ test.serial("everything is online again", async (t) => {
 test.serial("logs are written again", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	const call = await managerSession(machine);
-	const { socket } = await openNotes(machine, notesOf("example.org"));
+	const { socket } = await openNotes(machine, notesPath("example.org"));
 	socket.terminate();
 	const { text } = await eventually(
 		"the log of the notes is there",
@@ -129,52 +129,52 @@ test.serial("logs are written again", async (t) => {
 	await outputOf(root, "test -s /var/log/apps/manager/current");
 });
 
-test.serial("emptied, the reserve is not made again", async (t) => {
-	await managerLooks("restart");
+test.serial("an emptied reserve is not recreated", async (t) => {
+	await waitForReserveCheck("restart");
 	t.is((await outputOf(machine.console, `cat ${reserve}`)).trim(), "");
 });
 
 test.serial(
-	"deleted, it is made again by a restart of the manager",
+	"a deleted reserve is recreated when the manager restarts",
 	async (t) => {
 		await outputOf(root, `rm ${reserve}`);
 		await outputOf(root, "/etc/init.d/S92manager restart", {
 			timeoutMs: 3 * minute,
 		});
-		await reserveIsMade();
+		await waitForReserve();
 		t.pass();
 	},
 );
 
-test.serial("without room it is not made, and the manager runs", async (t) => {
+test.serial("the manager runs without room for the reserve", async (t) => {
 	await outputOf(
 		machine.console,
 		`/etc/init.d/S92manager stop; rm ${reserve};
 		free=$(df -k /mnt/sda2 | awk 'END { print $4 }');
 		fallocate -l $((free - 300000))K /mnt/sda2/filler`,
 	);
-	await managerLooks("start");
+	await waitForReserveCheck("start");
 	t.not((await machine.console.run(`ls ${reserve}`)).exitCode, 0);
 	await outputOf(machine.console, "rm /mnt/sda2/filler");
 });
 
-async function reserveIsMade(): Promise<void> {
+async function waitForReserve(): Promise<void> {
 	await eventually("the reserve is there", async () => {
 		const { exitCode } = await machine.console.run(`test -e ${reserve}`);
 		return exitCode === 0 || undefined;
 	});
 }
 
-/** The manager looks at the reserve once at its start, and says in its log what it did. */
-async function managerLooks(action: "start" | "restart"): Promise<void> {
-	const before = await timesLooked();
+/** Waits for the manager's check of the reserve, which it does and logs once at its start. */
+async function waitForReserveCheck(action: "start" | "restart"): Promise<void> {
+	const before = await countReserveChecks();
 	await outputOf(machine.console, `/etc/init.d/S92manager ${action}`);
-	await eventually("the manager has looked at the reserve", async () => {
-		return (await timesLooked()) > before || undefined;
+	await eventually("the manager has checked the reserve", async () => {
+		return (await countReserveChecks()) > before || undefined;
 	});
 }
 
-async function timesLooked(): Promise<number> {
+async function countReserveChecks(): Promise<number> {
 	const count = `cat /var/log/apps/manager/* | grep -c '"disk reserve"'`;
 	return Number((await machine.console.run(count)).output);
 }

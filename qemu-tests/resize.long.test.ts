@@ -5,10 +5,14 @@ import {
 	machineForTests,
 	timeLimit,
 } from "./machine/index.ts";
-import { resizeDisk } from "./system/disk-size.ts";
-import { dataFound, type Kept, leaveData } from "./system/kept.ts";
+import {
+	type OwnerData,
+	readOwnerData,
+	writeOwnerData,
+} from "./system/owner-data.ts";
 import { partitions } from "./system/partitions.ts";
 import { enterRescue, runUntilRestart } from "./system/rescue.ts";
+import { resizeDisk } from "./system/resize-disk.ts";
 import {
 	loginPage,
 	logins,
@@ -20,21 +24,21 @@ const minute = 60_000;
 const MiB = 1024 * 1024;
 const command = "/home/root/install.sh log.txt resize";
 
-// So small that a full data partition is soon made.
+// Small, so that the data partition is filled quickly.
 const image = { path: builtImage("img"), format: "raw" } as const;
 const machine = machineForTests(test, {
 	name: "resize",
 	disks: [copyOf(image, { sizeMB: 2_500 })],
 });
-let kept: Kept;
+let kept: OwnerData;
 
-test.serial("a data partition is written full", async (t) => {
+test.serial("a data partition is filled", async (t) => {
 	t.timeout(timeLimit(10 * minute));
 	await machine.boot();
 	await watchInstallation(machine);
 	await loginPage(machine);
 	await machine.console.login(...logins.root);
-	await leaveData(machine.console);
+	await writeOwnerData(machine.console);
 	const { output } = await machine.console.run(
 		`rm -f /mnt/sda2/empty_if_no_space
 		free=$(df -k /mnt/sda2 | awk 'END { print $4 }')
@@ -46,12 +50,12 @@ test.serial("a data partition is written full", async (t) => {
 		{ timeoutMs: 5 * minute },
 	);
 	t.regex(output, /No space left on device|I\/O error/);
-	kept = await dataFound(machine.console);
+	kept = await readOwnerData(machine.console);
 	machine.console.send("poweroff\n");
 	await machine.waitForPowerOff();
 });
 
-test.serial("a full one grows with its disk and restarts", async (t) => {
+test.serial("a full data partition is enlarged with its disk", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await resizeDisk(machine, { toMiB: 4_000 });
 	await machine.boot();
@@ -59,13 +63,13 @@ test.serial("a full one grows with its disk and restarts", async (t) => {
 	t.regex(await runUntilRestart(machine, command), /Enlarging the file system/);
 	await loginPage(machine);
 	await machine.console.login(...logins.root);
-	t.deepEqual(await dataFound(machine.console), kept);
+	t.deepEqual(await readOwnerData(machine.console), kept);
 	t.true((await sizeByDf()) > 2_350, "df shows the new size");
-	await fillsTheDisk();
+	await assertFillsDisk();
 	t.pass();
 });
 
-test.serial("a half-full one grows sixteenfold", async (t) => {
+test.serial("a half-full data partition is enlarged sixteenfold", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await switchOff();
 	await resizeDisk(machine, { toMiB: 18_000 });
@@ -74,9 +78,9 @@ test.serial("a half-full one grows sixteenfold", async (t) => {
 	await runUntilRestart(machine, command);
 	await loginPage(machine);
 	await machine.console.login(...logins.root);
-	t.deepEqual(await dataFound(machine.console), kept);
+	t.deepEqual(await readOwnerData(machine.console), kept);
 	t.true((await sizeByDf()) > 16_000, "df shows the new size");
-	await fillsTheDisk();
+	await assertFillsDisk();
 	await switchOff();
 });
 
@@ -85,7 +89,7 @@ for (const [grown, byKiB] of [
 	["less than a MiB", 300],
 	["nothing", 0],
 ] as const)
-	test.serial(`a disk that grew by ${grown} is no fault`, async (t) => {
+	test.serial(`a disk enlarged by ${grown} is accepted`, async (t) => {
 		t.timeout(timeLimit(6 * minute));
 		await resizeDisk(machine, { byKiB });
 		await machine.boot();
@@ -97,11 +101,11 @@ for (const [grown, byKiB] of [
 		await outputOf(machine.console, "e2fsck -f -n /dev/sda2", {
 			timeoutMs: 2 * minute,
 		});
-		await fillsTheDisk();
+		await assertFillsDisk();
 		await switchOff();
 	});
 
-test.serial("a disk that was made smaller is refused", async (t) => {
+test.serial("a shrunk disk is refused", async (t) => {
 	t.timeout(timeLimit(6 * minute));
 	await resizeDisk(machine, { toMiB: 17_000 });
 	await machine.boot();
@@ -121,7 +125,7 @@ test.serial("a disk that was made smaller is refused", async (t) => {
 	await switchOff();
 });
 
-test.serial("made larger again, it has lost nothing", async (t) => {
+test.serial("enlarging the shrunk disk again loses nothing", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await resizeDisk(machine, { toMiB: 20_000 });
 	await machine.boot();
@@ -129,8 +133,8 @@ test.serial("made larger again, it has lost nothing", async (t) => {
 	await runUntilRestart(machine, command);
 	await loginPage(machine);
 	await machine.console.login(...logins.root);
-	t.deepEqual(await dataFound(machine.console), kept);
-	await fillsTheDisk();
+	t.deepEqual(await readOwnerData(machine.console), kept);
+	await assertFillsDisk();
 });
 
 async function switchOff(): Promise<void> {
@@ -144,8 +148,8 @@ async function sizeByDf(): Promise<number> {
 	);
 }
 
-/** The partition ends less than a MiB before the disk, and the file system with it. */
-async function fillsTheDisk(): Promise<void> {
+/** Asserts that the partition and its file system end less than 1 MiB before the end of the disk. */
+async function assertFillsDisk(): Promise<void> {
 	const { diskBytes, found } = await partitions(machine.console);
 	const data = found.find(({ number }) => number === 2);
 	if (!data) throw new Error("There is no data partition");
@@ -155,5 +159,5 @@ async function fillsTheDisk(): Promise<void> {
 	if (unused < 0 || unused >= MiB)
 		throw new Error(`${unused} bytes behind the data partition are unused`);
 	if (blocks * 4096 !== data.sizeBytes)
-		throw new Error(`The file system has ${blocks} blocks, no more`);
+		throw new Error(`The file system has only ${blocks} blocks`);
 }

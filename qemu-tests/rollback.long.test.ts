@@ -9,12 +9,12 @@ import {
 import { loginPage, outputOf } from "./system/steps.ts";
 import {
 	failTrials,
-	installedByRamdisk,
 	installUpdate,
 	nextBuild,
 	runningBuild,
 	updateResult,
 	uploadUpdate,
+	waitForRescueInstall,
 } from "./system/update.ts";
 
 const minute = 60_000;
@@ -30,15 +30,15 @@ test.serial("an owner installs an update", async (t) => {
 	oldBuild = await runningBuild(machine.console);
 	await uploadUpdate(machine, builtUpdate("next"));
 	await installUpdate(machine);
-	await t.notThrowsAsync(installedByRamdisk(machine));
+	await t.notThrowsAsync(waitForRescueInstall(machine));
 });
 
 test.serial(
-	"after three failed starts the system before is back",
+	"three failed trial boots roll back to the previous system",
 	async (t) => {
 		t.timeout(timeLimit(15 * minute));
 		await failTrials(machine);
-		await installedByRamdisk(machine);
+		await waitForRescueInstall(machine);
 		await loginPage(machine);
 		const { reason } = await updateResult(machine, nextBuild, "rolled-back");
 		t.is(reason, "the new system was not healthy in 3 starts");

@@ -11,7 +11,7 @@ const machine = installedMachine(test, {
 	diskController: "virtio-scsi",
 });
 
-test.serial("starts straight into the system, in 256 MB", async (t) => {
+test.serial("boots straight into the system in 256 MB", async (t) => {
 	t.timeout(timeLimit(5 * 60_000));
 	const start = performance.now();
 	await machine.boot();
@@ -26,7 +26,7 @@ test.serial("starts straight into the system, in 256 MB", async (t) => {
 	t.pass();
 });
 
-test.serial("tells how much memory each process takes", async (t) => {
+test.serial("reports the memory of each process", async (t) => {
 	await machine.console.login(...logins.root);
 	const figures = await memoryFigures(machine.console);
 	await report("memory in 256 MB", figures);
@@ -42,7 +42,7 @@ test.serial("was never out of memory", async (t) => {
 	t.notRegex(kernel, /Out of memory|oom-kill/i);
 });
 
-test.serial("lets in as many as 256 MB have room for", async (t) => {
+test.serial("limits connections to what 256 MB allow", async (t) => {
 	const ask = `const { connect } = require("net");
 		const socket = connect("/run/haproxy/admin.sock");
 		socket.end("show info\\n");
@@ -51,9 +51,12 @@ test.serial("lets in as many as 256 MB have room for", async (t) => {
 		machine.console,
 		`node -e '${ask.replace(/\s+/g, " ")}'`,
 	);
-	const most = Number(/^Maxconn: (\d+)$/m.exec(info)?.[1]);
-	await report("memory in 256 MB", { mostConnections: most });
-	t.true(most >= 1_000 && most <= 3_000, `${most} connections`);
+	const maxConnections = Number(/^Maxconn: (\d+)$/m.exec(info)?.[1]);
+	await report("memory in 256 MB", { mostConnections: maxConnections });
+	t.true(
+		maxConnections >= 1_000 && maxConnections <= 3_000,
+		`${maxConnections} connections`,
+	);
 });
 
 test.serial("shows the kernel's configuration", async (t) => {
@@ -65,7 +68,7 @@ test.serial("shows the kernel's configuration", async (t) => {
 		t.regex(config, new RegExp(`^CONFIG_${driver}=y$`, "m"));
 });
 
-test.serial("answers HTTP by sending to HTTPS, on IPv4", async (t) => {
+test.serial("redirects HTTP to HTTPS on IPv4", async (t) => {
 	const response = await machine.fetch("http", "/manager/");
 	t.true([301, 302, 307, 308].includes(response.status));
 	t.regex(
@@ -74,7 +77,7 @@ test.serial("answers HTTP by sending to HTTPS, on IPv4", async (t) => {
 	);
 });
 
-test.serial("leads / to the manager, and knows nothing else", async (t) => {
+test.serial("redirects / to the manager, returns 404 otherwise", async (t) => {
 	const root = await machine.fetch("https", "/");
 	t.true([301, 302, 307, 308].includes(root.status));
 	t.regex(root.headers.get("location") ?? "", /\/manager\/$/);
@@ -94,7 +97,7 @@ test.serial("answers on 80 and 443 over IPv6", async (t) => {
 	t.regex(tls, /^HTTP\/1\.\d 200/);
 });
 
-test.serial("lets no database connection in from outside", async (t) => {
+test.serial("PostgreSQL does not listen on the network", async (t) => {
 	const listening = await outputOf(
 		machine.console,
 		"cat /proc/net/tcp /proc/net/tcp6",
@@ -103,7 +106,7 @@ test.serial("lets no database connection in from outside", async (t) => {
 	t.notRegex(listening, port5432);
 });
 
-test.serial("comes back after its power was cut", async (t) => {
+test.serial("boots with its data after a power cut", async (t) => {
 	t.timeout(timeLimit(5 * 60_000));
 	await outputOf(
 		machine.console,

@@ -28,7 +28,7 @@ const haproxy = {
 };
 const services = [postgresql, manager, haproxy];
 
-test.serial("root is at the console", async (t) => {
+test.serial("root logs in at the console", async (t) => {
 	await machine.console.login(...logins.root);
 	t.pass();
 });
@@ -45,7 +45,7 @@ for (const { name, script, process } of services) {
 		t.is((await machine.console.run(`${script} status`)).exitCode, 3);
 	});
 
-	test.serial(`${name} starts again, twice is no error`, async (t) => {
+	test.serial(`${name} starts, and a second start is no error`, async (t) => {
 		await outputOf(machine.console, `${script} start`);
 		await outputOf(machine.console, `${script} start`);
 		t.is((await machine.console.run(`${script} status`)).exitCode, 0);
@@ -80,7 +80,7 @@ for (const { name, script, process } of services) {
 	});
 }
 
-test.serial("says in plain words when the manager is down", async (t) => {
+test.serial("shows a message when the manager is down", async (t) => {
 	await outputOf(machine.console, "/etc/init.d/S92manager stop");
 	const response = await machine.fetch("https", "/manager/");
 	t.is(response.status, 503);
@@ -89,7 +89,7 @@ test.serial("says in plain words when the manager is down", async (t) => {
 	t.regex(await loginPage(machine), /App Platform/);
 });
 
-test.serial("a script refuses what it does not know", async (t) => {
+test.serial("a script refuses unknown actions", async (t) => {
 	const { exitCode, output } = await machine.console.run(
 		"/etc/init.d/S92manager dance",
 	);
@@ -97,7 +97,7 @@ test.serial("a script refuses what it does not know", async (t) => {
 	t.regex(output, /start\|stop\|restart\|status/);
 });
 
-test.serial("the database tools work as the documents say", async (t) => {
+test.serial("the database tools work as documented", async (t) => {
 	t.timeout(timeLimit(3 * 60_000));
 	const version = await postgresqlVersion(machine.console);
 	const running = "psql -d manager -At -c 'SHOW server_version'";
@@ -116,7 +116,7 @@ for (const { name, process, program, runs } of [
 	{ ...postgresql, program: "/usr/bin/postgres", runs: 1 },
 ])
 	test.serial(
-		`gdb saves a core file of ${name}, of what it uses`,
+		`gdb saves a core file of ${name} no larger than its memory`,
 		async (t) => {
 			t.timeout(timeLimit(5 * 60_000));
 			const [pid = ""] = (await processIds(process)).split(" ");
@@ -152,7 +152,7 @@ for (const { name, process, program, runs } of [
 		},
 	);
 
-/** The process ids of a command line's beginning, oldest first, with blanks between them. */
+/** Returns the ids of processes whose command line starts like this, oldest first, separated by spaces. */
 async function processIds(commandLine: string): Promise<string> {
 	// The bracket keeps pgrep's own shell out of the result.
 	const pattern = `[${commandLine[0]}]${commandLine.slice(1)}`;

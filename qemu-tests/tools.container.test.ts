@@ -5,7 +5,7 @@ import { logins, outputOf } from "./system/steps.ts";
 
 const machine = runningContainer(test, "tools");
 
-/** The tools that administrators type, as the documents have them, and what they print. */
+/** The documented commands of administrators and their output. */
 const commands: readonly (readonly [string, RegExp])[] = [
 	["psql -d manager -At -c 'SELECT 6 * 7'", /^42$/m],
 	["psql -l", /\bmanager\b/],
@@ -57,7 +57,7 @@ const commands: readonly (readonly [string, RegExp])[] = [
 	["tcpdump --version", /libpcap/],
 ];
 
-test.serial("root is at the console", async (t) => {
+test.serial("root logs in at the console", async (t) => {
 	await machine.console.login(...logins.root);
 	t.pass();
 });
@@ -78,7 +78,7 @@ test.serial("root edits a file with vi", async (t) => {
 	await machine.console.expect(/I \/tmp\/x\.txt /);
 	machine.console.send("text");
 	await machine.console.expect("text");
-	// Alone: with more behind it, it would begin the code of a key.
+	// Sent alone: followed by other input, it would start the sequence of a special key.
 	machine.console.send("\u001b");
 	await machine.console.expect(/- \/tmp\/x\.txt /);
 	machine.console.send(":wq\n");
@@ -106,7 +106,7 @@ for (const path of [
 		t.regex(output, /ICMP echo/);
 	});
 
-test.serial("tcpdump writes one file after the other", async (t) => {
+test.serial("tcpdump rotates files", async (t) => {
 	const output = await outputOf(
 		machine.console,
 		`mkdir -m 700 /home/root/rotated && cd /home/root/rotated
@@ -116,7 +116,7 @@ test.serial("tcpdump writes one file after the other", async (t) => {
 	t.is(output.match(/x-\d+\.pcap/g)?.length, 2);
 });
 
-/** The command while packets come and go. */
+/** Returns a command that runs tcpdump while there are packets. */
 function tcpdump(options: string): string {
 	return `ping 10.0.2.2 >/dev/null & tcpdump ${options}; status=$?; kill $!; [ $status = 0 ]`;
 }

@@ -11,13 +11,13 @@ import {
 } from "./system/lived-in/index.ts";
 import { loginPage, managerSession } from "./system/steps.ts";
 import {
-	installedByRamdisk,
 	installUpdate,
 	nextBuild,
 	updateResult,
+	waitForRescueInstall,
 } from "./system/update.ts";
 
-// The update comes from a web server, while people use the machine.
+// The device downloads an update from a web server while it is in use.
 const minute = 60_000;
 const server = createServer(async (_request, response) => {
 	const path = builtUpdate("next");
@@ -43,7 +43,7 @@ test.serial("the update is downloaded", async (t) => {
 	await call("updateDownload", { url: `http://${address}:${port}/update.img` });
 	const { size } = await stat(builtUpdate("next"));
 	await eventually(
-		"all of it has arrived",
+		"the download is complete",
 		async () => {
 			const { step, receivedBytes, problem } = (await call("updateStatus")) as {
 				step: string;
@@ -58,10 +58,10 @@ test.serial("the update is downloaded", async (t) => {
 	t.like(await call("updateCheck"), { build: nextBuild, target: "x86_64" });
 });
 
-test.serial("it is installed, and all is as before", async (t) => {
+test.serial("the update keeps the owner's state", async (t) => {
 	t.timeout(timeLimit(15 * minute));
 	await installUpdate(machine);
-	await installedByRamdisk(machine);
+	await waitForRescueInstall(machine);
 	await loginPage(machine);
 	await updateResult(machine, nextBuild, "installed");
 	t.deepEqual(await livedInState(machine), before());

@@ -1,14 +1,14 @@
 import test from "ava";
 import { builtUpdate, temporaryDirectory, timeLimit } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
-import { bombUpdate } from "./system/bomb.ts";
 import { loginPage, logins, managerSession, outputOf } from "./system/steps.ts";
 import { uploadUpdate } from "./system/update.ts";
+import { zipBombUpdate } from "./system/zip-bomb.ts";
 
 const minute = 60_000;
 const machine = installedMachine(test, { name: "update-refusal" });
 
-test.serial("an update waits to be installed", async (t) => {
+test.serial("an update is uploaded", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await machine.boot();
 	await loginPage(machine);
@@ -29,7 +29,7 @@ test.serial("nothing changes while a partition is full", async (t) => {
 		message: /boot partition \S+ has no room for an update/,
 	});
 	t.is(await bootState(), menu);
-	// Or the room of the file that is there already would be enough.
+	// Otherwise the space of the uploaded file would be reused and suffice.
 	await call("updateCancel");
 	await outputOf(
 		machine.console,
@@ -47,9 +47,9 @@ test.serial("a zip bomb is refused and leaves nothing behind", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	const call = await managerSession(machine);
 	const menu = await bootState();
-	const folder = temporaryDirectory();
-	t.teardown(() => folder.remove());
-	await uploadUpdate(machine, await bombUpdate(folder.path));
+	const directory = temporaryDirectory();
+	t.teardown(() => directory.remove());
+	await uploadUpdate(machine, await zipBombUpdate(directory.path));
 	await t.throwsAsync(call("updateInstall"), {
 		message: /needs 40\d\d MiB, sda3 has \d+ MiB/,
 	});

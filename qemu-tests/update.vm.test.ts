@@ -13,12 +13,12 @@ import {
 } from "./system/lived-in/index.ts";
 import { loginPage, managerSession, outputOf } from "./system/steps.ts";
 import {
-	installedByRamdisk,
 	installUpdate,
 	nextBuild,
 	runningBuild,
 	updateResult,
 	uploadUpdate,
+	waitForRescueInstall,
 } from "./system/update.ts";
 
 const minute = 60_000;
@@ -35,23 +35,23 @@ test.serial("an owner uploads an update", async (t) => {
 	t.like(await call("updateCheck"), { build: nextBuild, target: "x86_64" });
 });
 
-test.serial("the ramdisk shows how far the installation is", async (t) => {
+test.serial("the rescue system shows its progress", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await installUpdate(machine);
 	t.regex(
-		await shown(machine, "/manager/", /is being installed/),
+		await waitForPage(machine, "/manager/", /is being installed/),
 		/ramdisk\.log/,
 	);
-	// The log of the installation before is there until the new one begins.
-	await shown(
+	// The log of the previous installation is shown until the new one starts.
+	await waitForPage(
 		machine,
 		"/manager/ramdisk.log",
 		new RegExp(`Installing App Platform .*\\(build ${nextBuild}\\)`),
 	);
-	await installedByRamdisk(machine);
+	await waitForRescueInstall(machine);
 });
 
-test.serial("the new system, once healthy, stays", async (t) => {
+test.serial("a healthy new system is confirmed", async (t) => {
 	t.timeout(timeLimit(8 * minute));
 	await machine.console.expect("on trial (1 of 3)", {
 		timeoutMs: 3 * minute,
@@ -65,7 +65,7 @@ test.serial("the new system, once healthy, stays", async (t) => {
 	t.regex(await bootState(), /^DEFAULT=system\nSLOT=b\nUPDATE=none$/m);
 });
 
-test.serial("an older one has to be meant", async (t) => {
+test.serial("installing an older build requires confirmation", async (t) => {
 	t.timeout(timeLimit(6 * minute));
 	await uploadUpdate(machine, builtUpdate("out"));
 	const call = await managerSession(machine);
@@ -75,16 +75,16 @@ test.serial("an older one has to be meant", async (t) => {
 	t.regex(await bootState(), /^DEFAULT=system\nSLOT=b\nUPDATE=none$/m);
 });
 
-/** A page, once it has the words. */
-function shown(of: Machine, path: string, words: RegExp): Promise<string> {
+/** Waits until a page contains this text, and returns the page. */
+function waitForPage(of: Machine, path: string, text: RegExp): Promise<string> {
 	return eventually(
-		`${path} shows ${words}`,
+		`${path} shows ${text}`,
 		async () => {
 			const response = await of.fetch("https", path, {
 				signal: AbortSignal.timeout(5_000),
 			});
-			const text = await response.text();
-			return response.status === 200 && words.test(text) ? text : undefined;
+			const body = await response.text();
+			return response.status === 200 && text.test(body) ? body : undefined;
 		},
 		{ timeoutMs: 2 * minute },
 	);

@@ -1,7 +1,7 @@
 import test from "ava";
 import { addressKey } from "./address-key.ts";
 
-test("an IPv6 network counts as one address", (t) => {
+test("an IPv6 /64 has one key", (t) => {
 	t.is(addressKey("2001:db8:1:2::5"), "2001:db8:1:2");
 	t.is(addressKey("2001:0db8:0001:0002:ffff:ffff:ffff:ffff"), "2001:db8:1:2");
 	t.not(addressKey("2001:db8:1:3::5"), addressKey("2001:db8:1:2::5"));

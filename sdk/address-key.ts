@@ -1,6 +1,9 @@
 import { isIPv6 } from "node:net";
 
-/** IPv6 users have at least a /64 to choose addresses from: it counts as one. */
+/**
+ * Returns the key by which clients are counted: the IPv4 address, or the /64 of an IPv6 address,
+ * since an IPv6 user can choose any address of at least a /64.
+ */
 export function addressKey(address: string | undefined): string {
 	if (address === undefined) return "unknown";
 	const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);

@@ -32,7 +32,7 @@ async function server() {
 	};
 }
 
-test("who knows the password is let in, others are asked for it", async (t) => {
+test("a request with the password is admitted, others get 401", async (t) => {
 	const ask = await server();
 	t.is((await ask(password)).status, 200);
 	t.is((await ask("pass")).status, 401);
@@ -41,7 +41,7 @@ test("who knows the password is let in, others are asked for it", async (t) => {
 	t.is(headers["www-authenticate"], 'Basic realm="realm", charset="UTF-8"');
 });
 
-test("who guesses has to wait, others not", async (t) => {
+test("failures are limited per address", async (t) => {
 	const ask = await server();
 	for (let n = 0; n < 20; n += 1) t.is((await ask()).status, 401);
 	for (let n = 0; n < 10; n += 1) t.is((await ask("wrong")).status, 401);

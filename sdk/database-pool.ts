@@ -2,10 +2,10 @@ import { Pool, type PoolConfig } from "pg";
 import { DatabaseStream } from "./database-stream.ts";
 import type { InstanceArguments } from "./protocol.ts";
 
-const mostConnections = 2;
-const connectLimitMs = 15_000;
+const maxConnections = 2;
+const connectTimeoutMs = 15_000;
 
-/** @returns undefined where the database is no PostgreSQL. */
+/** @returns undefined if the database is MySQL. */
 export function databasePool(
 	database: InstanceArguments["database"],
 ): Pool | undefined {
@@ -13,15 +13,15 @@ export function databasePool(
 	if (kind === "mysql") return undefined;
 	const config: PoolConfig = {
 		...{ host, database: name, user, password },
-		max: mostConnections,
+		max: maxConnections,
 	};
-	// Without a port it is a UNIX socket of this machine.
+	// Without a port, `host` is the directory of a local UNIX socket.
 	if (port === undefined || tls === undefined) return new Pool(config);
 	return new Pool({
 		...config,
 		port,
-		ssl: false, // It is the stream that does it.
+		ssl: false, // DatabaseStream does TLS.
 		stream: () => new DatabaseStream({ host, port, tls }),
-		connectionTimeoutMillis: connectLimitMs,
+		connectionTimeoutMillis: connectTimeoutMs,
 	});
 }

@@ -3,35 +3,35 @@ import { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { type DatabaseServer, openDatabaseSocket } from "./database-socket.ts";
 
-const openLimitMs = 10_000;
+const openTimeoutMs = 10_000;
 
 /**
- * What `pg` takes for its socket, as its option `stream`. That option of `pg` which is for TLS
- * knows no `prefer`; here TLS is agreed on before `pg` says its first word.
+ * The socket for `pg`, as its option `stream`. The TLS option of `pg` has no `prefer`; here TLS is
+ * negotiated before `pg` sends its first byte.
  */
 export class DatabaseStream extends Duplex {
 	readonly #server: DatabaseServer;
-	readonly #mostBytes: number;
+	readonly #maxBytes: number;
 	readonly #opening = new AbortController();
 	#socket: Socket | undefined;
 	#receivedBytes = 0;
-	/** What waits for the socket. */
-	#write: (() => void) | undefined;
+	/** The write that waits for the socket. */
+	#pendingWrite: (() => void) | undefined;
 
-	/** @param mostBytes from the server; it is cut off after them. */
-	constructor(server: DatabaseServer, mostBytes = Number.POSITIVE_INFINITY) {
+	/** @param maxBytes from the server; beyond them the stream fails. */
+	constructor(server: DatabaseServer, maxBytes = Number.POSITIVE_INFINITY) {
 		super({ allowHalfOpen: false });
 		this.#server = server;
-		this.#mostBytes = mostBytes;
+		this.#maxBytes = maxBytes;
 	}
 
 	get usesTls(): boolean {
 		return this.#socket instanceof TLSSocket;
 	}
 
-	/** `pg` calls it, with what it knows itself; the server is ours. */
+	/** `pg` calls it with its own port and host, which are ignored. */
 	connect(): this {
-		const timer = setTimeout(() => this.#opening.abort(), openLimitMs);
+		const timer = setTimeout(() => this.#opening.abort(), openTimeoutMs);
 		openDatabaseSocket(this.#server, this.#opening.signal)
 			.then(
 				(socket) => this.#use(socket),
@@ -41,7 +41,7 @@ export class DatabaseStream extends Duplex {
 		return this;
 	}
 
-	// What else `pg` expects of a socket.
+	// The methods of a socket that `pg` calls.
 	setNoDelay(): this {
 		return this;
 	}
@@ -65,11 +65,11 @@ export class DatabaseStream extends Duplex {
 		_encoding: BufferEncoding,
 		done: (error?: Error | null) => void,
 	): void {
-		this.#write = () => {
-			this.#write = undefined;
+		this.#pendingWrite = () => {
+			this.#pendingWrite = undefined;
 			this.#socket?.write(chunk, done);
 		};
-		if (this.#socket) this.#write();
+		if (this.#socket) this.#pendingWrite();
 	}
 
 	override _final(done: () => void): void {
@@ -91,8 +91,10 @@ export class DatabaseStream extends Duplex {
 		this.#socket = socket;
 		socket.on("data", (chunk: Buffer) => {
 			this.#receivedBytes += chunk.length;
-			if (this.#receivedBytes > this.#mostBytes)
-				this.destroy(new Error("The server does not stop talking"));
+			if (this.#receivedBytes > this.#maxBytes)
+				this.destroy(
+					new Error(`The server sent more than ${this.#maxBytes} bytes`),
+				);
 			else if (!this.push(chunk)) socket.pause();
 		});
 		socket.on("end", () => this.push(null));
@@ -100,8 +102,8 @@ export class DatabaseStream extends Duplex {
 		socket.on("close", () => {
 			if (!socket.readableEnded) this.destroy();
 		});
-		socket.resume(); // It was stopped after its answer on TLS.
+		socket.resume(); // It was paused after the answer to the SSLRequest.
 		this.emit("connect");
-		this.#write?.();
+		this.#pendingWrite?.();
 	}
 }

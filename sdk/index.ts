@@ -8,7 +8,7 @@ export {
 	failedPrecondition,
 	type Version,
 } from "./http/preconditions.ts";
-export { sendContent } from "./http/send.ts";
+export { sendContent } from "./http/send-content.ts";
 export { StaticFiles } from "./http/static-files.ts";
 export { AppInstance } from "./instance.ts";
 export type { LogFlag } from "./log-flags.ts";

@@ -17,27 +17,27 @@ import type {
 	ToManager,
 } from "./protocol.ts";
 
-const longestMessageBytes = 1024 * 1024;
-/** The web server keeps its connections for less: it must not send on one that we just close. */
+const maxMessageBytes = 1024 * 1024;
+/** Longer than the web server keeps idle connections, so that it never sends on one that is being closed. */
 const keepAliveMs = 60_000;
 
-/** Answers a request; where it throws, the answer is 500. */
+/** Answers a request; if it throws, the answer is 500. */
 export type Answer = (
 	request: IncomingMessage,
 	response: ServerResponse,
 ) => Promise<void> | void;
 
-/** One instance of a service, from the service's side. */
+/** One instance of the service: its database, its path, its settings. */
 export class AppInstance {
 	readonly arguments: Readonly<InstanceArguments>;
 	readonly #database: Pool | undefined;
-	/** Gives WebSockets below its path: `connection`. */
+	/** Emits `connection` for WebSockets at or below the instance's path. */
 	readonly webSockets = new WebSocketServer({
 		noServer: true,
-		maxPayload: longestMessageBytes,
+		maxPayload: maxMessageBytes,
 	});
 	readonly #server: Server;
-	readonly #tellManager: (message: ToManager) => void;
+	readonly #sendToManager: (message: ToManager) => void;
 	#logFlags: number;
 	#files: StaticFiles | undefined;
 	#answer: Answer = (_request, response) => {
@@ -46,27 +46,27 @@ export class AppInstance {
 
 	constructor(
 		given: InstanceArguments,
-		tellManager: (message: ToManager) => void,
+		sendToManager: (message: ToManager) => void,
 	) {
 		this.arguments = given;
-		this.#tellManager = tellManager;
+		this.#sendToManager = sendToManager;
 		this.#logFlags = given.logFlags;
 		this.#database = databasePool(given.database);
 		this.#database?.on("error", (error) =>
-			this.log(`lost a connection to the database: ${error.message}`),
+			this.log(`database connection lost: ${error.message}`),
 		);
 		const options = {
 			keepAliveTimeout: keepAliveMs,
-			// An upload may take hours; the web server cuts off who is silent.
+			// An upload may take hours; the web server disconnects idle clients.
 			requestTimeout: 0,
 		};
 		this.#server = createServer(options, (request, response) => {
-			request.url = this.#below(request.url);
+			request.url = this.#relativeUrl(request.url);
 			void this.#serve(request, response);
 		});
 		this.#server.on("upgrade", (request, socket, head) => {
-			request.url = this.#below(request.url);
-			socket.on("error", () => {}); // Its end is told by `close`.
+			request.url = this.#relativeUrl(request.url);
+			socket.on("error", () => {}); // `close` follows.
 			this.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
 				webSocket.on("error", () => {});
 				this.webSockets.emit("connection", webSocket, request);
@@ -75,61 +75,61 @@ export class AppInstance {
 	}
 
 	/**
-	 * To its own database.
-	 * @throws Error where that is MySQL: an app that can use it connects by itself, with what
-	 * `arguments.database` says.
+	 * A connection pool to the instance's own database.
+	 * @throws Error if the database is MySQL: an app that supports MySQL connects by itself, with
+	 * `arguments.database`.
 	 */
 	get database(): Pool {
 		if (!this.#database)
-			throw new Error("This app needs PostgreSQL, and its database is MySQL");
+			throw new Error("This app needs PostgreSQL, but its database is MySQL");
 		return this.#database;
 	}
 
-	/** Who answers requests; their `url` is relative to the instance's path. */
+	/** Sets the handler of requests; their `url` is relative to the instance's path. */
 	onRequest(answer: Answer): void {
 		this.#answer = answer;
 	}
 
 	/**
-	 * Answers GET and HEAD with the files of a folder; what is not there goes to `onRequest`.
-	 * @param folder relative to the program's.
-	 * @throws Error where there is no such folder.
+	 * Answers GET and HEAD with the files of a directory; other requests go to `onRequest`.
+	 * @param directory relative to the directory of the app's program.
+	 * @throws Error if the directory does not exist.
 	 */
 	async serveFiles(
-		folder: string,
+		directory: string,
 		options?: StaticFilesOptions,
 	): Promise<void> {
-		this.#files = await StaticFiles.open(folder, options);
+		this.#files = await StaticFiles.open(directory, options);
 	}
 
-	/** All that the work does in the database, or nothing where it throws. */
+	/** Runs the work in a database transaction, which is rolled back if the work throws. */
 	async transaction<Result>(
 		work: (client: PoolClient) => Promise<Result>,
 	): Promise<Result> {
 		const client = await this.database.connect();
 		let broken: Error | undefined;
-		// The pool listens only while nobody has the connection.
-		const lost = (error: Error) => {
+		// The pool listens for errors only on idle connections.
+		const onError = (error: Error) => {
 			broken = error;
 		};
-		client.on("error", lost);
+		client.on("error", onError);
 		try {
 			await client.query("BEGIN");
 			const result = await work(client);
 			await client.query("COMMIT");
 			return result;
 		} catch (error) {
-			await client.query("ROLLBACK").catch(lost);
+			await client.query("ROLLBACK").catch(onError);
 			throw error;
 		} finally {
-			client.off("error", lost);
+			client.off("error", onError);
 			client.release(broken);
 		}
 	}
 
-	/** A line of the service's log while the administrator wants to see what the flag stands for. */
+	/** Writes a line to the service's log if the administrator has enabled the flag. */
 	trace(flag: LogFlag, text: string): void {
-		// There are more than the 32 bits that `&` knows.
+		// `&` works on 32 bits only; there are 34 flags.
 		const isOn = Math.floor(this.#logFlags / logFlags[flag]) % 2 === 1;
 		if (isOn) this.log(text);
 	}
@@ -138,15 +138,15 @@ export class AppInstance {
 		this.#logFlags = flags;
 	}
 
-	/** A line of the service's log that carries the instance's name. */
+	/** Writes a line with the instance's name to the service's log. */
 	log(text: string): void {
 		const { name, domain } = this.arguments;
 		console.log(`${name}@${domain}: ${text}`);
 	}
 
 	/**
-	 * Tells the administrator that something is wrong, until `clearAlarm`.
-	 * @param code which fault of the app this is, from 0 to 65535.
+	 * Shows the administrator an alarm until `clearAlarm`.
+	 * @param code identifies the fault within the app: 0 to 65535.
 	 * @param text at most 1,000 characters.
 	 */
 	raiseAlarm(
@@ -156,19 +156,19 @@ export class AppInstance {
 	): void {
 		const { name, domain } = this.arguments;
 		const instance = { name, domain };
-		this.#tellManager({ mt: "RaiseAlarm", code, instance, severity, text });
+		this.#sendToManager({ mt: "RaiseAlarm", code, instance, severity, text });
 	}
 
-	/** That fault is over. */
+	/** Clears the alarm of a fault. */
 	clearAlarm(code: number): void {
 		const { name, domain } = this.arguments;
-		this.#tellManager({ mt: "ClearAlarm", code, instance: { name, domain } });
+		this.#sendToManager({ mt: "ClearAlarm", code, instance: { name, domain } });
 	}
 
-	/** From here on it answers. */
+	/** Starts to answer requests. */
 	async listen(): Promise<void> {
 		const { socket } = this.arguments.webServer;
-		await rm(socket, { force: true }); // Left by a process that was killed.
+		await rm(socket, { force: true }); // A killed process may have left it.
 		this.#server.listen(socket);
 		await once(this.#server, "listening");
 	}
@@ -180,7 +180,7 @@ export class AppInstance {
 		await this.#database?.end();
 	}
 
-	/** What goes wrong with one request is told in the log, and ends no other. */
+	/** Logs the error of a failed request; other requests are not affected. */
 	async #serve(
 		request: IncomingMessage,
 		response: ServerResponse,
@@ -195,7 +195,8 @@ export class AppInstance {
 		}
 	}
 
-	#below(url = "/"): string {
+	/** @returns the URL below the instance's path. */
+	#relativeUrl(url = "/"): string {
 		const { path } = this.arguments.webServer;
 		return url.startsWith(path) ? `/${url.slice(path.length)}` : url;
 	}

@@ -9,7 +9,7 @@ const names = [
 ] as const;
 export type LogFlag = (typeof names)[number];
 
-/** What an instance may trace, as the administrator switches it on and off. */
+/** The subjects that an instance traces when the administrator enables them. */
 export const logFlags = Object.fromEntries(
 	names.map((name, bit) => [name, 2 ** bit]),
 ) as Readonly<Record<LogFlag, number>>;

@@ -1,16 +1,16 @@
 import * as z from "zod";
 
-// What the manager and a service say to each other, one JSON object a line, on the UNIX socket
-// that `--manager` names. docs/apps.md describes it for other languages.
+// The messages between the manager and a service: one JSON object per line, on the UNIX socket
+// that `--manager` names. docs/apps.md describes the protocol for other languages.
 
-/** Raised when an older side could not understand the newer one. */
+/** Raised for changes that an older side would not understand. */
 export const protocolVersion = 1;
 /**
- * What a service understands beyond that, as it says in its Hello: 1, databases on other hosts
- * (`port`, `kind`, `tls`); 2, CertificateChanged and DnsNameChanged. Without it, 0.
+ * What a service also supports, as its Hello says. 1: databases on other hosts (`port`, `kind`,
+ * `tls`). 2: CertificateChanged and DnsNameChanged. 0 if the Hello has none.
  */
 export const protocolMinor = 2;
-export const longestLineBytes = 64 * 1024;
+export const maxLineBytes = 64 * 1024;
 
 const instanceKey = { name: z.string(), domain: z.string() };
 
@@ -22,23 +22,23 @@ export const defaultPorts: Readonly<Record<DatabaseKind, number>> = {
 	mysql: 3306,
 };
 
-/** As libpq's `sslmode`. */
+/** libpq's `sslmode`. */
 export const tlsMode = z.enum([
-	/** Never. */
+	/** Without TLS. */
 	"disable",
-	/** If the server takes it. */
+	/** With TLS if the server supports it. */
 	"prefer",
-	/** Without looking at the certificate, unless there is a `ca`: then as `verify-ca`. */
+	/** The certificate is not verified, unless there is a `ca`: then as `verify-ca`. */
 	"require",
-	/** With a certificate of somebody trusted. */
+	/** The certificate must be issued by a trusted CA. */
 	"verify-ca",
-	/** And with the name or address that was asked for. */
+	/** The certificate must also match the host name or address. */
 	"verify-full",
 ]);
 
 const tlsSettings = z.object({
 	mode: tlsMode,
-	/** Who is trusted, as PEM; without it, whom everybody trusts. */
+	/** The trusted CA certificates, as PEM; by default, the public ones. */
 	ca: z.string().optional(),
 });
 export type TlsSettings = z.output<typeof tlsSettings>;
@@ -50,26 +50,26 @@ const databaseHost = z.object({
 });
 export type DatabaseHost = z.output<typeof databaseHost>;
 
-/** All that an instance needs to know. */
+/** The configuration of an instance. */
 export const instanceArguments = z.object({
 	...instanceKey,
-	/** Of the instance: for who logs in to it. */
+	/** Clients log in to the instance with it. */
 	password: z.string(),
 	webServer: z.object({
-		/** UNIX socket on which the instance answers HTTP and WebSocket. */
+		/** The UNIX socket on which the instance answers HTTP and WebSocket. */
 		socket: z.string(),
-		/** Begins and ends with a slash; requests carry it. */
+		/** Begins and ends with a slash; the URLs of requests include it. */
 		path: z.string(),
 	}),
 	database: z.object({
-		/** Folder of the UNIX socket; or a DNS name or IP address, then the next three are there. */
+		/** The directory of the UNIX socket; or a DNS name or IP address, with the next three fields. */
 		host: z.string(),
 		...databaseHost.partial().shape,
 		name: z.string(),
 		user: z.string(),
 		password: z.string(),
 	}),
-	/** A folder of its own for files; empty at first. */
+	/** The instance's own directory for files; initially empty. */
 	workingPath: z.string(),
 	logFlags: z.int().min(0),
 });
@@ -87,38 +87,38 @@ export const toService = z.discriminatedUnion("mt", [
 		logFlags: z.int().min(0),
 	}),
 	z.object({ mt: z.literal("Shutdown") }),
-	/** After Hello, as soon as it is known, and after each change. */
+	/** Sent after Hello as soon as it is known, and after each change. */
 	z.object({
 		mt: z.literal("CertificateChanged"),
-		/** PEM: what the web server sends, its own certificate first. Never a key. */
+		/** PEM of the chain that the web server sends, its own certificate first. Never a key. */
 		certificates: z.string(),
 	}),
-	/** As the one before. */
+	/** Sent like CertificateChanged. */
 	z.object({
 		mt: z.literal("DnsNameChanged"),
-		/** By which people reach this machine; not there where it has none. */
+		/** By which clients reach this machine; absent if none is set. */
 		dnsName: z.string().optional(),
 	}),
 ]);
 export type ToService = z.output<typeof toService>;
 
-/** Without NUL, which no database keeps. */
-const plainText = (most: number) =>
+/** Replaces NUL, which databases cannot store. */
+const plainText = (maxLength: number) =>
 	z
 		.string()
-		.max(most)
+		.max(maxLength)
 		.transform((text) => text.replaceAll("\0", " "));
 const shortText = plainText(1_000);
 export const alarmSeverity = z.enum(["indeterminate", "major", "critical"]);
 const alarmKey = {
-	/** Which fault of the app: its own number. */
+	/** Identifies the fault within the app. */
 	code: z.int().min(0).max(0xffff),
-	/** Without an instance it is the service's. */
+	/** Without it, the alarm is about the service as a whole. */
 	instance: z.object({ name: shortText, domain: shortText }).optional(),
 };
 
 export const toManager = z.discriminatedUnion("mt", [
-	/** The first message. */
+	/** The first message of a service. */
 	z.object({
 		mt: z.literal("Hello"),
 		protocol: z.int(),
@@ -130,10 +130,10 @@ export const toManager = z.discriminatedUnion("mt", [
 		name: shortText,
 		domain: shortText,
 		state: z.enum(["running", "stopped", "failed"]),
-		/** Why it failed. */
+		/** The reason of a failure. */
 		text: shortText.optional(),
 	}),
-	/** Something is wrong, of the service or of one of its instances, until it is cleared. */
+	/** A fault of the service or of one of its instances, until it is cleared. */
 	z.object({
 		mt: z.literal("RaiseAlarm"),
 		...alarmKey,

@@ -2,7 +2,8 @@ import { connect, type Socket } from "node:net";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { AppInstance } from "./instance.ts";
-import { readMessages, writeMessage } from "./lines.ts";
+import { readMessages, writeMessage } from "./messages.ts";
+import { Observable } from "./observable.ts";
 import {
 	type InstanceArguments,
 	protocolMinor,
@@ -10,26 +11,25 @@ import {
 	type ToManager,
 	toService,
 } from "./protocol.ts";
-import { Told } from "./told.ts";
 
-/** What an app does when one of its instances starts, before it answers anybody. */
+/** Prepares an instance at its start, before it answers requests. */
 export type StartInstance = (instance: AppInstance) => Promise<void> | void;
 
-/** What a service knows beyond its instances. */
+/** The state of a service beyond its instances. */
 export interface RunningService {
-	/** PEM of what the web server sends, its own certificate first; undefined until it is known. */
+	/** PEM of the chain that the web server sends, its own certificate first; undefined until known. */
 	readonly certificates: string | undefined;
-	/** By which people reach this machine, where it has one. */
+	/** By which clients reach this machine; undefined if none is set. */
 	readonly dnsName: string | undefined;
-	/** Called as soon as they are known, and after each change. */
+	/** Calls the listener as soon as the certificates are known, and after each change. */
 	onCertificateChanged(listener: (certificates: string) => void): void;
-	/** The same. */
+	/** Calls the listener as soon as the DNS name is known, and after each change. */
 	onDnsNameChanged(listener: (dnsName: string | undefined) => void): void;
 }
 
 /**
- * Runs a service for the manager that has started this process, until the manager says that
- * it shall end, or is gone.
+ * Runs a service for the manager that started this process, until the manager sends Shutdown or
+ * disconnects.
  */
 export function runService(startInstance: StartInstance): RunningService {
 	const { values } = parseArgs({
@@ -37,16 +37,16 @@ export function runService(startInstance: StartInstance): RunningService {
 	});
 	if (values.manager === undefined) {
 		console.error(
-			`${basename(process.argv[1] ?? "this")} is a service of App Platform: the manager starts it, with --manager=SOCKET`,
+			`${basename(process.argv[1] ?? "this")} is a service of App Platform. The manager starts it with --manager=SOCKET`,
 		);
 		process.exit(2);
 	}
-	// One instance's mistake must not end the others.
+	// An error in one instance must not end the others.
 	process.on("unhandledRejection", (error) => console.error(error));
-	// What is created by the service is for it and the web server.
+	// Files and sockets of the service are for itself and the web server (its group).
 	process.umask(0o007);
 	const service = new Service(startInstance, connect(values.manager));
-	service.say({
+	service.send({
 		mt: "Hello",
 		protocol: protocolVersion,
 		minor: protocolMinor,
@@ -59,9 +59,9 @@ class Service implements RunningService {
 	readonly #startInstance: StartInstance;
 	readonly #manager: Socket;
 	readonly #instances = new Map<string, AppInstance>();
-	readonly #certificates = new Told<string>();
-	readonly #dnsName = new Told<string | undefined>();
-	#turn: Promise<void> = Promise.resolve();
+	readonly #certificates = new Observable<string>();
+	readonly #dnsName = new Observable<string | undefined>();
+	#queue: Promise<void> = Promise.resolve();
 
 	constructor(startInstance: StartInstance, manager: Socket) {
 		this.#startInstance = startInstance;
@@ -74,14 +74,14 @@ class Service implements RunningService {
 			(message) => {
 				switch (message.mt) {
 					case "StartInstance":
-						return this.#inTurn(() => this.#start(message.instance));
+						return this.#enqueue(() => this.#start(message.instance));
 					case "StopInstance":
-						return this.#inTurn(() => this.#stop(message));
+						return this.#enqueue(() => this.#stop(message));
 					case "SetLogFlags":
 						this.#instances.get(keyOf(message))?.setLogFlags(message.logFlags);
 						return;
 					case "Shutdown":
-						return this.#inTurn(() => this.#end());
+						return this.#enqueue(() => this.#shutDown());
 					case "CertificateChanged":
 						return this.#certificates.set(message.certificates);
 					case "DnsNameChanged":
@@ -89,7 +89,7 @@ class Service implements RunningService {
 				}
 			},
 			(reason) => {
-				console.error(`The manager sends ${reason}`);
+				console.error(`Connection to the manager failed: received ${reason}`);
 				process.exit(1);
 			},
 		);
@@ -104,31 +104,31 @@ class Service implements RunningService {
 	}
 
 	onCertificateChanged(listener: (certificates: string) => void): void {
-		this.#certificates.follow(listener);
+		this.#certificates.subscribe(listener);
 	}
 
 	onDnsNameChanged(listener: (dnsName: string | undefined) => void): void {
-		this.#dnsName.follow(listener);
+		this.#dnsName.subscribe(listener);
 	}
 
-	say(message: ToManager): void {
+	send(message: ToManager): void {
 		writeMessage(this.#manager, message);
 	}
 
 	async #start(given: InstanceArguments): Promise<void> {
 		const { name, domain } = given;
 		await this.#close(given);
-		const instance = new AppInstance(given, (message) => this.say(message));
+		const instance = new AppInstance(given, (message) => this.send(message));
 		try {
 			await this.#startInstance(instance);
 			await instance.listen();
 			this.#instances.set(keyOf(given), instance);
-			this.say({ mt: "InstanceState", name, domain, state: "running" });
+			this.send({ mt: "InstanceState", name, domain, state: "running" });
 		} catch (error) {
 			const text = error instanceof Error ? error.message : String(error);
-			instance.log(`does not start: ${text}`);
+			instance.log(`failed to start: ${text}`);
 			await instance.close();
-			this.say({
+			this.send({
 				mt: "InstanceState",
 				name,
 				domain,
@@ -141,7 +141,7 @@ class Service implements RunningService {
 	async #stop(key: { name: string; domain: string }): Promise<void> {
 		await this.#close(key);
 		const { name, domain } = key;
-		this.say({ mt: "InstanceState", name, domain, state: "stopped" });
+		this.send({ mt: "InstanceState", name, domain, state: "stopped" });
 	}
 
 	async #close(key: { name: string; domain: string }): Promise<void> {
@@ -150,17 +150,17 @@ class Service implements RunningService {
 		await instance?.close();
 	}
 
-	async #end(): Promise<void> {
+	async #shutDown(): Promise<void> {
 		for (const { arguments: given } of [...this.#instances.values()])
 			await this.#close(given);
 		process.exit(0);
 	}
 
-	/** One after the other: a stop must not overtake the start before it. */
-	#inTurn(work: () => Promise<void>): void {
-		this.#turn = this.#turn.then(work).catch((error) => {
+	/** Runs work in the order of the messages: a stop must not overtake the start before it. */
+	#enqueue(work: () => Promise<void>): void {
+		this.#queue = this.#queue.then(work).catch((error) => {
 			console.error(error);
-			process.exit(1); // The manager starts it afresh.
+			process.exit(1); // The manager restarts the service.
 		});
 	}
 }

@@ -6,21 +6,21 @@ import type { Target } from "../board/target.ts";
 import { writeTarXz } from "../pipeline/archive.ts";
 import { hostToolVersions } from "../pipeline/host.ts";
 import type { Stage, StageResult } from "../pipeline/stage.ts";
-import { filesInCommon } from "./ramdisk-files.ts";
 import type { Release } from "./release.ts";
+import { commonPaths } from "./rescue-system-files.ts";
 
-const projectFolder = join(import.meta.dirname, "..");
+const projectDirectory = join(import.meta.dirname, "..");
 const OVERLAY = "rootfs-overlay";
 
-export const baseArchiveFile = ({ folder }: StageResult) =>
-	`${folder}/base.tar.xz`;
-/** What the archive leaves out because the ramdisk has it: lines as of sha256sum. */
-export const commonFilesFile = ({ folder }: StageResult) =>
-	`${folder}/common.sha256`;
+export const baseArchiveFile = ({ directory }: StageResult) =>
+	`${directory}/base.tar.xz`;
+/** Files that the archive leaves out because the rescue system has them, in sha256sum's format. */
+export const commonFilesFile = ({ directory }: StageResult) =>
+	`${directory}/common.sha256`;
 
 /**
- * Compresses the base system. Apart from our own files, because it takes minutes: a build in
- * which only the manager changed takes it from the cache.
+ * Compresses the base system without the project's own files: this takes minutes, and a build that
+ * changes only the manager finds the result in the cache.
  */
 export async function baseArchiveStage(
 	target: Target,
@@ -28,11 +28,11 @@ export async function baseArchiveStage(
 	release: Release,
 ): Promise<Stage> {
 	const overlays = [OVERLAY, "initramfs/root"].map((name) =>
-		join(projectFolder, name),
+		join(projectDirectory, name),
 	);
 	const tree = rootfsTree(base);
-	const common = await filesInCommon(tree, overlays);
-	const replaced = await replacedFiles(tree, join(projectFolder, OVERLAY));
+	const common = await commonPaths(tree, overlays);
+	const replaced = await replacedFiles(tree, join(projectDirectory, OVERLAY));
 	return {
 		name: `base archive ${target.name}`,
 		module: import.meta.filename,
@@ -44,34 +44,34 @@ export async function baseArchiveStage(
 			epochSeconds: release.epochSeconds,
 			tools: hostToolVersions("image"),
 		},
-		async make({ $, folder, report }) {
+		async make({ $, directory, report }) {
 			const lines = (paths: readonly string[]) =>
 				paths.map((path) => `./${path}\n`).join("");
-			await writeFile(join(folder, "common"), lines(common));
+			await writeFile(join(directory, "common"), lines(common));
 			await writeFile(
-				join(folder, "left-out"),
+				join(directory, "excluded"),
 				lines([...common, ...replaced]),
 			);
 			await $({
 				cwd: tree,
-			})`xargs sha256sum < ${folder}/common > ${folder}/common.sha256`;
+			})`xargs sha256sum < ${directory}/common > ${directory}/common.sha256`;
 			report("compressing");
 			await writeTarXz($, {
-				folder: tree,
-				leftOutFile: "left-out",
+				directory: tree,
+				excludeFile: "excluded",
 				outputFile: "base.tar.xz",
 				epochSeconds: release.epochSeconds,
 				xzFilter: target.xzFilter,
 			});
-			await rm(join(folder, "common"));
-			await rm(join(folder, "left-out"));
+			await rm(join(directory, "common"));
+			await rm(join(directory, "excluded"));
 		},
 	};
 }
 
 /**
- * What our own files take the place of. Nothing is twice in the archive of the rootfs, so that
- * an installation can compare the disk with it.
+ * Returns the files that the overlay replaces. The rootfs archive contains no path twice, so that an
+ * installation can compare the disk with it.
  */
 async function replacedFiles(tree: string, overlay: string): Promise<string[]> {
 	const entries = await readdir(overlay, {

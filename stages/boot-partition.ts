@@ -1,6 +1,6 @@
 import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
-import { deviceTreesFolder, kernelFile } from "../board/base.ts";
+import { deviceTreesDirectory, kernelFile } from "../board/base.ts";
 import type { Target } from "../board/target.ts";
 import { bootMenu, bootMenus } from "../partitioning/boot-menu.ts";
 import { makeBootPartition } from "../partitioning/boot-partition.ts";
@@ -9,35 +9,40 @@ import { diskSignature } from "../partitioning/identity.ts";
 import { hashOfFile, hashOfPaths } from "../pipeline/hash.ts";
 import { hostToolVersions } from "../pipeline/host.ts";
 import type { Stage, StageResult } from "../pipeline/stage.ts";
-import { ramdiskFile } from "./ramdisk.ts";
 import { type Release, releaseFile, releaseSeed } from "./release.ts";
+import { rescueSystemFile } from "./rescue-system.ts";
 import { rootfsArchiveFile } from "./rootfs.ts";
 import { sign } from "./signing.ts";
 
-const projectFolder = join(import.meta.dirname, "..");
+const projectDirectory = join(import.meta.dirname, "..");
 
-/** The set in a new image; updates stage theirs in the other slot. */
+/** The slot that a new image uses; the first update is staged in the other one. */
 const FIRST_SLOT = "a";
 
-/** What is on the boot partition. */
-export const bootFilesFolder = ({ folder }: Pick<StageResult, "folder">) =>
-	`${folder}/files`;
+/** The contents of the boot partition. */
+export const bootFilesDirectory = ({
+	directory,
+}: Pick<StageResult, "directory">) => `${directory}/files`;
 
-/** The boot partition: one set and the boot loader's menu. Also GRUB's own images. */
+/** The boot partition with slot A and the boot menu, and GRUB's images. */
 export async function bootPartitionStage(
 	target: Target,
-	parts: { kernel: StageResult; ramdisk: StageResult; rootfs: StageResult },
+	parts: {
+		kernel: StageResult;
+		rescueSystem: StageResult;
+		rootfs: StageResult;
+	},
 	release: Release,
 ): Promise<Stage> {
 	const { bootLoader, boot: partition } = target.layout;
 	const menu = bootMenus[bootLoader];
-	const template = join(projectFolder, "board", basename(menu.path));
+	const template = join(projectDirectory, "board", basename(menu.path));
 	return {
 		name: `boot partition ${target.name}`,
 		module: import.meta.filename,
 		inputs: {
 			kernel: parts.kernel.key,
-			ramdisk: parts.ramdisk.key,
+			rescueSystem: parts.rescueSystem.key,
 			rootfs: parts.rootfs.key,
 			release: releaseFile(release),
 			signedBy: release.signer.publicKey,
@@ -45,20 +50,24 @@ export async function bootPartitionStage(
 			tools: hostToolVersions("image"),
 			menus: await hashOfPaths(template, grubStartFile),
 		},
-		async make({ $, folder, report }) {
-			report("gathering the set");
-			const top = bootFilesFolder({ folder });
-			const set = join(top, FIRST_SLOT);
-			const kernelFolder = menu.kernelAtTop ? top : set;
-			await mkdir(set, { recursive: true });
-			await $`ln ${kernelFile(parts.kernel)} ${ramdiskFile(parts.ramdisk)} ${kernelFolder}/`;
-			await $`ln ${rootfsArchiveFile(parts.rootfs)} ${set}/`;
-			await cp(deviceTreesFolder(parts.kernel), join(kernelFolder, "dtbs"), {
-				recursive: true,
-			});
-			await writeFile(join(set, "release"), releaseFile(release));
-			const sums = join(set, "SHA256SUMS");
-			const lines = (await setFiles(target, { folder })).map(
+		async make({ $, directory, report }) {
+			report("filling the slot");
+			const top = bootFilesDirectory({ directory });
+			const slot = join(top, FIRST_SLOT);
+			const kernelDirectory = menu.kernelAtTop ? top : slot;
+			await mkdir(slot, { recursive: true });
+			await $`ln ${kernelFile(parts.kernel)} ${rescueSystemFile(parts.rescueSystem)} ${kernelDirectory}/`;
+			await $`ln ${rootfsArchiveFile(parts.rootfs)} ${slot}/`;
+			await cp(
+				deviceTreesDirectory(parts.kernel),
+				join(kernelDirectory, "dtbs"),
+				{
+					recursive: true,
+				},
+			);
+			await writeFile(join(slot, "release"), releaseFile(release));
+			const sums = join(slot, "SHA256SUMS");
+			const lines = (await slotFiles(target, { directory })).map(
 				async ({ name, path }) => `${await hashOfFile(path)}  ${name}\n`,
 			);
 			await writeFile(sums, (await Promise.all(lines)).join(""));
@@ -77,31 +86,31 @@ export async function bootPartitionStage(
 				),
 				epochSeconds: release.epochSeconds,
 				seed,
-				outputPath: join(folder, "boot.img"),
+				outputPath: join(directory, "boot.img"),
 			});
 			if (bootLoader === "grub")
 				await makeGrub({
 					config,
 					epochSeconds: release.epochSeconds,
-					outputFolder: join(folder, "grub"),
+					outputDirectory: join(directory, "grub"),
 				});
 		},
 	};
 }
 
 /**
- * The files of the set by their names in it, in the order of the names. A new image may have
- * some of them at the top of the partition.
+ * Returns the files of the slot, sorted by their names in it. A new image may have some of them at the
+ * top of the partition.
  */
-export async function setFiles(
+export async function slotFiles(
 	target: Target,
-	boot: Pick<StageResult, "folder">,
+	boot: Pick<StageResult, "directory">,
 ): Promise<{ name: string; path: string }[]> {
-	const top = bootFilesFolder(boot);
-	const set = join(top, FIRST_SLOT);
+	const top = bootFilesDirectory(boot);
+	const slot = join(top, FIRST_SLOT);
 	const menu = bootMenus[target.layout.bootLoader];
-	const inSet = (await filesIn(set)).map((path) => ({
-		name: relative(set, path),
+	const inSlot = (await filesIn(slot)).map((path) => ({
+		name: relative(slot, path),
 		path,
 	}));
 	const atTop = (menu.kernelAtTop ? await filesIn(top) : [])
@@ -109,12 +118,12 @@ export async function setFiles(
 		.filter(
 			({ name }) => name !== menu.path && !name.startsWith(`${FIRST_SLOT}/`),
 		);
-	return [...inSet, ...atTop].sort((a, b) => (a.name < b.name ? -1 : 1));
+	return [...inSlot, ...atTop].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Paths of all files in a folder and those below it, in the same order everywhere. */
-async function filesIn(folder: string): Promise<string[]> {
-	const entries = await readdir(folder, {
+/** Returns the paths of all files below a directory, sorted. */
+async function filesIn(directory: string): Promise<string[]> {
+	const entries = await readdir(directory, {
 		recursive: true,
 		withFileTypes: true,
 	});

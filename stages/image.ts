@@ -18,13 +18,13 @@ import {
 } from "../partitioning/vm-disks.ts";
 import { hostToolVersions } from "../pipeline/host.ts";
 import type { Stage, StageResult } from "../pipeline/stage.ts";
-import { bootFilesFolder } from "./boot-partition.ts";
+import { bootFilesDirectory } from "./boot-partition.ts";
 import { type Release, releaseSeed } from "./release.ts";
 
 const fileName = ({ imageName }: Target, format: Format) =>
 	`${imageName}.${format}`;
 
-/** How each disk of a virtual machine is made from the raw image. */
+/** Writers of the virtual machine formats, all from the raw image. */
 type Writer = (inputs: VmDiskInputs, release: Release) => Promise<void>;
 type VmFormat = Exclude<Format, "img" | "update">;
 const writers: Record<VmFormat, Writer> = {
@@ -47,7 +47,7 @@ const writers: Record<VmFormat, Writer> = {
 	},
 };
 
-/** The raw disk image, from which all others follow. */
+/** The raw disk image, the source of all others. */
 export async function diskImageStage(
 	target: Target,
 	boot: StageResult,
@@ -57,25 +57,25 @@ export async function diskImageStage(
 		name: `img ${target.name}`,
 		module: import.meta.filename,
 		inputs: { boot: boot.key, tools: hostToolVersions("image") },
-		async make({ folder, report }) {
+		async make({ directory, report }) {
 			report("writing the disk");
 			await makeDiskImage({
 				layout: target.layout,
 				diskSignature: diskSignature(releaseSeed(release)),
-				bootPartition: join(boot.folder, "boot.img"),
+				bootPartition: join(boot.directory, "boot.img"),
 				...(target.layout.bootLoader === "grub" && {
 					grub: {
-						bootImage: join(boot.folder, "grub/boot.img"),
-						coreImage: join(boot.folder, "grub/core.img"),
+						bootImage: join(boot.directory, "grub/boot.img"),
+						coreImage: join(boot.directory, "grub/core.img"),
 					},
 				}),
-				outputPath: join(folder, fileName(target, "img")),
+				outputPath: join(directory, fileName(target, "img")),
 			});
 		},
 	};
 }
 
-/** A disk for virtual machines in another format than raw. */
+/** A virtual machine disk in a format other than raw. */
 export async function vmDiskStage(
 	target: Target,
 	image: StageResult,
@@ -86,13 +86,13 @@ export async function vmDiskStage(
 		name: `${format} ${target.name}`,
 		module: import.meta.filename,
 		inputs: { image: image.key, format, tools: hostToolVersions("image") },
-		async make({ folder, report }) {
+		async make({ directory, report }) {
 			report("converting");
 			await writers[format](
 				{
-					rawImage: join(image.folder, fileName(target, "img")),
+					rawImage: join(image.directory, fileName(target, "img")),
 					seed: releaseSeed(release),
-					outputPath: join(folder, fileName(target, format)),
+					outputPath: join(directory, fileName(target, format)),
 				},
 				release,
 			);
@@ -100,7 +100,7 @@ export async function vmDiskStage(
 	};
 }
 
-/** manifest.json and SHA256SUMS over the finished files. */
+/** manifest.json and SHA256SUMS of the finished files. */
 export async function checksumsStage(
 	target: Target,
 	boot: StageResult,
@@ -116,36 +116,36 @@ export async function checksumsStage(
 			images: images.map(({ key }) => key),
 			tools: hostToolVersions("image"),
 		},
-		async make({ folder, report }) {
+		async make({ directory, report }) {
 			report("hashing");
 			await writeChecksums({
 				version,
 				build,
 				target: target.name,
 				files: (
-					await Promise.all(images.map((image) => describe(image.folder)))
+					await Promise.all(images.map((image) => describe(image.directory)))
 				).flat(),
-				bootPartition: await describe(bootFilesFolder(boot)),
-				folder,
+				bootPartition: await describe(bootFilesDirectory(boot)),
+				directory,
 			});
 		},
 	};
 }
 
-async function describe(folder: string): Promise<DescribedFile[]> {
-	const entries = await readdir(folder, {
+async function describe(directory: string): Promise<DescribedFile[]> {
+	const entries = await readdir(directory, {
 		recursive: true,
 		withFileTypes: true,
 	});
 	const names = entries
 		.filter((entry) => entry.isFile())
-		.map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+		.map((entry) => relative(directory, join(entry.parentPath, entry.name)))
 		.sort();
 	return Promise.all(
 		names.map(async (name) => ({
 			name,
-			sizeBytes: (await stat(join(folder, name))).size,
-			sha256: await hashOfSparseFile(join(folder, name)),
+			sizeBytes: (await stat(join(directory, name))).size,
+			sha256: await hashOfSparseFile(join(directory, name)),
 		})),
 	);
 }

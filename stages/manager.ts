@@ -9,7 +9,7 @@ import { hashOfPaths } from "../pipeline/hash.ts";
 import type { Stage } from "../pipeline/stage.ts";
 import type { Release } from "./release.ts";
 
-/** The manager as one executable file, `manager`, what gdb calls, `write-core-file`, and `compile-cache`. */
+/** The manager as one executable file, `manager`, and its helpers `write-core-file` (for gdb) and `compile-cache`. */
 export async function managerStage({
 	version,
 	build,
@@ -22,11 +22,11 @@ export async function managerStage({
 			build,
 			sources: await hashOfPaths(...(await managerSources()), pageFile),
 		},
-		async make({ folder, report }) {
+		async make({ directory, report }) {
 			report("bundling");
-			const outputFile = join(folder, "manager");
+			const outputFile = join(directory, "manager");
 			await bundleManager({ outputFile, version, build });
-			await bundleHelpers(folder);
+			await bundleHelpers(directory);
 		},
 	};
 }

@@ -8,7 +8,7 @@ import {
 import { type Format, formats, type Target, targets } from "../board/target.ts";
 import { releaseEpochSeconds } from "./release.ts";
 
-/** Where the kernel and the rootfs come from, see board/base.ts. */
+/** Sources of the kernel and the rootfs, see board/base.ts. */
 const bases = ["debian", "buildroot"] as const;
 
 export interface BuildOptions extends BuildrootOptions {
@@ -17,33 +17,33 @@ export interface BuildOptions extends BuildrootOptions {
 	version: string;
 	/** The image build number. */
 	build: number;
-	/** Undefined: all that the target has. */
+	/** undefined: all formats of the target. */
 	formats?: Format[];
 	useCache: boolean;
-	/** Gets a folder for each target. */
+	/** Directory with a subdirectory for each target. */
 	output: string;
 	epochSeconds: number;
-	/** minisign's secret key; undefined: the development key of this user. */
+	/** minisign secret key; undefined: this user's development key. */
 	sign?: string;
-	/** More public keys whose updates the images take. */
+	/** More public keys whose updates the images accept. */
 	trust: string[];
 }
 
-/** The command line of the build; prints the help or the error and exits where it is not right. */
+/** Parses the build's command line; prints help or an error and exits where appropriate. */
 export function parseOptions(argv: readonly string[]): BuildOptions {
 	const names = targets.map(({ name }) => name);
 	const command = new Command("npm run build --")
 		.description(
 			`Builds the images of the named targets into out/<target>/.
 
-Downloads, compiled kernels and unchanged stages are kept in $APP_PLATFORM_CACHE
+Keeps downloads, compiled kernels and unchanged stages in $APP_PLATFORM_CACHE
 (default: ~/.cache/app-platform).`,
 		)
 		.argument("<targets...>", `what to build: ${names.join(", ")}`, parseTarget)
 		.addOption(
 			new Option(
 				"--base <system>",
-				"Debian's packages (minutes), or all compiled by Buildroot (hours)",
+				"from Debian packages (minutes) or compiled by Buildroot (hours)",
 			)
 				.choices(bases)
 				.default("debian"),
@@ -51,7 +51,7 @@ Downloads, compiled kernels and unchanged stages are kept in $APP_PLATFORM_CACHE
 		.addOption(
 			new Option(
 				"--build <number>",
-				"image build number, which updates and the store compare",
+				"image build number, compared by updates and the store",
 			)
 				.argParser(parseBuildNumber)
 				.default(packageJson().build),
@@ -59,22 +59,22 @@ Downloads, compiled kernels and unchanged stages are kept in $APP_PLATFORM_CACHE
 		.addOption(
 			new Option(
 				"--format <formats...>",
-				`only these files: ${formats.join(", ")} (default: all that the target has)`,
+				`only these formats: ${formats.join(", ")} (default: all formats of the target)`,
 			).argParser(parseFormat),
 		)
 		.option(
 			"--sign <key>",
-			"minisign's secret key NAME.key with NAME.pub beside it (default: a development key, made at first use)",
+			"minisign secret key NAME.key, with NAME.pub beside it (default: a development key, created at first use)",
 		)
 		.option(
 			"--trust <keys...>",
-			"more public keys (.pub) whose updates the images take, such as the next one to sign with",
+			"more public keys (.pub) whose updates the images accept, such as the next signing key",
 			[],
 		)
-		.option("--no-cache", "make every stage anew, whatever the cache holds")
-		.option("--offline", "use the caches alone, no network", false)
-		.option("--output <folder>", "where the files go", "out")
-		.showHelpAfterError("(--help shows what there is)");
+		.option("--no-cache", "rerun every stage, ignoring cached results")
+		.option("--offline", "use only the caches, no network", false)
+		.option("--output <directory>", "output directory", "out")
+		.showHelpAfterError("(--help lists all options)");
 	for (const option of buildrootOptions()) command.addOption(option);
 	command.parse(argv);
 	const { build, format, cache, ...others } = command.opts<
@@ -98,7 +98,7 @@ function parseTarget(name: string, previous: Target[] = []): Target[] {
 	const target = targets.find((one) => one.name === name);
 	if (!target)
 		throw new InvalidArgumentError(
-			`There is no such target; there are: ${targets.map((one) => one.name).join(", ")}.`,
+			`Unknown target; targets: ${targets.map((one) => one.name).join(", ")}.`,
 		);
 	return previous.includes(target) ? previous : [...previous, target];
 }
@@ -108,7 +108,7 @@ function parseFormat(text: string, previous: Format[] = []): Format[] {
 		const format = formats.find((one) => one === name);
 		if (!format)
 			throw new InvalidArgumentError(
-				`There is no format "${name}"; there are: ${formats.join(", ")}.`,
+				`Unknown format "${name}"; formats: ${formats.join(", ")}.`,
 			);
 		return format;
 	});

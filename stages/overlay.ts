@@ -1,13 +1,23 @@
 import { chmod, cp, lstat, mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { permissions } from "../board/permissions.ts";
 import type { Target } from "../board/target.ts";
 import { bootMenuFile } from "../partitioning/boot-menu.ts";
 import { type Release, releaseFile } from "./release.ts";
 
 /**
- * Copies overlay files. Modes are those that git keeps, whatever the umask of the checkout,
- * or those in the table of permissions.
+ * Modes in the rootfs and the rescue system that git cannot keep (it knows only the executable bit).
+ * Everything belongs to root; files of other users are created on the device.
+ */
+const permissions: Readonly<Record<string, number>> = {
+	"etc/sudoers": 0o440,
+	"mnt/sda2/system/shadow": 0o600,
+	tmp: 0o1777,
+	"var/tmp": 0o1777,
+};
+
+/**
+ * Copies overlay files. Modes are those that git keeps, independent of the umask of the checkout, or
+ * those in `permissions`.
  */
 export async function copyOverlay(from: string, to: string): Promise<void> {
 	await cp(from, to, { recursive: true, verbatimSymlinks: true });
@@ -15,7 +25,7 @@ export async function copyOverlay(from: string, to: string): Promise<void> {
 	await setModes(from, to, await readdir(from, { recursive: true }));
 }
 
-/** The same for some files of an overlay, at `to` already. */
+/** Sets the modes of overlay files that have been copied to `to`. */
 export async function setModes(
 	from: string,
 	to: string,
@@ -29,7 +39,7 @@ export async function setModes(
 	}
 }
 
-/** Files of system and ramdisk that follow from what is built: lines that a shell can source. */
+/** Generated files of the system and the rescue system; the release and boot menu can be sourced by a shell. */
 export function generatedFiles(
 	{ layout }: Target,
 	release: Release,

@@ -1,20 +1,20 @@
 import type { Signer } from "./signing.ts";
 
-/** What is being built, as the image says of itself in `release` and /etc/app-platform-release. */
+/** The release being built, as recorded in `release` and /etc/app-platform-release. */
 export interface Release {
 	version: string;
-	/** The image build number that updates and the store compare. */
+	/** Image build number, compared by updates and the store. */
 	build: number;
 	target: string;
-	/** Every time stamp in the image, seconds since 1970. */
+	/** Every timestamp in the image, in seconds since 1970. */
 	epochSeconds: number;
-	/** Signs the set of files. */
+	/** Signs the system image. */
 	signer: Signer;
-	/** Public keys whose updates the image takes, the signer's first. */
+	/** Public keys whose updates the image accepts, the signer's first. */
 	trustedKeys: readonly string[];
 }
 
-/** 2026-01-01, unless SOURCE_DATE_EPOCH says otherwise: the same inputs give the same bytes. */
+/** Returns SOURCE_DATE_EPOCH, by default 2026-01-01: fixed, so that the same inputs give the same bytes. */
 export function releaseEpochSeconds(): number {
 	const { SOURCE_DATE_EPOCH } = process.env;
 	const seconds = Number(SOURCE_DATE_EPOCH || Date.UTC(2026, 0, 1) / 1000);
@@ -34,7 +34,7 @@ export function releaseFile({
 	return `VERSION=${version}\nBUILD=${build}\nTARGET=${target}\nKEY=${key}\n`;
 }
 
-/** What identifiers (UUIDs, the disk signature) of this release follow from. */
+/** The seed of this release's identifiers (UUIDs, disk signature). */
 export function releaseSeed({
 	version,
 	build,

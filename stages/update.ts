@@ -5,16 +5,16 @@ import { pipeline } from "node:stream/promises";
 import { pack } from "tar-stream";
 import type { Target } from "../board/target.ts";
 import type { Stage, StageResult } from "../pipeline/stage.ts";
-import { setFiles } from "./boot-partition.ts";
+import { slotFiles } from "./boot-partition.ts";
 import type { Release } from "./release.ts";
 
-/** As a store names it: update-armel.img beside app-platform-armel.img. */
+/** The name that stores use: update-armel.img beside app-platform-armel.img. */
 export const updateFile = ({ imageName }: Target) =>
 	`${imageName.replace(/^app-platform/, "update")}.img`;
 
 /**
- * The set of files as one archive that the manager takes as an update: an install image would
- * ask it to mount a file system of unknown origin. What is needed to trust the rest comes first.
+ * The update file: the slot's files as one archive, signature and checksums first. An install image would
+ * make the manager mount a file system of unknown origin.
  */
 export async function updateStage(
 	target: Target,
@@ -28,16 +28,16 @@ export async function updateStage(
 			boot: boot.key,
 			epochSeconds: release.epochSeconds,
 		},
-		async make({ folder, report }) {
+		async make({ directory, report }) {
 			report("packing");
 			const archive = pack();
 			const written = pipeline(
 				archive,
-				createWriteStream(join(folder, updateFile(target))),
+				createWriteStream(join(directory, updateFile(target))),
 			);
 			const mtime = new Date(release.epochSeconds * 1000);
-			const files = await setFiles(target, boot);
-			for (const { name, path } of inOrder(files)) {
+			const files = await slotFiles(target, boot);
+			for (const { name, path } of signatureFirst(files)) {
 				const { size } = await stat(path);
 				await pipeline(
 					createReadStream(path),
@@ -52,7 +52,7 @@ export async function updateStage(
 
 const head = ["SHA256SUMS.minisig", "SHA256SUMS", "release"];
 
-function inOrder<File extends { name: string }>(files: File[]): File[] {
+function signatureFirst<File extends { name: string }>(files: File[]): File[] {
 	const rank = ({ name }: File) =>
 		head.includes(name) ? head.indexOf(name) : head.length;
 	return files.toSorted((a, b) => rank(a) - rank(b));

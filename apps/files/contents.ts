@@ -1,11 +1,11 @@
 import type { Database } from "./database.ts";
 
-/** A row of this size costs a small gateway little memory, and a large file few rows. */
+/** Small enough for the memory of a small gateway, large enough to keep the rows of a large file few. */
 const chunkBytes = 128 * 1024;
-/** Read at once: what is garbage soon has to be small, or it stays until there is a lot of it. */
-const pieceBytes = 32 * 1024;
+/** Size of one read. Small, since large short-lived buffers accumulate until they are collected. */
+const readBytes = 32 * 1024;
 
-/** What a file consists of; it never changes. */
+/** The content of a file; it never changes. */
 export interface Content {
 	id: string;
 	type: string;
@@ -13,33 +13,33 @@ export interface Content {
 }
 
 /**
- * Contents in the database, written and read as streams: neither takes a connection while it
- * waits for a client.
+ * Contents in the database, written and read as streams. Neither holds a database connection
+ * while it waits for a client.
  */
 export class Contents {
 	readonly #database: Database;
-	readonly #failed: (error: unknown) => void;
-	/** How many read or write each. */
+	readonly #onDeleteError: (error: unknown) => void;
+	/** The number of readers and writers by content id. */
 	readonly #holders = new Map<string, number>();
-	/** Of no file any more. */
+	/** Contents that a file has given up. */
 	readonly #dropped = new Set<string>();
 
-	/** @param failed told when a content could not be removed. */
-	constructor(database: Database, failed: (error: unknown) => void) {
+	/** @param onDeleteError called when contents could not be deleted. */
+	constructor(database: Database, onDeleteError: (error: unknown) => void) {
 		this.#database = database;
-		this.#failed = failed;
+		this.#onDeleteError = onDeleteError;
 	}
 
-	/** What a process that was killed has left. Only while nobody reads or writes. */
-	async removeUnused(): Promise<void> {
+	/** Deletes what a killed process has left. Must be called before contents are read or written. */
+	async deleteUnused(): Promise<void> {
 		await this.#database.query(
 			"DELETE FROM content WHERE NOT EXISTS (SELECT FROM node WHERE content = content.id)",
 		);
 	}
 
 	/**
-	 * Writes a content that is nobody's yet.
-	 * @param keep makes it a file's; where that or the writing fails, the content is removed.
+	 * Writes a new content.
+	 * @param keep assigns it to a file; if that or the writing fails, the content is deleted.
 	 */
 	async write<Result>(
 		from: AsyncIterable<Buffer>,
@@ -63,37 +63,38 @@ export class Contents {
 		}
 	}
 
-	/** @param first and @param last byte; both count. */
+	/** @param first and @param last byte, both inclusive. */
 	async *read(id: string, first: number, last: number): AsyncGenerator<Buffer> {
 		let position = first;
 		while (position <= last) {
 			const { rows } = await this.#database.query<{ data: Buffer }>(
 				`SELECT substring(data FROM ($2 - position + 1)::integer FOR $3) AS data FROM chunk
 				 WHERE content = $1 AND position <= $2 ORDER BY position DESC LIMIT 1`,
-				[id, position, Math.min(pieceBytes, last - position + 1)],
+				[id, position, Math.min(readBytes, last - position + 1)],
 			);
 			const data = rows[0]?.data;
-			if (!data?.length) throw new Error(`content ${id} lacks ${position}`);
+			if (!data?.length)
+				throw new Error(`Content ${id} has no byte ${position}`);
 			yield data;
 			position += data.length;
 		}
 	}
 
-	/** Keeps it from being removed until the returned function is called. */
+	/** Keeps a content from being deleted until the returned function is called. */
 	hold(id: string): () => void {
 		this.#holders.set(id, (this.#holders.get(id) ?? 0) + 1);
 		return () => {
-			const others = (this.#holders.get(id) ?? 1) - 1;
-			if (others > 0) this.#holders.set(id, others);
+			const remaining = (this.#holders.get(id) ?? 1) - 1;
+			if (remaining > 0) this.#holders.set(id, remaining);
 			else this.#holders.delete(id);
-			this.#removeDropped();
+			this.#deleteDropped();
 		};
 	}
 
-	/** Some file has given these up: removed unless another has them, once nobody holds them. */
+	/** Deletes contents that a file has given up, unless another file has them, once nothing holds them. */
 	drop(ids: readonly string[]): void {
 		for (const id of ids) this.#dropped.add(id);
-		this.#removeDropped();
+		this.#deleteDropped();
 	}
 
 	async #writeChunks(id: string, from: AsyncIterable<Buffer>): Promise<number> {
@@ -101,8 +102,8 @@ export class Contents {
 		let filled = 0;
 		let position = 0;
 		const flush = async () => {
-			// Nobody misses these rows after a power cut unless the file has them, and what makes
-			// them the file's waits for the disk.
+			// These rows need not survive a power cut before they belong to a file, and the commit
+			// that assigns them to a file waits for the disk.
 			await this.#database.query(
 				`INSERT INTO chunk SELECT $1, $2, $3
 				 FROM set_config('synchronous_commit', 'off', true)`,
@@ -111,9 +112,9 @@ export class Contents {
 			position += filled;
 			filled = 0;
 		};
-		for await (const piece of from)
-			for (let used = 0; used < piece.length; ) {
-				const copied = piece.copy(chunk, filled, used);
+		for await (const part of from)
+			for (let used = 0; used < part.length; ) {
+				const copied = part.copy(chunk, filled, used);
 				used += copied;
 				filled += copied;
 				if (filled === chunkBytes) await flush();
@@ -122,7 +123,7 @@ export class Contents {
 		return position;
 	}
 
-	#removeDropped(): void {
+	#deleteDropped(): void {
 		const ids = [...this.#dropped].filter((id) => !this.#holders.has(id));
 		if (ids.length === 0) return;
 		for (const id of ids) this.#dropped.delete(id);
@@ -132,6 +133,6 @@ export class Contents {
 				 AND NOT EXISTS (SELECT FROM node WHERE content = content.id)`,
 				[ids],
 			)
-			.catch(this.#failed);
+			.catch(this.#onDeleteError);
 	}
 }

@@ -8,8 +8,7 @@ export interface Database {
 	): Promise<QueryResult<Row>>;
 }
 
-/** A transaction. */
-export interface Change extends Database {
-	/** Contents that files have given up in it. */
+export interface Transaction extends Database {
+	/** Ids of the contents that files have given up in it. */
 	readonly dropped: string[];
 }

@@ -1,16 +1,16 @@
 import { DatabaseError } from "pg";
+import { DavError } from "./dav-error.ts";
 import type { Exchange } from "./exchange.ts";
 import { lock, unlock } from "./methods/lock.ts";
 import { propfind } from "./methods/propfind.ts";
 import { proppatch } from "./methods/proppatch.ts";
 import { read } from "./methods/read.ts";
 import { copy, move } from "./methods/transfer.ts";
-import { makeFolder, put, remove } from "./methods/write.ts";
-import { Refusal } from "./refusal.ts";
+import { makeDirectory, put, remove } from "./methods/write.ts";
 import { dav, davDocument, escapeXml } from "./xml.ts";
 
-// WebDAV, RFC 4918, classes 1 and 2. `nephele` and `webdav-server` take a storage of one's own, but
-// look at locks and conditions apart from the change, and build listings as a whole in memory.
+// WebDAV, RFC 4918, classes 1 and 2. `nephele` and `webdav-server` accept a custom storage, but
+// check locks and conditions outside of the transaction, and build whole listings in memory.
 type Method = (exchange: Exchange) => Promise<void> | void;
 
 const methods = new Map<string, Method>([
@@ -19,7 +19,7 @@ const methods = new Map<string, Method>([
 	["HEAD", read],
 	["PUT", put],
 	["DELETE", remove],
-	["MKCOL", makeFolder],
+	["MKCOL", makeDirectory],
 	["COPY", copy],
 	["MOVE", move],
 	["PROPFIND", propfind],
@@ -32,7 +32,7 @@ const allow = [...methods.keys()].join(", ");
 /** PostgreSQL's code for a full disk. */
 const diskFull = "53100";
 
-/** Answers a request. @throws Error where the answer is 500. */
+/** Answers a request. @throws Error if the answer is to be 500. */
 export async function serveDav(exchange: Exchange): Promise<void> {
 	const method = methods.get(exchange.request.method ?? "");
 	if (!method) return exchange.answer(405, { allow });
@@ -41,17 +41,17 @@ export async function serveDav(exchange: Exchange): Promise<void> {
 	} catch (error) {
 		const isDiskFull =
 			error instanceof DatabaseError && error.code === diskFull;
-		const refusal = isDiskFull ? new Refusal(507, "The disk is full") : error;
-		if (!(refusal instanceof Refusal) || exchange.response.headersSent)
+		const davError = isDiskFull ? new DavError(507, "The disk is full") : error;
+		if (!(davError instanceof DavError) || exchange.response.headersSent)
 			throw error;
-		refuse(exchange, refusal);
+		sendError(exchange, davError);
 	}
 }
 
-/** Tells people and programs why. */
-function refuse(
+/** Sends the reason for programs, and as an XML comment for people. */
+function sendError(
 	exchange: Exchange,
-	{ status, message, condition, href }: Refusal,
+	{ status, message, condition, href }: DavError,
 ): void {
 	const where = href === undefined ? "" : dav("href", escapeXml(href));
 	exchange.answerXml(
@@ -59,7 +59,7 @@ function refuse(
 		davDocument(
 			"error",
 			condition === undefined ? "" : dav(condition, where),
-			// A comment takes neither two dashes nor control characters.
+			// A comment must not contain two dashes or control characters.
 			`<!-- ${message.replace(/[^ -,.-~]+/g, " ")} -->`,
 		),
 		status === 405 ? { allow } : {},
@@ -67,6 +67,6 @@ function refuse(
 }
 
 function options(exchange: Exchange): void {
-	// Microsoft's clients look for the last one.
+	// Microsoft's clients expect ms-author-via.
 	exchange.answer(200, { allow, dav: "1, 2", "ms-author-via": "DAV" });
 }

@@ -1,18 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { StaticFiles } from "../../sdk/index.ts";
+import { DavError } from "./dav-error.ts";
 import { hrefOf, type Path, parseReference } from "./paths.ts";
-import { Refusal } from "./refusal.ts";
 import type { Storage } from "./storage.ts";
 import { parseXml, type XmlElement } from "./xml.ts";
 
-const longestXmlBytes = 64 * 1024;
+const maxXmlBytes = 64 * 1024;
 
-/** A request, its answer, and what they are about. */
+/** A request, its response, and the path and storage that they are about. */
 export class Exchange {
 	readonly request: IncomingMessage;
 	readonly response: ServerResponse;
 	readonly storage: Storage;
-	/** With page.html. */
+	/** Contains page.html. */
 	readonly pages: StaticFiles;
 	readonly path: Path;
 	readonly #instancePath: string;
@@ -41,22 +41,22 @@ export class Exchange {
 		this.#instancePath = instancePath;
 	}
 
-	href(path: Path, isFolder: boolean): string {
-		return hrefOf(path, isFolder, this.#instancePath);
+	href(path: Path, isDirectory: boolean): string {
+		return hrefOf(path, isDirectory, this.#instancePath);
 	}
 
-	/** @param text a URL or path in a header. @throws Refusal where it leads elsewhere. */
+	/** @param text a URL or path in a header. @throws DavError if it is outside of the instance. */
 	pathOf(text: string): Path {
 		const { host = "" } = this.request.headers;
 		return parseReference(text, host, this.#instancePath);
 	}
 
-	/** @throws Refusal where it is not one of these. */
+	/** @throws DavError if the depth is not allowed. */
 	depth<Depth extends string>(allowed: readonly Depth[]): Depth {
 		const depth = this.header("depth")?.toLowerCase() ?? "infinity";
 		const found = allowed.find((one) => one === depth);
 		if (found === undefined)
-			throw new Refusal(400, `Depth has to be ${allowed.join(" or ")}`);
+			throw new DavError(400, `Depth must be ${allowed.join(" or ")}`);
 		return found;
 	}
 
@@ -64,14 +64,14 @@ export class Exchange {
 		return this.request.headers[name]?.toString();
 	}
 
-	/** @returns undefined where there is no body. @throws Refusal where it is no XML that we read. */
+	/** @returns undefined if there is no body. @throws DavError if the XML is invalid or too large. */
 	async readXml(): Promise<XmlElement | undefined> {
 		const pieces: Buffer[] = [];
 		let sizeBytes = 0;
 		for await (const piece of bodyOf(this.request)) {
 			sizeBytes += piece.length;
-			if (sizeBytes > longestXmlBytes)
-				throw new Refusal(413, `At most ${longestXmlBytes} bytes of XML`);
+			if (sizeBytes > maxXmlBytes)
+				throw new DavError(413, `The XML has more than ${maxXmlBytes} bytes`);
 			pieces.push(piece);
 		}
 		if (sizeBytes === 0) return undefined;
@@ -95,7 +95,7 @@ export class Exchange {
 
 export const xmlType = "application/xml; charset=utf-8";
 
-/** Who stops reading may still answer: the connection stays. */
+/** Keeps the connection if reading stops early, so that an answer can still be sent. */
 export function bodyOf(request: IncomingMessage): AsyncIterable<Buffer> {
 	return request.iterator({ destroyOnReturn: false });
 }
@@ -109,6 +109,6 @@ function decode(bytes: Buffer): string {
 	try {
 		return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 	} catch {
-		throw new Refusal(400, "XML has to be UTF-8");
+		throw new DavError(400, "The XML is not UTF-8");
 	}
 }

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
-import { TestAppliance, until } from "../../manager/testing/test-appliance.ts";
+import { TestAppliance, until } from "../../testing/test-appliance.ts";
 
-// Files as WebDAV clients see them: by the web server, the manager, the app and PostgreSQL.
+// Files as WebDAV clients see them: through the web server, the manager, the app and PostgreSQL.
 const password = "it's a päss:word";
 const authorization = `Basic ${Buffer.from(`ann:${password}`).toString("base64")}`;
 const megabyte = 1024 * 1024;
@@ -28,7 +28,7 @@ test.after.always(() => appliance.remove());
 type Headers = Record<string, string>;
 type Body = string | Buffer | Readable;
 
-/** @param name below `dav/`, as it is in the address. */
+/** @param name below `dav/`, URL-encoded. */
 const dav = (
 	method: string,
 	name: string,
@@ -51,7 +51,7 @@ const list = async (name: string) => {
 	);
 };
 
-/** What is stored, whether a file has it or not. */
+/** Counts the stored contents and chunks, with and without a file. */
 async function stored() {
 	const database = await appliance.database("files");
 	try {
@@ -65,14 +65,14 @@ async function stored() {
 	}
 }
 
-const storedAgain = async (before: { contents: number; chunks: number }) => {
-	await until("nothing more is stored than before", async () => {
+const untilStored = async (expected: { contents: number; chunks: number }) => {
+	await until("unused contents are deleted", async () => {
 		const { contents, chunks } = await stored();
-		return contents === before.contents && chunks === before.chunks;
+		return contents === expected.contents && chunks === expected.chunks;
 	});
 };
 
-/** A body that stops after some bytes, until it is let go or cut off. */
+/** A body that stalls after some bytes, until it is ended or interrupted. */
 function stalling(sizeBytes: number) {
 	const gate = new EventEmitter();
 	async function* content() {
@@ -84,18 +84,18 @@ function stalling(sizeBytes: number) {
 	return {
 		body: Readable.from(content()),
 		end: () => gate.emit("open"),
-		cut: () => gate.emit("error", new Error("cut off")),
+		interrupt: () => gate.emit("error", new Error("interrupted")),
 	};
 }
 
-/** Of the app's process. */
+/** Memory of the app's process. */
 function memoryMb(field: "VmRSS" | "VmHWM"): number {
 	const pid = execFileSync("pgrep", ["-f", program]).toString().trim();
 	const status = readFileSync(`/proc/${pid}/status`, "utf8");
 	return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024;
 }
 
-test.serial("who does not know the password sees nothing", async (t) => {
+test.serial("without the password nothing is served", async (t) => {
 	const other = await appliance.createInstance(
 		"app-platform_files",
 		"guarded",
@@ -117,7 +117,7 @@ test.serial("who does not know the password sees nothing", async (t) => {
 	t.is((await dav("PROPFIND", "", { depth: "0" })).status, 207);
 });
 
-test.serial("ranges and conditions are those of HTTP", async (t) => {
+test.serial("GET and PUT support ranges and conditions", async (t) => {
 	const content = randomBytes(300_000);
 	const created = await put("range", content, { "content-type": "image/png" });
 	t.is(created.status, 201);
@@ -127,7 +127,7 @@ test.serial("ranges and conditions are those of HTTP", async (t) => {
 	t.is(whole.headers["content-type"], "image/png");
 	const { etag = "" } = whole.headers;
 	t.is(created.headers.etag, etag);
-	// Within a chunk, over its edge, and the end.
+	// Within a chunk, across its end, and at the end of the file.
 	for (const [range, first, last] of [
 		["0-0", 0, 0],
 		["131071-131072", 131_071, 131_072],
@@ -158,41 +158,44 @@ test.serial("ranges and conditions are those of HTTP", async (t) => {
 	t.is((await dav("DELETE", "range")).status, 204);
 });
 
-test.serial("names may be anything that is no trick", async (t) => {
-	for (const name of [
-		...[
-			"a b",
-			"100%",
-			"?",
-			"#",
-			"<&>\"'",
-			"Füße",
-			"日本語 😀",
-			"...",
-			"-",
-			"~",
-		],
-		"x".repeat(255),
-	]) {
-		const encoded = encodeURIComponent(name);
-		t.is((await put(encoded, name)).status, 201, name);
-		t.is((await dav("GET", encoded)).text, name);
-		t.deepEqual(await list(""), ["", encoded]);
-		const move = { destination: to(`moved-${encoded}`.slice(0, 250)) };
-		t.is((await dav("MOVE", encoded, move)).status, 201, name);
-		t.is((await dav("DELETE", `moved-${encoded}`.slice(0, 250))).status, 204);
-	}
-	for (const name of ["../", "..", "%2e%2e/x", "a%2Fb", "%00", "%FF", "a//b"])
-		t.is((await put(name, "x")).status, 400, name);
-	t.is((await put("y".repeat(256), "x")).status, 414);
-	for (const destination of [
-		"https://example.org/dav/x",
-		`${appliance.origin}/example.com/guarded/dav/x`,
-		`${appliance.origin}${path}x`,
-	])
-		t.is((await dav("COPY", "", { destination })).status, 502, destination);
-	t.deepEqual(await list(""), [""]);
-});
+test.serial(
+	"names may have any characters, but must not lead elsewhere",
+	async (t) => {
+		for (const name of [
+			...[
+				"a b",
+				"100%",
+				"?",
+				"#",
+				"<&>\"'",
+				"Füße",
+				"日本語 😀",
+				"...",
+				"-",
+				"~",
+			],
+			"x".repeat(255),
+		]) {
+			const encoded = encodeURIComponent(name);
+			t.is((await put(encoded, name)).status, 201, name);
+			t.is((await dav("GET", encoded)).text, name);
+			t.deepEqual(await list(""), ["", encoded]);
+			const move = { destination: to(`moved-${encoded}`.slice(0, 250)) };
+			t.is((await dav("MOVE", encoded, move)).status, 201, name);
+			t.is((await dav("DELETE", `moved-${encoded}`.slice(0, 250))).status, 204);
+		}
+		for (const name of ["../", "..", "%2e%2e/x", "a%2Fb", "%00", "%FF", "a//b"])
+			t.is((await put(name, "x")).status, 400, name);
+		t.is((await put("y".repeat(256), "x")).status, 414);
+		for (const destination of [
+			"https://example.org/dav/x",
+			`${appliance.origin}/example.com/guarded/dav/x`,
+			`${appliance.origin}${path}x`,
+		])
+			t.is((await dav("COPY", "", { destination })).status, 502, destination);
+		t.deepEqual(await list(""), [""]);
+	},
+);
 
 test.serial("trees are copied and moved as a whole", async (t) => {
 	const before = await stored();
@@ -227,10 +230,10 @@ test.serial("trees are copied and moved as a whole", async (t) => {
 		409,
 	);
 	for (const name of ["tree", "shallow"]) await dav("DELETE", name);
-	await storedAgain(before);
+	await untilStored(before);
 });
 
-test.serial("no tree is too deep to be reached", async (t) => {
+test.serial("a copy or move that would be too deep is refused", async (t) => {
 	let deep = "";
 	for (let level = 0; level < 40; level += 1) {
 		deep += "d/";
@@ -246,7 +249,7 @@ test.serial("no tree is too deep to be reached", async (t) => {
 		t.is((await dav("DELETE", name)).status, 204);
 });
 
-test.serial("large folders are listed, whole trees are not", async (t) => {
+test.serial("large directories are listed, whole trees are not", async (t) => {
 	await dav("MKCOL", "large");
 	const names = Array.from({ length: 250 }, (_, n) => `large/${1000 + n}`);
 	for (const name of names) await put(name, "");
@@ -277,22 +280,25 @@ test.serial("hostile XML is refused", async (t) => {
 	t.notRegex((await dav("PROPFIND", "", { depth: "0" })).text, /<x:v/);
 });
 
-test.serial("of two who replace the same version, one wins", async (t) => {
-	await put("shared", "old");
-	const { etag = "" } = (await dav("GET", "shared")).headers;
-	const before = await stored();
-	const bodies = [randomBytes(megabyte), randomBytes(megabyte)];
-	const answers = await Promise.all(
-		bodies.map((body) => put("shared", body, { "if-match": etag })),
-	);
-	t.deepEqual(answers.map(({ status }) => status).sort(), [204, 412]);
-	const winner = answers.findIndex(({ status }) => status === 204);
-	const { bytes } = await dav("GET", "shared");
-	t.true(bodies[winner]?.equals(bytes));
-	await storedAgain({ contents: before.contents, chunks: 8 });
-});
+test.serial(
+	"of two clients that replace the same version, one wins",
+	async (t) => {
+		await put("shared", "old");
+		const { etag = "" } = (await dav("GET", "shared")).headers;
+		const before = await stored();
+		const bodies = [randomBytes(megabyte), randomBytes(megabyte)];
+		const answers = await Promise.all(
+			bodies.map((body) => put("shared", body, { "if-match": etag })),
+		);
+		t.deepEqual(answers.map(({ status }) => status).sort(), [204, 412]);
+		const winner = answers.findIndex(({ status }) => status === 204);
+		const { bytes } = await dav("GET", "shared");
+		t.true(bodies[winner]?.equals(bytes));
+		await untilStored({ contents: before.contents, chunks: 8 });
+	},
+);
 
-test.serial("who reads gets one version, whole", async (t) => {
+test.serial("a reader gets one version as a whole", async (t) => {
 	const old = randomBytes(20 * megabyte);
 	await put("shared", old);
 	const slow = await appliance.request(`${path}dav/shared`, {
@@ -305,17 +311,17 @@ test.serial("who reads gets one version, whole", async (t) => {
 	t.is(
 		(await dav("HEAD", "shared")).headers["content-length"],
 		String(old.length),
-		"nobody sees what is still on its way",
+		"an unfinished upload is not visible",
 	);
 	upload.end();
 	t.is((await writing).status, 204);
 	t.is((await dav("GET", "shared")).bytes.length, megabyte);
 	await dav("DELETE", "shared");
 	t.true(old.equals(Buffer.from(await slow.body.arrayBuffer())));
-	await storedAgain({ contents: 0, chunks: 0 });
+	await untilStored({ contents: 0, chunks: 0 });
 });
 
-test.serial("an upload that is cut off changes nothing", async (t) => {
+test.serial("an interrupted upload changes nothing", async (t) => {
 	await put("cut", "old");
 	const before = await stored();
 	const upload = stalling(4 * megabyte);
@@ -324,38 +330,41 @@ test.serial("an upload that is cut off changes nothing", async (t) => {
 		"some of it has arrived",
 		async () => (await stored()).chunks > 9,
 	);
-	upload.cut();
+	upload.interrupt();
 	await writing;
-	await storedAgain(before);
+	await untilStored(before);
 	t.is((await dav("GET", "cut")).text, "old");
 });
 
-test.serial("an app that is killed in an upload leaves nothing", async (t) => {
-	const before = await stored();
-	const upload = stalling(4 * megabyte);
-	const writing = put("cut", upload.body).catch(() => undefined);
-	await until(
-		"some of it has arrived",
-		async () => (await stored()).chunks > 9,
-	);
-	execFileSync("pkill", ["-KILL", "-f", program]);
-	await until("the upload ended", async () => {
-		const answer = await Promise.race([writing.then(() => true), delay(100)]);
-		return answer === true;
-	});
-	upload.end();
-	await appliance.isReached(path);
-	await until("the file is there", async () => {
-		const { status, text } = await dav("GET", "cut");
-		return status === 200 && text === "old";
-	});
-	t.deepEqual(await stored(), before);
-	t.is((await put("cut", "new")).status, 204);
-	t.is((await dav("GET", "cut")).text, "new");
-	await dav("DELETE", "cut");
-});
+test.serial(
+	"an app killed during an upload leaves nothing behind",
+	async (t) => {
+		const before = await stored();
+		const upload = stalling(4 * megabyte);
+		const writing = put("cut", upload.body).catch(() => undefined);
+		await until(
+			"some of it has arrived",
+			async () => (await stored()).chunks > 9,
+		);
+		execFileSync("pkill", ["-KILL", "-f", program]);
+		await until("the upload ended", async () => {
+			const answer = await Promise.race([writing.then(() => true), delay(100)]);
+			return answer === true;
+		});
+		upload.end();
+		await appliance.isReached(path);
+		await until("the file is there", async () => {
+			const { status, text } = await dav("GET", "cut");
+			return status === 200 && text === "old";
+		});
+		t.deepEqual(await stored(), before);
+		t.is((await put("cut", "new")).status, 204);
+		t.is((await dav("GET", "cut")).text, "new");
+		await dav("DELETE", "cut");
+	},
+);
 
-test.serial("a file of 300 MB goes through little memory", async (t) => {
+test.serial("a file of 300 MB needs little memory", async (t) => {
 	t.timeout(300_000);
 	const sizeMb = 300;
 	const block = randomBytes(megabyte);
@@ -388,10 +397,10 @@ test.serial("a file of 300 MB goes through little memory", async (t) => {
 	);
 	t.true(peak < idle + 60, `${peak} MB`);
 	t.is((await dav("DELETE", "film")).status, 204);
-	await storedAgain({ contents: 0, chunks: 0 });
+	await untilStored({ contents: 0, chunks: 0 });
 });
 
-test.serial("browsers get a page, and no script of a file", async (t) => {
+test.serial("browsers get a page, and run no script of a file", async (t) => {
 	const root = await appliance.request(path, {
 		method: "GET",
 		headers: { authorization },

@@ -1,42 +1,42 @@
 import { failedPrecondition, type Version } from "../../sdk/index.ts";
 import type { Database } from "./database.ts";
+import { DavError } from "./dav-error.ts";
 import type { Exchange } from "./exchange.ts";
 import { IfHeader, type ResourceState } from "./if-header.ts";
 import { allLocks } from "./lock-table.ts";
-import { covering, type Lock, obstacle } from "./locks.ts";
+import { findBlockingLock, type Lock, locksCovering } from "./locks.ts";
 import type { Path } from "./paths.ts";
-import { Refusal } from "./refusal.ts";
 import { etagOf, findNode, type Node } from "./tree.ts";
 
-/** What a request changes. */
-export interface Touched {
-	/** Files and folders; a folder changes when a member comes or goes. */
+/** The paths that a request changes. */
+export interface ChangedPaths {
+	/** Files and directories; a directory changes when a member is added or removed. */
 	paths: readonly Path[];
-	/** Folders with all that is in them. */
+	/** Directories with all that is in them. */
 	trees?: readonly Path[];
 }
 
 /**
- * Whether the request's own conditions hold and it knows the locks of what it changes.
- * @param node what the request is about, as it is now.
- * @throws Refusal 412 or 423.
+ * Checks the request's conditions, and that it submits the tokens of the locks on what it changes.
+ * @param node the file or directory of the request, as it is now.
+ * @throws DavError 412 or 423.
  */
 export async function guard(
 	database: Database,
 	exchange: Exchange,
 	node: Node | undefined,
-	touched: Touched,
+	changed: ChangedPaths,
 ): Promise<void> {
 	const { headers } = exchange.request;
 	if (failedPrecondition(headers, versionOf(node), false))
-		throw new Refusal(412, "It has changed");
+		throw new DavError(412, "A condition of the request does not hold");
 	const locks = await allLocks(database);
-	const known = await knownTokens(database, exchange, locks);
-	const lock = obstacle(locks, known, touched);
+	const submitted = await submittedTokens(database, exchange, locks);
+	const lock = findBlockingLock(locks, submitted, changed);
 	if (lock)
-		throw new Refusal(
+		throw new DavError(
 			423,
-			"It is locked",
+			"The file is locked: the request submits no token of the lock",
 			"lock-token-submitted",
 			exchange.href(lock.path, false),
 		);
@@ -46,8 +46,8 @@ export function versionOf(node: Node | undefined): Version | undefined {
 	return node && { etag: etagOf(node), modified: node.modified };
 }
 
-/** Of the header If. @throws Refusal 412 where it does not hold. */
-export async function knownTokens(
+/** @returns the tokens in the header If. @throws DavError 412 if the header does not hold. */
+export async function submittedTokens(
 	database: Database,
 	exchange: Exchange,
 	locks: readonly Lock[],
@@ -61,10 +61,11 @@ export async function knownTokens(
 			resource === undefined ? exchange.path : exchange.pathOf(resource);
 		const node = await findNode(database, path);
 		states.set(resource, {
-			tokens: covering(locks, path).map(({ token }) => token),
+			tokens: locksCovering(locks, path).map(({ token }) => token),
 			etag: node && etagOf(node),
 		});
 	}
-	if (!header.holds(states)) throw new Refusal(412, "A condition fails");
+	if (!header.holds(states))
+		throw new DavError(412, "The header If does not hold");
 	return header.tokens;
 }

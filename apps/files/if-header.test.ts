@@ -21,7 +21,7 @@ test("a list holds when all its conditions do, the header when one list does", (
 	t.false(holds("(<DAV:no-lock>)"));
 });
 
-test("a list behind a resource is about that", (t) => {
+test("a list applies to the resource before it", (t) => {
 	t.true(holds("</there> (<urn:uuid:2>)"));
 	t.false(holds("</there> (<urn:uuid:1>) (<urn:uuid:3>)"));
 	t.false(holds('</nowhere> (["e"])'));
@@ -30,7 +30,7 @@ test("a list behind a resource is about that", (t) => {
 	t.deepEqual(header.resources, [undefined, "/there"]);
 });
 
-test("what breaks the grammar is refused", (t) => {
+test("a malformed header is refused", (t) => {
 	for (const text of [
 		...["", "()", "(", "<a>", "(<a>", "<a>)", "((<a>))", "(Not)", "(<a>))"],
 		...["(Not Not <a>)", "(<>)", "([e])", "(<a>) rubbish", "(a)"],

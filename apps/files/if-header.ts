@@ -1,8 +1,8 @@
-import { Refusal } from "./refusal.ts";
+import { DavError } from "./dav-error.ts";
 
-/** `(Not <token> [etag] …)`: holds when all its conditions do. */
+/** `(Not <token> [etag] …)`: holds if all its conditions hold. */
 interface List {
-	/** What it is about, a URL; without it, what the request is about. */
+	/** The URL of the resource; undefined for the resource of the request. */
 	resource: string | undefined;
 	conditions: Condition[];
 }
@@ -13,7 +13,7 @@ interface Condition {
 	value: string;
 }
 
-/** What conditions are compared with. */
+/** The state of a resource, with which conditions are compared. */
 export interface ResourceState {
 	tokens: readonly string[];
 	etag: string | undefined;
@@ -26,12 +26,12 @@ const part =
 export class IfHeader {
 	readonly #lists: readonly List[];
 
-	/** @throws Refusal where it breaks the grammar. */
+	/** @throws DavError if the text is malformed. */
 	constructor(text: string) {
 		this.#lists = parse(text);
 	}
 
-	/** Whoever names a token knows it, wherever it is named. */
+	/** All tokens: each counts as submitted, wherever the header names it. */
 	get tokens(): string[] {
 		return this.#lists
 			.flatMap(({ conditions }) => conditions)
@@ -39,23 +39,23 @@ export class IfHeader {
 			.map(({ value }) => value);
 	}
 
-	/** All that `holds` will ask for. */
+	/** The resources whose states `holds` needs. */
 	get resources(): (string | undefined)[] {
 		return [...new Set(this.#lists.map(({ resource }) => resource))];
 	}
 
-	/** Whether one of its lists does. */
+	/** Whether at least one of the lists holds. */
 	holds(
 		states: ReadonlyMap<string | undefined, Readonly<ResourceState>>,
 	): boolean {
 		return this.#lists.some(({ resource, conditions }) => {
 			const state = states.get(resource);
 			return conditions.every(({ isNegated, kind, value }) => {
-				const isSo =
+				const isTrue =
 					kind === "token"
 						? state?.tokens.includes(value) === true
 						: state?.etag === value;
-				return isSo !== isNegated;
+				return isTrue !== isNegated;
 			});
 		});
 	}
@@ -79,9 +79,9 @@ function parse(text: string): List[] {
 			const kind = etag === undefined ? "token" : "etag";
 			conditions.push({ isNegated, kind, value: url ?? etag ?? "" });
 			isNegated = false;
-		} else throw new Refusal(400, "The header If is wrong");
+		} else throw new DavError(400, "The header If is malformed");
 	}
 	if (conditions || lists.length === 0)
-		throw new Refusal(400, "The header If is cut off");
+		throw new DavError(400, "The header If is incomplete");
 	return lists;
 }

@@ -2,7 +2,7 @@ import type { Database } from "./database.ts";
 import type { Lock } from "./locks.ts";
 import type { Path } from "./paths.ts";
 
-/** Those that have not expired. */
+/** @returns the locks that have not expired. */
 export async function allLocks(database: Database): Promise<Lock[]> {
 	const { rows } = await database.query<Lock>(
 		`SELECT token, path, is_deep AS "isDeep", is_exclusive AS "isExclusive", owner,
@@ -12,7 +12,7 @@ export async function allLocks(database: Database): Promise<Lock[]> {
 	return rows;
 }
 
-/** Forgets those that have expired, too. */
+/** Adds a lock, and deletes expired ones. */
 export async function addLock(database: Database, lock: Lock): Promise<void> {
 	const { token, path, isDeep, isExclusive, owner, timeoutSeconds } = lock;
 	await database.query("DELETE FROM lock WHERE expires <= now()");
@@ -22,7 +22,7 @@ export async function addLock(database: Database, lock: Lock): Promise<void> {
 	);
 }
 
-/** From now on. */
+/** @param timeoutSeconds from now. */
 export async function refreshLock(
 	database: Database,
 	{ token }: Lock,
@@ -41,7 +41,7 @@ export async function removeLock(
 	await database.query("DELETE FROM lock WHERE token = $1", [token]);
 }
 
-/** Locks belong to places: what is moved or deleted leaves them behind. */
+/** Locks belong to paths: what is moved or deleted does not keep them. */
 export async function removeLocksWithin(
 	database: Database,
 	path: Path,

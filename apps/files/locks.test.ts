@@ -1,5 +1,10 @@
 import test from "ava";
-import { conflict, covering, type Lock, obstacle } from "./locks.ts";
+import {
+	findBlockingLock,
+	findConflict,
+	type Lock,
+	locksCovering,
+} from "./locks.ts";
 
 const lock = (
 	token: string,
@@ -13,34 +18,37 @@ const flat = lock("flat", ["b"]);
 const leaf = lock("leaf", ["c", "d"]);
 const locks = [deep, flat, leaf];
 
-test("a deep lock covers what is below, another only its place", (t) => {
-	t.deepEqual(covering(locks, ["a", "x", "y"]), [deep]);
-	t.deepEqual(covering(locks, ["b"]), [flat]);
-	t.deepEqual(covering(locks, ["b", "x"]), []);
-	t.deepEqual(covering(locks, []), []);
+test("a deep lock covers the tree below it, another only its path", (t) => {
+	t.deepEqual(locksCovering(locks, ["a", "x", "y"]), [deep]);
+	t.deepEqual(locksCovering(locks, ["b"]), [flat]);
+	t.deepEqual(locksCovering(locks, ["b", "x"]), []);
+	t.deepEqual(locksCovering(locks, []), []);
 });
 
-test("one token of each locked place is needed", (t) => {
+test("a change needs one token per locked path", (t) => {
 	const paths = [["a", "x"]];
-	t.is(obstacle(locks, [], { paths }), deep);
-	t.is(obstacle(locks, ["flat"], { paths }), deep);
-	t.is(obstacle(locks, ["deep"], { paths }), undefined);
+	t.is(findBlockingLock(locks, [], { paths }), deep);
+	t.is(findBlockingLock(locks, ["flat"], { paths }), deep);
+	t.is(findBlockingLock(locks, ["deep"], { paths }), undefined);
 	const shared = ["one", "two"].map((token) =>
 		lock(token, ["s"], { isExclusive: false }),
 	);
-	t.is(obstacle(shared, ["two"], { paths: [["s"]] }), undefined);
-	t.is(obstacle(shared, [], { paths: [["s"]] }), shared[0]);
+	t.is(findBlockingLock(shared, ["two"], { paths: [["s"]] }), undefined);
+	t.is(findBlockingLock(shared, [], { paths: [["s"]] }), shared[0]);
 });
 
-test("a tree goes only with the locks in it", (t) => {
-	t.is(obstacle(locks, [], { paths: [["c"]] }), undefined);
-	t.is(obstacle(locks, [], { paths: [], trees: [["c"]] }), leaf);
-	t.is(obstacle(locks, ["leaf"], { paths: [], trees: [["c"]] }), undefined);
+test("a change of a tree needs the tokens of the locks in it", (t) => {
+	t.is(findBlockingLock(locks, [], { paths: [["c"]] }), undefined);
+	t.is(findBlockingLock(locks, [], { paths: [], trees: [["c"]] }), leaf);
+	t.is(
+		findBlockingLock(locks, ["leaf"], { paths: [], trees: [["c"]] }),
+		undefined,
+	);
 });
 
-test("only shared locks go together", (t) => {
+test("only shared locks may overlap", (t) => {
 	const wish = (path: string[], isDeep: boolean, isExclusive: boolean) =>
-		conflict(locks, { path, isDeep, isExclusive });
+		findConflict(locks, { path, isDeep, isExclusive });
 	t.is(wish(["b"], false, false), flat);
 	t.is(wish(["c"], false, true), undefined);
 	t.is(wish(["c"], true, true), leaf);
@@ -48,8 +56,11 @@ test("only shared locks go together", (t) => {
 	const shared = [lock("one", ["s"], { isExclusive: false })];
 	const path = ["s"];
 	t.is(
-		conflict(shared, { path, isDeep: false, isExclusive: false }),
+		findConflict(shared, { path, isDeep: false, isExclusive: false }),
 		undefined,
 	);
-	t.is(conflict(shared, { path, isDeep: false, isExclusive: true }), shared[0]);
+	t.is(
+		findConflict(shared, { path, isDeep: false, isExclusive: true }),
+		shared[0],
+	);
 });

@@ -1,32 +1,33 @@
 import { isWithin, type Path } from "./paths.ts";
 
-/** Who holds it alone, or together with others, may write. */
+/** A write lock: exclusive, or shared with others. */
 export interface Lock {
 	token: string;
 	path: Path;
-	/** For all that is below, too. */
+	/** Covers everything below the path too. */
 	isDeep: boolean;
 	isExclusive: boolean;
-	/** XML that its holder wants to have told to others. */
+	/** XML about its owner, shown to other clients. */
 	owner: string;
 	/** From now. */
 	timeoutSeconds: number;
 }
 
-/** Those that protect the path, whether somebody is there or not. */
-export function covering(locks: readonly Lock[], path: Path): Lock[] {
+/** @returns the locks that protect the path, whether a file exists there or not. */
+export function locksCovering(locks: readonly Lock[], path: Path): Lock[] {
 	return locks.filter((lock) =>
 		lock.isDeep ? isWithin(path, lock.path) : isSame(path, lock.path),
 	);
 }
 
 /**
- * What is in the way of a change.
- * @param paths files and folders that change.
- * @param trees folders that change with all that is in them.
- * @returns a lock none of whose holders is known by its token.
+ * Finds a lock that blocks a change.
+ * @param tokens those that the request submits.
+ * @param paths files and directories that change.
+ * @param trees directories that change with all that is in them.
+ * @returns the first lock of a path for which the request submits no token.
  */
-export function obstacle(
+export function findBlockingLock(
 	locks: readonly Lock[],
 	tokens: readonly string[],
 	{ paths, trees = [] }: { paths: readonly Path[]; trees?: readonly Path[] },
@@ -35,23 +36,23 @@ export function obstacle(
 		.map(({ path }) => path)
 		.filter((path) => trees.some((tree) => isWithin(path, tree)));
 	for (const path of [...paths, ...trees, ...below]) {
-		const found = covering(locks, path);
+		const found = locksCovering(locks, path);
 		if (found.length > 0 && !found.some(({ token }) => tokens.includes(token)))
 			return found[0];
 	}
 	return undefined;
 }
 
-/** @returns a lock that cannot be there together with the wanted one. */
-export function conflict(
+/** @returns a lock that conflicts with the requested one. */
+export function findConflict(
 	locks: readonly Lock[],
-	wanted: Pick<Lock, "path" | "isDeep" | "isExclusive">,
+	requested: Pick<Lock, "path" | "isDeep" | "isExclusive">,
 ): Lock | undefined {
-	const below = wanted.isDeep
-		? locks.filter(({ path }) => isWithin(path, wanted.path))
+	const below = requested.isDeep
+		? locks.filter(({ path }) => isWithin(path, requested.path))
 		: [];
-	return [...covering(locks, wanted.path), ...below].find(
-		({ isExclusive }) => isExclusive || wanted.isExclusive,
+	return [...locksCovering(locks, requested.path), ...below].find(
+		({ isExclusive }) => isExclusive || requested.isExclusive,
 	);
 }
 

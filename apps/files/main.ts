@@ -4,9 +4,9 @@ import {
 	StaticFiles,
 } from "../../sdk/index.ts";
 import { serveDav } from "./dav.ts";
+import { DavError } from "./dav-error.ts";
 import { Exchange } from "./exchange.ts";
 import { parsePath } from "./paths.ts";
-import { Refusal } from "./refusal.ts";
 import { Storage } from "./storage.ts";
 
 // Files in the database, for WebDAV clients at `dav/` and for browsers.
@@ -35,12 +35,12 @@ runService(async (instance) => {
 	instance.webSockets.on("connection", (socket) => socket.terminate());
 });
 
-/** @returns the status that ends the request where there can be no such file. */
+/** @returns the path, or the status of the answer if the URL names no file. */
 function pathOf(url: string) {
 	try {
 		return parsePath(url) ?? 404;
 	} catch (error) {
-		if (error instanceof Refusal) return error.status;
+		if (error instanceof DavError) return error.status;
 		throw error;
 	}
 }

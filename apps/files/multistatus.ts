@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import { dav, escapeXml } from "./xml.ts";
 
-/** @param properties elements. */
+/** @param properties as XML elements. */
 export function propstat(
 	status: number,
 	properties: readonly string[],

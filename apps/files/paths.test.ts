@@ -11,7 +11,7 @@ const statusOf = (url: string) => {
 	return undefined;
 };
 
-test("an address is a list of names, and back", (t) => {
+test("a URL is parsed to a path and formatted again", (t) => {
 	t.deepEqual(parsePath("/dav"), []);
 	t.deepEqual(parsePath("/dav/"), []);
 	t.is(parsePath("/"), undefined);
@@ -22,11 +22,11 @@ test("an address is a list of names, and back", (t) => {
 	t.deepEqual(parsePath(`/${href.slice(instancePath.length)}?query`), path);
 });
 
-test("a letter is the same however it is composed", (t) => {
+test("composed and decomposed letters are the same", (t) => {
 	t.deepEqual(parsePath("/dav/e%CC%81"), parsePath("/dav/%C3%A9"));
 });
 
-test("no name leads elsewhere, hides or is too long", (t) => {
+test("names that lead elsewhere, are not printable or are too long are refused", (t) => {
 	for (const name of [
 		...["..", ".", "%2e%2e", ".%2E", "a/../b", "a//b", "/b"],
 		...["a%2Fb", "%00", "a%0Ab", "%C2%85", "%EF%BF%BF"],
@@ -40,7 +40,7 @@ test("no name leads elsewhere, hides or is too long", (t) => {
 	t.is(statusOf("/dav/".padEnd(5 + 2 * 65, "a/")), 414);
 });
 
-test("a destination is of this host and instance", (t) => {
+test("a reference must name this host and instance", (t) => {
 	const parse = (text: string) =>
 		parseReference(text, "device:8443", instancePath);
 	t.deepEqual(parse("https://device:8443/example.com/files/dav/a"), ["a"]);
@@ -57,7 +57,7 @@ test("a destination is of this host and instance", (t) => {
 		t.throws(() => parse(text), { name: "Error" }, text);
 });
 
-test("a folder has itself and what is below it", (t) => {
+test("a path is within itself and its ancestors", (t) => {
 	t.true(isWithin(["a", "b"], ["a"]));
 	t.true(isWithin(["a"], ["a"]));
 	t.true(isWithin(["a"], []));

@@ -13,14 +13,14 @@ const names = new Set([
 	...["getlastmodified", "lockdiscovery", "resourcetype", "supportedlock"],
 ]);
 
-/** Properties of DAV: that we keep up ourselves, and nobody sets. */
+/** Whether it is a property of DAV: that the server maintains and no client can set. */
 export function isLive(name: string): boolean {
 	return names.has(name);
 }
 
 /**
- * @param locks those that protect it.
- * @returns whole elements by their names in DAV:.
+ * @param locks those that protect the node.
+ * @returns the elements by their names in DAV:.
  */
 export function liveProperties(
 	node: Node,
@@ -44,7 +44,7 @@ export function liveProperties(
 	return new Map(values.map(([name, value]) => [name, dav(name, value)]));
 }
 
-/** What is in the property `lockdiscovery`. */
+/** The content of the property `lockdiscovery`. */
 export function lockDiscovery(
 	locks: readonly Lock[],
 	href: (path: Path) => string,

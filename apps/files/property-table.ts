@@ -1,7 +1,7 @@
 import type { Database } from "./database.ts";
 import type { Node } from "./tree.ts";
 
-/** What clients keep with a file; we know nothing of it. */
+/** A property that clients store with a file; it has no meaning for the server. */
 export interface DeadProperty {
 	namespace: string;
 	name: string;
@@ -9,7 +9,7 @@ export interface DeadProperty {
 	xml: string;
 }
 
-/** By the node's id. */
+/** @returns the properties by the ids of the nodes. */
 export async function propertiesOf(
 	database: Database,
 	nodes: readonly Node[],

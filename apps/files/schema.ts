@@ -1,9 +1,9 @@
 import type { Database } from "./database.ts";
 
 /**
- * Makes what is missing. Contents are rows of chunks in a plain table, since large objects are
- * left out by logical replication and by dumps of tables. A content never changes: copies of a
- * file share it, and a file is exchanged by pointing to another one.
+ * Creates missing tables. Contents are stored as chunks in a plain table, since logical replication
+ * and dumps of single tables skip large objects. A content never changes: copies of a file share
+ * it, and writing a file makes it point to another content.
  */
 export async function createTables(database: Database): Promise<void> {
 	await database.query(`
@@ -15,19 +15,19 @@ export async function createTables(database: Database): Promise<void> {
 		);
 		CREATE TABLE IF NOT EXISTS chunk (
 			content uuid NOT NULL REFERENCES content ON DELETE CASCADE,
-			-- Of its first byte.
+			-- The offset of its first byte.
 			position bigint NOT NULL,
 			data bytea NOT NULL,
 			PRIMARY KEY (content, position)
 		);
-		-- Most large files are compressed already.
+		-- Without compression: most large files are compressed already.
 		ALTER TABLE chunk ALTER COLUMN data SET STORAGE EXTERNAL;
 		CREATE TABLE IF NOT EXISTS node (
 			id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-			-- Null for the top folder.
+			-- Null for the top directory.
 			parent uuid REFERENCES node,
 			name text NOT NULL,
-			-- Null for folders.
+			-- Null for directories.
 			content uuid REFERENCES content,
 			created timestamptz NOT NULL DEFAULT now(),
 			modified timestamptz NOT NULL DEFAULT now(),
@@ -39,7 +39,7 @@ export async function createTables(database: Database): Promise<void> {
 			node uuid NOT NULL REFERENCES node ON DELETE CASCADE,
 			namespace text NOT NULL,
 			name text NOT NULL,
-			-- The whole element.
+			-- The whole XML element.
 			xml text NOT NULL,
 			PRIMARY KEY (node, namespace, name)
 		);

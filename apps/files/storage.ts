@@ -1,6 +1,6 @@
 import { type AppInstance, Turn } from "../../sdk/index.ts";
 import { Contents } from "./contents.ts";
-import type { Change, Database } from "./database.ts";
+import type { Database, Transaction } from "./database.ts";
 import type { Path } from "./paths.ts";
 import { createTables } from "./schema.ts";
 import { findNode, type Node } from "./tree.ts";
@@ -10,32 +10,35 @@ export class Storage {
 	readonly database: Database;
 	readonly contents: Contents;
 	readonly #instance: AppInstance;
-	readonly #turn = new Turn();
+	readonly #mutex = new Turn();
 
 	private constructor(instance: AppInstance) {
 		this.#instance = instance;
 		this.database = instance.database;
 		this.contents = new Contents(instance.database, (error) =>
-			instance.log(`contents are removed at the next start: ${error}`),
+			instance.log(
+				`deleting unused contents failed, retrying at the next start: ${error}`,
+			),
 		);
 	}
 
 	static async open(instance: AppInstance): Promise<Storage> {
 		await createTables(instance.database);
 		const storage = new Storage(instance);
-		await storage.contents.removeUnused();
+		await storage.contents.deleteUnused();
 		return storage;
 	}
 
 	/**
-	 * Changes happen one after the other, each whole or not at all. They never wait for a client.
-	 * @throws what `work` throws; nothing has changed then.
+	 * Runs the work in a transaction; transactions run one after the other. The work must not wait
+	 * for a client.
+	 * @throws what `work` throws, after a rollback.
 	 */
-	async change<Result>(
-		work: (change: Change) => Promise<Result>,
+	async transaction<Result>(
+		work: (transaction: Transaction) => Promise<Result>,
 	): Promise<Result> {
 		const dropped: string[] = [];
-		const result = await this.#turn.take(() =>
+		const result = await this.#mutex.take(() =>
 			this.#instance.transaction((client) =>
 				work({
 					query: (statement, values) => client.query(statement, values),
@@ -48,13 +51,13 @@ export class Storage {
 	}
 
 	/**
-	 * Finds a file whose content is to be read; it stays until `release`. Between two changes: no
+	 * Finds a file and keeps its content until `release`. Runs between two transactions, so that no
 	 * content is dropped after it was found and before it is held.
 	 */
 	openNode(
 		path: Path,
 	): Promise<{ node: Node | undefined; release: () => void }> {
-		return this.#turn.take(async () => {
+		return this.#mutex.take(async () => {
 			const node = await findNode(this.database, path);
 			const content = node?.content;
 			return {

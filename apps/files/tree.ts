@@ -1,12 +1,12 @@
 import type { Content } from "./contents.ts";
-import type { Change, Database } from "./database.ts";
+import type { Database, Transaction } from "./database.ts";
 import type { Path } from "./paths.ts";
 
-/** A file or folder. */
+/** A file or directory. */
 export interface Node {
 	id: string;
 	name: string;
-	/** A folder has none. */
+	/** A directory has none. */
 	content: Content | undefined;
 	created: Date;
 	modified: Date;
@@ -55,21 +55,21 @@ export async function findNode(
 	return rows.map(nodeOf)[0];
 }
 
-/** In the order of their names. @param after the name before the first. */
+/** @returns members in the order of their names. @param after the name before the first one. */
 export async function membersOf(
 	database: Database,
 	{ id }: Node,
-	{ after, most }: { after: string; most: number },
+	{ after, limit }: { after: string; limit: number },
 ): Promise<Node[]> {
 	const { rows } = await database.query<NodeRow>(
 		`SELECT ${columns} FROM ${withContent}
 		 WHERE node.parent = $1 AND node.name > $2 ORDER BY node.name LIMIT $3`,
-		[id, after, most],
+		[id, after, limit],
 	);
 	return rows.map(nodeOf);
 }
 
-/** @returns how many levels are below it. */
+/** @returns the number of levels below the node. */
 export async function heightOf(
 	database: Database,
 	{ id }: Node,
@@ -81,7 +81,7 @@ export async function heightOf(
 	return rows[0]?.height ?? 0;
 }
 
-/** @param content none for a folder. */
+/** @param content undefined for a directory. */
 export async function addNode(
 	database: Database,
 	parent: Node,
@@ -105,48 +105,51 @@ export async function finishContent(
 	]);
 }
 
-export async function exchangeContent(
-	change: Change,
+export async function replaceContent(
+	transaction: Transaction,
 	node: Node,
 	content: Content,
 ): Promise<void> {
-	await change.query(
+	await transaction.query(
 		"UPDATE node SET content = $2, modified = now() WHERE id = $1",
 		[node.id, content.id],
 	);
-	if (node.content) change.dropped.push(node.content.id);
+	if (node.content) transaction.dropped.push(node.content.id);
 }
 
-/** With all that is below it. */
-export async function removeNode(change: Change, { id }: Node): Promise<void> {
-	const { rows } = await change.query<{ content: string | null }>(
+/** Deletes a node with all that is below it. */
+export async function deleteNode(
+	transaction: Transaction,
+	{ id }: Node,
+): Promise<void> {
+	const { rows } = await transaction.query<{ content: string | null }>(
 		`WITH RECURSIVE ${tree}
 		 DELETE FROM node USING tree WHERE node.id = tree.id RETURNING content`,
 		[id],
 	);
-	for (const { content } of rows) if (content) change.dropped.push(content);
+	for (const { content } of rows)
+		if (content) transaction.dropped.push(content);
 }
 
 export async function moveNode(
-	change: Change,
+	transaction: Transaction,
 	{ id }: Node,
 	parent: Node,
 	name: string,
 ): Promise<void> {
-	await change.query("UPDATE node SET parent = $2, name = $3 WHERE id = $1", [
-		id,
-		parent.id,
-		name,
-	]);
+	await transaction.query(
+		"UPDATE node SET parent = $2, name = $3 WHERE id = $1",
+		[id, parent.id, name],
+	);
 }
 
-/** With properties, and all that is below it unless it is to be shallow. Contents are shared. */
+/** Copies a node with its properties and, unless shallow, all that is below it. Contents are shared. */
 export async function copyNode(
-	change: Change,
+	transaction: Transaction,
 	{ id }: Node,
 	to: { parent: Node; name: string; isShallow: boolean },
 ): Promise<void> {
-	await change.query(
+	await transaction.query(
 		`WITH RECURSIVE ${tree}, twin AS MATERIALIZED (
 			SELECT id, parent, gen_random_uuid() AS twin FROM tree WHERE level = 0 OR NOT $4
 		), copied AS (

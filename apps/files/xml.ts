@@ -1,5 +1,5 @@
 import { SaxesParser } from "saxes";
-import { Refusal } from "./refusal.ts";
+import { DavError } from "./dav-error.ts";
 
 export interface XmlElement {
 	namespace: string;
@@ -11,12 +11,12 @@ export interface XmlElement {
 export const davNamespace = "DAV:";
 const xmlNamespace = "http://www.w3.org/XML/1998/namespace";
 const xmlnsNamespace = "http://www.w3.org/2000/xmlns/";
-const mostElements = 1_000;
-const deepestElement = 50;
+const maxElements = 1_000;
+const maxDepth = 50;
 
 /**
- * Entities other than XML's five are errors, and so is a DTD.
- * @throws Refusal where it is not well-formed, or too much.
+ * Parses a document. A DTD is an error, and so are entities other than XML's five.
+ * @throws DavError if the document is not well-formed, too long or too deep.
  */
 export function parseXml(text: string): XmlElement {
 	const parser = new SaxesParser({ xmlns: true, position: false });
@@ -25,15 +25,18 @@ export function parseXml(text: string): XmlElement {
 	let elements = 0;
 	const add = (child: XmlElement | string) => open.at(-1)?.children.push(child);
 	parser.on("error", ({ message }) => {
-		throw new Refusal(400, message);
+		throw new DavError(400, message);
 	});
 	parser.on("doctype", () => {
-		throw new Refusal(403, "A DTD is not read", "no-external-entities");
+		throw new DavError(403, "A DTD is not allowed", "no-external-entities");
 	});
 	parser.on("opentag", ({ uri, local, attributes }) => {
 		elements += 1;
-		if (elements > mostElements || open.length > deepestElement)
-			throw new Refusal(413, "This is too much XML");
+		if (elements > maxElements || open.length > maxDepth)
+			throw new DavError(
+				413,
+				"The XML has too many or too deeply nested elements",
+			);
 		const element = elementOf(uri, local);
 		for (const { uri: namespace, local: name, value } of Object.values(
 			attributes,
@@ -48,12 +51,12 @@ export function parseXml(text: string): XmlElement {
 	parser.on("cdata", add);
 	parser.write(text).close();
 	const document = root.children.find((child) => typeof child !== "string");
-	if (document === undefined) throw new Refusal(400, "There is no element");
+	if (document === undefined) throw new DavError(400, "The XML has no element");
 	return document;
 }
 
-/** By itself but for the prefix `D`, which stands for `DAV:` in all that we write. */
-export function writeXml(element: XmlElement): string {
+/** Formats an element on its own, except for the prefix `D`, which every document declares for `DAV:`. */
+export function formatXml(element: XmlElement): string {
 	const { namespace, name, attributes, children } = element;
 	const written = attributes.map(({ namespace: uri, name: local, value }, n) =>
 		uri === ""
@@ -63,13 +66,13 @@ export function writeXml(element: XmlElement): string {
 				: ` a${n}:${local}="${escapeXml(value)}" xmlns:a${n}="${escapeXml(uri)}"`,
 	);
 	const content = children.map((child) =>
-		typeof child === "string" ? escapeXml(child) : writeXml(child),
+		typeof child === "string" ? escapeXml(child) : formatXml(child),
 	);
-	return writeElement(namespace, name, content.join(""), written.join(""));
+	return formatElement(namespace, name, content.join(""), written.join(""));
 }
 
-/** @param content and @param attributes XML already. */
-export function writeElement(
+/** @param content and @param attributes as XML. */
+export function formatElement(
 	namespace: string,
 	name: string,
 	content = "",
@@ -81,18 +84,18 @@ export function writeElement(
 	return `<x:${name} xmlns:x="${escapeXml(namespace)}"${attributes}>${content}</x:${name}>`;
 }
 
-/** An element of DAV:. */
+/** Formats an element of DAV:. */
 export function dav(name: string, ...content: string[]): string {
-	return writeElement(davNamespace, name, content.join(""));
+	return formatElement(davNamespace, name, content.join(""));
 }
 
 export const xmlHead = '<?xml version="1.0" encoding="utf-8"?>\n';
 export const davDeclaration = ' xmlns:D="DAV:"';
 
-/** As a document. */
+/** Formats a document whose root is an element of DAV:. */
 export function davDocument(name: string, ...content: string[]): string {
 	const text = content.join("");
-	return `${xmlHead}${writeElement(davNamespace, name, text, davDeclaration)}`;
+	return `${xmlHead}${formatElement(davNamespace, name, text, davDeclaration)}`;
 }
 
 export function escapeXml(text: string): string {

@@ -1,7 +1,7 @@
 import { type AppInstance, runService } from "../../sdk/index.ts";
 
-// Notes that everybody who has the page open sees at once: one text, kept in the database.
-const longestNote = 10_000;
+// One text, kept in the database: everybody who has the page open sees changes at once.
+const maxNoteLength = 10_000;
 
 runService(async (instance) => {
 	const { database, webSockets } = instance;
@@ -11,17 +11,17 @@ runService(async (instance) => {
 	await instance.serveFiles("web");
 	webSockets.on("connection", (socket) => {
 		instance.trace("app", "somebody has opened the notes");
-		// Whoever is cut off comes again, and is told what was really kept.
-		const cutOff = (error: Error) => {
-			instance.log(`The database fails: ${error.message}`);
+		// The page reconnects and then receives the text that was saved.
+		const onError = (error: Error) => {
+			instance.log(`database query failed: ${error.message}`);
 			socket.close(1011);
 		};
 		socket.on("message", (data) => {
-			keep(instance, String(data)).catch(cutOff);
+			save(instance, String(data)).catch(onError);
 		});
 		read(instance)
 			.then((text) => socket.send(text))
-			.catch(cutOff);
+			.catch(onError);
 	});
 });
 
@@ -30,9 +30,9 @@ async function read({ database }: AppInstance): Promise<string> {
 	return rows[0]?.text ?? "";
 }
 
-async function keep(instance: AppInstance, text: string): Promise<void> {
-	// PostgreSQL's text has no NUL.
-	if (text.length > longestNote || text.includes("\0")) return;
+async function save(instance: AppInstance, text: string): Promise<void> {
+	// PostgreSQL cannot store NUL.
+	if (text.length > maxNoteLength || text.includes("\0")) return;
 	await instance.database.query(
 		"INSERT INTO note VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET text = excluded.text",
 		[text],

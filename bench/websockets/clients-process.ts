@@ -3,16 +3,16 @@ import { once } from "node:events";
 import { join } from "node:path";
 import type { Delays, Question } from "./clients.ts";
 
-/** Clients in a process of their own: what they take is not in anybody's figures. */
+/** Clients in a separate process, so that their memory and CPU time are not measured. */
 export class Clients {
 	readonly #process: ChildProcess;
 
-	/** @param address with wss:, or ws+unix: for the way around the web server. */
+	/** @param address with wss:, or ws+unix: to bypass the web server. */
 	constructor(address: string) {
 		this.#process = fork(join(import.meta.dirname, "clients.ts"), [address]);
 	}
 
-	/** @returns how many a second. */
+	/** @returns connections per second. */
 	async open(count: number, atOnce = 32): Promise<number> {
 		const durationMs = await this.#ask<number>({ open: count, atOnce });
 		return count / (durationMs / 1000);
@@ -34,9 +34,9 @@ export class Clients {
 		const answered = new AbortController();
 		const { signal } = answered;
 		const failed = once(this.#process, "exit", { signal }).then(() => {
-			throw new Error("The clients have failed: the lines above say why");
+			throw new Error("The clients failed, see the messages above");
 		});
-		failed.catch(() => {}); // Nobody waits for it once there is an answer.
+		failed.catch(() => {}); // Not awaited once there is an answer.
 		const [answer] = await Promise.race([
 			once(this.#process, "message", { signal }),
 			failed,

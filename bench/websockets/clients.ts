@@ -2,20 +2,20 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { WebSocket } from "ws";
 
-/** What this process is asked, by its parent; each is answered with figures. */
+/** A request of the parent process; each is answered with figures. */
 export type Question =
-	/** Opens more WebSockets, so many at once, and keeps them. */
+	/** Opens more WebSockets, `atOnce` in parallel, and keeps them open. */
 	| { open: number; atOnce: number }
-	/** Sends messages on one of them, which come back. */
+	/** Sends messages on one of them, which are echoed. */
 	| { messagesPerSecond: number; seconds: number };
 
-/** Microseconds there and back. */
+/** Round-trip times in microseconds. */
 export type Delays = { median: number; p99: number };
 
 const [address] = process.argv.slice(2) as [string];
 const sockets: WebSocket[] = [];
 
-// Gone with the parent, and all connections with it.
+// Exits with the parent, which closes all connections.
 process.once("disconnect", () => process.exit());
 process.on("message", async (question: Question) => {
 	process.send?.(
@@ -23,7 +23,7 @@ process.on("message", async (question: Question) => {
 	);
 });
 
-/** @returns how long it took, in milliseconds. */
+/** @returns the duration in milliseconds. */
 async function open({
 	open: count,
 	atOnce,
@@ -33,30 +33,30 @@ async function open({
 }): Promise<number> {
 	const startMs = performance.now();
 	let left = count;
-	const some = async () => {
+	const worker = async () => {
 		while (left-- > 0) {
 			sockets.push(await connect());
 		}
 	};
-	await Promise.all(Array.from({ length: atOnce }, some));
+	await Promise.all(Array.from({ length: atOnce }, worker));
 	return performance.now() - startMs;
 }
 
-/** As a client does that is not let in: it tries again, but not for ever. */
+/** Retries a limited number of times, as a client does that is refused. */
 async function connect(tries = 5): Promise<WebSocket> {
 	const socket = new WebSocket(address, {
 		perMessageDeflate: false,
-		// Servers make their own certificates.
+		// Servers have self-signed certificates.
 		rejectUnauthorized: false,
 	});
 	try {
 		await once(socket, "open");
 	} catch (error) {
 		if (tries === 1) throw error;
-		console.error(`A WebSocket is tried again: ${error}`);
+		console.error(`WebSocket connection failed; retrying: ${error}`);
 		return connect(tries - 1);
 	}
-	// Idle is no reason to be cut off.
+	// An idle connection must not be closed.
 	socket.once("close", (code) => {
 		console.error(`A WebSocket was closed: ${code}`);
 		process.exit(1);
@@ -72,10 +72,10 @@ async function measure({
 	seconds: number;
 }): Promise<Delays> {
 	const [socket] = sockets;
-	if (!socket) throw new Error("open one first");
+	if (!socket) throw new Error("No WebSocket is open");
 	const total = messagesPerSecond * seconds;
 	const delays: number[] = [];
-	// They come back in order.
+	// Echoes arrive in order.
 	const sent: number[] = [];
 	socket.on("message", () =>
 		delays.push(performance.now() - (sent[delays.length] as number)),

@@ -2,15 +2,12 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Agent, request } from "undici";
 import { makeStore } from "../../development/make-store.ts";
-import {
-	type TestAppliance,
-	until,
-} from "../../manager/testing/test-appliance.ts";
+import { type TestAppliance, until } from "../../testing/test-appliance.ts";
 
-/** The app at the end of all connections, with one instance: run by the manager, on our SDK. */
+/** The app with one instance to which all connections lead, run by the manager and built with our SDK. */
 export class EchoApp {
 	static readonly path = "/example.com/echo/";
-	/** Where it listens for the web server. */
+	/** The UNIX socket on which it listens for the web server. */
 	readonly socket: string;
 	readonly #agent: Agent;
 
@@ -19,7 +16,7 @@ export class EchoApp {
 		this.#agent = new Agent({ connect: { socketPath: socket } });
 	}
 
-	/** @param appliance runs. */
+	/** @param appliance must be running. */
 	static async install(appliance: TestAppliance): Promise<EchoApp> {
 		const { directory } = appliance.manager;
 		const store = join(directory, "store");
@@ -36,7 +33,7 @@ export class EchoApp {
 		return new EchoApp(join(directory, socket));
 	}
 
-	/** Of its process. */
+	/** Returns its process id. */
 	async pid(): Promise<number> {
 		const { body } = await request(`http://localhost${EchoApp.path}`, {
 			dispatcher: this.#agent,
@@ -44,11 +41,14 @@ export class EchoApp {
 		return Number(await body.text());
 	}
 
-	/** Ends its process: the next one's memory has had nobody in it. @returns its id. */
-	async startAfresh(): Promise<number> {
+	/** Restarts its process, so that its memory has had no connections. @returns the new process id. */
+	async restart(): Promise<number> {
 		const old = await this.pid();
 		process.kill(old, "SIGKILL");
-		await until("the app again", async () => (await this.pid()) !== old);
+		await until(
+			"the app has restarted",
+			async () => (await this.pid()) !== old,
+		);
 		return this.pid();
 	}
 

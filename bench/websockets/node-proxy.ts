@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import { proxyUpgrade } from "httpxy";
 
-/** A plain proxy in Node: CERTIFICATE PORT SOCKET. Tells its parent once it listens. */
+/** A plain proxy in Node with arguments CERTIFICATE PORT SOCKET. Notifies its parent once it listens. */
 const [certificate, port, socketPath] = process.argv.slice(2) as [
 	string,
 	string,

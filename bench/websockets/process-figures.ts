@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** A process and all its children. */
+/** Returns the ids of a process and all its descendants. */
 export function processTree(pid: number): number[] {
 	const path = `/proc/${pid}/task/${pid}/children`;
 	const children = readFileSync(path, "utf8").split(" ").filter(Boolean);
 	return [pid, ...children.flatMap((child) => processTree(Number(child)))];
 }
 
-/** Proportional: what processes share is counted once. */
+/** Returns the proportional set size: shared memory is counted once. */
 function memoryBytes(pids: readonly number[]): number {
 	return sumOf(pids, (pid) => {
 		const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
@@ -16,7 +16,7 @@ function memoryBytes(pids: readonly number[]): number {
 	});
 }
 
-/** The same, once it has stopped changing: garbage is collected, buffers are given back. */
+/** Returns the same once it is stable: garbage is collected and buffers are freed. */
 export async function settledMemoryBytes(
 	pids: readonly number[],
 ): Promise<number> {
@@ -28,12 +28,12 @@ export async function settledMemoryBytes(
 	}
 }
 
-/** What processes have had of the processor so far. */
-export function processorMs(pids: readonly number[]): number {
+/** Returns the CPU time that processes have used so far. */
+export function cpuMs(pids: readonly number[]): number {
 	const msPerTick = 10; // USER_HZ is 100 on every Linux.
 	return sumOf(pids, (pid) => {
 		const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-		// Its name may contain anything, and ends with the last bracket.
+		// The process name may contain anything and ends with the last bracket.
 		const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 		return (Number(fields[11]) + Number(fields[12])) * msPerTick;
 	});

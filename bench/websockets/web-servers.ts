@@ -6,49 +6,51 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "../../development/free-port.ts";
 
-/** What a peer gets: all have the same certificate, the same app and as many connections. */
-export interface Given {
+/** Options of a web server: all have the same certificate, app and number of connections. */
+export interface WebServerOptions {
 	/** Key and certificate in one file. */
 	certificate: string;
 	/** The UNIX socket of the app. */
 	socket: string;
-	mostConnections: number;
-	/** For its files. */
-	folder: string;
+	maxConnections: number;
+	/** The directory for its files. */
+	directory: string;
 }
 
-export interface Peer {
+export interface WebServer {
 	port: number;
 	pid: number;
 	end(): Promise<void>;
 }
 
-/** Debian's nginx, as its documentation has WebSockets proxied, with small buffers. */
-export async function startNginx(given: Given): Promise<Peer> {
+/** Starts Debian's nginx, configured for WebSockets as documented, with small buffers. */
+export async function startNginx(
+	options: WebServerOptions,
+): Promise<WebServer> {
 	const port = await freePort();
-	const file = join(given.folder, "nginx.conf");
+	const file = join(options.directory, "nginx.conf");
 	const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-		(name) => `${name}_temp_path ${given.folder}/${name};`,
+		(name) => `${name}_temp_path ${options.directory}/${name};`,
 	);
 	const config = `
 		${process.getuid?.() === 0 ? "user root;" : ""}
 		daemon off;
 		worker_processes auto;
-		pid ${given.folder}/nginx.pid;
+		pid ${options.directory}/nginx.pid;
 		error_log stderr error;
-		events { worker_connections ${2 * given.mostConnections}; }
+		events { worker_connections ${2 * options.maxConnections}; }
 		http {
 			access_log off;
 			${temporary.join("\n")}
 			server {
 				listen 127.0.0.1:${port} ssl;
-				ssl_certificate ${given.certificate};
-				ssl_certificate_key ${given.certificate};
+				ssl_certificate ${options.certificate};
+				ssl_certificate_key ${options.certificate};
 				ssl_protocols TLSv1.2 TLSv1.3;
 				ssl_session_tickets off;
 				ssl_buffer_size 4k;
 				location / {
-					proxy_pass http://unix:${given.socket}:;
+					proxy_pass http://unix:${options.socket}:;
 					proxy_http_version 1.1;
 					proxy_buffer_size 4k;
 					proxy_read_timeout 1h;
@@ -64,23 +66,25 @@ export async function startNginx(given: Given): Promise<Peer> {
 	const child = spawn("/usr/sbin/nginx", ["-e", "stderr", "-c", file], {
 		stdio: ["ignore", "ignore", "inherit"],
 	});
-	await accepts(port);
-	return peerOf(child, port);
+	await waitUntilListening(port);
+	return toWebServer(child, port);
 }
 
-/** A well-kept proxy from npm in one process of Node. */
-export async function startNodeProxy(given: Given): Promise<Peer> {
+/** Starts a maintained proxy from npm in one Node process. */
+export async function startNodeProxy(
+	options: WebServerOptions,
+): Promise<WebServer> {
 	const port = await freePort();
 	const child = fork(join(import.meta.dirname, "node-proxy.ts"), [
-		given.certificate,
+		options.certificate,
 		String(port),
-		given.socket,
+		options.socket,
 	]);
 	await once(child, "message");
-	return peerOf(child, port);
+	return toWebServer(child, port);
 }
 
-function peerOf(child: ChildProcess, port: number): Peer {
+function toWebServer(child: ChildProcess, port: number): WebServer {
 	return {
 		port,
 		pid: child.pid as number,
@@ -92,7 +96,7 @@ function peerOf(child: ChildProcess, port: number): Peer {
 	};
 }
 
-async function accepts(port: number): Promise<void> {
+async function waitUntilListening(port: number): Promise<void> {
 	for (let tries = 100; ; tries--) {
 		const socket = connect(port, "127.0.0.1");
 		try {

@@ -1,25 +1,21 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import Table from "cli-table3";
-import { TestAppliance } from "../../manager/testing/test-appliance.ts";
 import { prepareHost } from "../../pipeline/host.ts";
+import { TestAppliance } from "../../testing/test-appliance.ts";
 import { Clients } from "./clients-process.ts";
 import { EchoApp } from "./echo-app.ts";
-import { imagesHaproxy } from "./images-haproxy.ts";
-import {
-	processorMs,
-	processTree,
-	settledMemoryBytes,
-} from "./process-figures.ts";
+import { imageHaproxy } from "./image-haproxy.ts";
+import { cpuMs, processTree, settledMemoryBytes } from "./process-figures.ts";
 import { startNginx, startNodeProxy } from "./web-servers.ts";
 
 /**
- * Idle TLS WebSockets to an app, through our web server and through others one after the other:
- * memory, connections made, added delay. `node --import=tsx bench/websockets/websockets.ts [COUNT]`,
- * after a build. What the kernel takes is told by qemu-tests/many-websockets.long.test.ts.
+ * Measures idle TLS WebSockets to an app through our web server and others in turn: memory, connection rate, added
+ * delay. Run `node --import=tsx bench/websockets/websockets.ts [COUNT]` after a build.
+ * qemu-tests/many-websockets.long.test.ts measures the kernel's memory.
  */
 const count = Number(process.argv[2] ?? 4_000);
-/** Opened first: what a server makes once is not counted. */
+/** Connections opened first, so that one-time allocations of a server are not counted. */
 const countBefore = 200;
 const messagesPerSecond = 1_000;
 const seconds = 10;
@@ -29,17 +25,17 @@ const heads = [
 	"web server's memory per connection, KB",
 	"app's memory per connection, KB",
 	"connections made per second",
-	"web server's processor per connection, ms",
-	`median time of a message and its echo at ${messagesPerSecond}/s, µs more than without web server`,
+	"web server's CPU time per connection, ms",
+	`median time of a message and its echo at ${messagesPerSecond}/s, µs more than without a web server`,
 ];
 const columns: { name: string; figures: number[] }[] = [];
 
 prepareHost(["image", "test", "bench"]);
-const haproxy = await imagesHaproxy();
+const haproxy = await imageHaproxy();
 const appliance = await TestAppliance.create();
 try {
 	const { webServer } = appliance;
-	webServer.mostConnections = count + countBefore + 100;
+	webServer.maxConnections = count + countBefore + 100;
 	await appliance.start();
 	const app = await EchoApp.install(appliance);
 	await webServer.kill();
@@ -55,14 +51,14 @@ try {
 	) => {
 		console.error(`${name} …`);
 		const server = processTree(pid);
-		const service = [await app.startAfresh()];
+		const service = [await app.restart()];
 		const clients = new Clients(`wss://127.0.0.1:${port}${EchoApp.path}`);
 		await clients.open(countBefore);
 		const serverBytes = await settledMemoryBytes(server);
 		const serviceBytes = await settledMemoryBytes(service);
-		const serverMs = processorMs(server);
+		const serverMs = cpuMs(server);
 		const perSecond = await clients.open(count);
-		const msPerConnection = (processorMs(server) - serverMs) / count;
+		const msPerConnection = (cpuMs(server) - serverMs) / count;
 		const kilobytes = async (pids: number[], before: number) =>
 			((await settledMemoryBytes(pids)) - before) / count / 1000;
 		const figures = [
@@ -89,17 +85,17 @@ try {
 		await measure(`ours, HAProxy ${number}`, webServer);
 		await webServer.kill();
 	}
-	const given = {
+	const options = {
 		certificate: join(webServer.certificates, "certificate.pem"),
 		socket: app.socket,
-		mostConnections: count + countBefore,
-		folder: appliance.manager.directory,
+		maxConnections: count + countBefore,
+		directory: appliance.manager.directory,
 	};
 	for (const [name, start] of [
 		["nginx", startNginx],
 		["Node, httpxy", startNodeProxy],
 	] as const) {
-		const peer = await start(given);
+		const peer = await start(options);
 		await measure(name, peer);
 		await peer.end();
 	}

@@ -5,17 +5,17 @@ import { z } from "zod";
 import { hashOfPaths } from "../../pipeline/hash.ts";
 import type { Stage } from "../../pipeline/stage.ts";
 import type { BaseSystem } from "../base.ts";
-import { refuseDroppedOptions } from "../kconfig.ts";
+import { assertNoDroppedOptions } from "../kconfig.ts";
 import type { Target } from "../target.ts";
-import { treeFolder } from "./configuration.ts";
+import { treeDirectory } from "./configuration.ts";
 import type { BuildrootOptions } from "./options.ts";
 import { BuildrootOutput } from "./output.ts";
 
-const boardFolder = join(treeFolder, "..");
+const boardDirectory = join(treeDirectory, "..");
 
 /**
- * The base system as Buildroot compiles it, with a toolchain of its own: what a vendor ships.
- * Takes hours; both stages work in the same folder, which a later build goes on in.
+ * The base system compiled by Buildroot with its own toolchain, for vendors' releases. Takes hours; both
+ * stages work in the same directory, and a later build resumes there.
  */
 export async function buildrootBase(
 	target: Target,
@@ -31,10 +31,10 @@ export async function buildrootBase(
 async function kernelStage(output: BuildrootOutput): Promise<Stage> {
 	const { target } = output;
 	const fragments = [
-		join(boardFolder, "linux.config"),
-		join(boardFolder, target.name, "linux.config"),
+		join(boardDirectory, "linux.config"),
+		join(boardDirectory, target.name, "linux.config"),
 	];
-	const deviceTrees = join(boardFolder, target.name, "device-trees");
+	const deviceTrees = join(boardDirectory, target.name, "device-trees");
 	return {
 		name: `buildroot kernel ${target.name}`,
 		module: import.meta.filename,
@@ -43,19 +43,21 @@ async function kernelStage(output: BuildrootOutput): Promise<Stage> {
 			configuration: await hashOfPaths(...fragments, deviceTrees),
 			image: target.kernel.image,
 		},
-		async make({ $, folder, report }) {
+		async make({ $, directory, report }) {
 			await output.make(["linux"], report);
 			const configPath = join(await output.variable("LINUX_DIR"), ".config");
 			const texts = fragments.map((path) => readFile(path, "utf8"));
-			refuseDroppedOptions(
+			assertNoDroppedOptions(
 				"the kernel",
 				(await Promise.all(texts)).join(""),
 				await readFile(configPath, "utf8"),
 			);
-			const images = join(output.folder, "images");
+			const images = join(output.directory, "images");
 			await $`cp ${join(images, basename(target.kernel.image))} linux`;
 			await $`cp ${configPath} config`;
-			await cp(join(images, "dtbs"), join(folder, "dtbs"), { recursive: true });
+			await cp(join(images, "dtbs"), join(directory, "dtbs"), {
+				recursive: true,
+			});
 		},
 	};
 }
@@ -73,26 +75,26 @@ async function rootfsStage(output: BuildrootOutput): Promise<Stage> {
 					"permissions.txt",
 					"post-fakeroot.sh",
 					"users.txt",
-				].map((name) => join(treeFolder, name)),
+				].map((name) => join(treeDirectory, name)),
 			),
 		},
-		async make({ $, folder, report }) {
+		async make({ $, directory, report }) {
 			await output.make(["all"], report);
 			const busybox = await output.variable("BUSYBOX_DIR");
-			// Buildroot lays our options over its own configuration, and checks none.
-			refuseDroppedOptions(
+			// Buildroot merges our options into its own configuration without checking them.
+			assertNoDroppedOptions(
 				"busybox",
-				await readFile(join(treeFolder, "busybox.config"), "utf8"),
+				await readFile(join(treeDirectory, "busybox.config"), "utf8"),
 				await readFile(join(busybox, ".config"), "utf8"),
 			);
 			report("unpacking");
-			const archive = join(output.folder, "images/rootfs.tar");
+			const archive = join(output.directory, "images/rootfs.tar");
 			await $`mkdir tree`;
-			// Its /dev is the kernel's.
+			// The kernel provides /dev.
 			await $`tar -x -C tree --no-same-owner --same-permissions --exclude ./dev/* -f ${archive}`;
 			appendFileSync(
-				join(folder, "packages.tsv"),
-				packageLines(await output.packages()),
+				join(directory, "packages.tsv"),
+				formatPackages(await output.packages()),
 			);
 		},
 	};
@@ -107,8 +109,8 @@ const infoSchema = z.record(
 	}),
 );
 
-/** Lines `name version archives` of the packages on the target, from Buildroot's show-info. */
-function packageLines(info: string): string {
+/** Formats Buildroot's show-info as lines `name version archives` of the target's packages. */
+function formatPackages(info: string): string {
 	return Object.entries(infoSchema.parse(JSON.parse(info)))
 		.filter(([, { type, version }]) => type === "target" && version)
 		.map(([name, { version, downloads = [] }]) => {

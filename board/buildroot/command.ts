@@ -5,13 +5,13 @@ import { targets } from "../target.ts";
 import { type BuildrootOptions, buildrootOptions } from "./options.ts";
 import { BuildrootOutput } from "./output.ts";
 
-/** Our goal for Buildroot's check, which its makefile has only for a Git checkout. */
+/** Our goal for Buildroot's CVE check: its makefile supports that only in a Git checkout. */
 const CVE_CHECK = "cve-check";
 
-/** `npm run buildroot -- x86_64 legal-info`: Buildroot's own goals, configured as the build has it. */
+/** `npm run buildroot -- x86_64 legal-info`: makes Buildroot's goals with the build's configuration. */
 const command: Command = new Command("npm run buildroot --")
 	.description(
-		`Calls Buildroot's make for a target, in the folder in which npm run build -- --base buildroot works.
+		`Calls Buildroot's make for a target, in the directory that npm run build -- --base buildroot uses.
 
 Useful goals: show-info (all packages, as JSON), legal-info (licences and sources), source (downloads
 everything), menuconfig, <package>-reconfigure. The goal ${CVE_CHECK} lists known vulnerabilities.`,
@@ -19,10 +19,10 @@ everything), menuconfig, <package>-reconfigure. The goal ${CVE_CHECK} lists know
 	.argument("<target>", targets.map(({ name }) => name).join(", "))
 	.argument(
 		"[goals...]",
-		"what to make; without: only checks the configuration",
+		"goals to make (default: only check the configuration)",
 	)
 	.option("--offline", "no network", false)
-	.showHelpAfterError("(--help shows what there is)");
+	.showHelpAfterError("(--help lists all options)");
 for (const option of buildrootOptions()) command.addOption(option);
 command.parse();
 
@@ -30,13 +30,13 @@ const [name, ...goals] = command.args;
 const target = targets.find((one) => one.name === name);
 if (!target)
 	command.error(
-		`there is no target ${name}; there are: ${targets.map((one) => one.name).join(", ")}`,
+		`unknown target ${name}; targets: ${targets.map((one) => one.name).join(", ")}`,
 	);
 try {
 	const options = command.opts<BuildrootOptions>();
 	const isCheck = goals.includes(CVE_CHECK);
 	prepareHost(["buildroot"], {
-		// Python's distutils, which newer ones have no more.
+		// Provides distutils, which newer Python versions lack.
 		packages: isCheck ? ["python3-setuptools"] : [],
 		offline: options.offline,
 	});
@@ -47,10 +47,10 @@ try {
 	if (goals.length === 0) {
 		await output.configure();
 		console.log(
-			`Buildroot's configuration takes all options: ${output.folder}`,
+			`Buildroot's configuration has all options: ${output.directory}`,
 		);
 	} else if (isCheck)
-		console.log(`The report: ${await output.checkVulnerabilities()}`);
+		console.log(`Report: ${await output.checkVulnerabilities()}`);
 	else process.exitCode = await output.makeAtTerminal(goals);
 } catch (error) {
 	console.error(error instanceof Error ? error.message : error);

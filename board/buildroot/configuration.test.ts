@@ -3,18 +3,19 @@ import { join } from "node:path";
 import test from "ava";
 import { targets } from "../target.ts";
 import {
+	assertNoDroppedSymbols,
 	defconfigPath,
 	namedSymbols,
-	refuseDroppedSymbols,
 	releaseSymbols,
-	treeFolder,
+	treeDirectory,
 	wantedOptions,
 } from "./configuration.ts";
 
-const read = (...path: string[]) => readFile(join(treeFolder, ...path), "utf8");
+const read = (...path: string[]) =>
+	readFile(join(treeDirectory, ...path), "utf8");
 
 const packageFiles = (
-	await readdir(join(treeFolder, "package"), {
+	await readdir(join(treeDirectory, "package"), {
 		recursive: true,
 	})
 ).filter((path) => /\.mk$|Config\.in$/.test(path));
@@ -25,7 +26,7 @@ for (const path of [
 	...targets.map(({ name }) => `configs/app_platform_${name}_defconfig`),
 	...packageFiles.map((name) => `package/${name}`),
 ])
-	test(`${path} names symbols that Buildroot's release has`, async (t) => {
+	test(`${path} uses only symbols of Buildroot's release`, async (t) => {
 		const known = await releaseSymbols();
 		const unknown = namedSymbols(await read(path)).filter(
 			(name) => !known.has(name),
@@ -33,7 +34,7 @@ for (const path of [
 		t.deepEqual(unknown, []);
 	});
 
-test("names that Buildroot gave up are not among those of its release", async (t) => {
+test("the release's symbols do not include those that Buildroot removed", async (t) => {
 	const known = await releaseSymbols();
 	t.true(known.has("BR2_PACKAGE_HAPROXY"));
 	t.false(known.has("BR2_PACKAGE_PYTHON"));
@@ -61,7 +62,7 @@ const configIn = `config BR2_APP_PLATFORM
 	  select BR2_PACKAGE_C
 `;
 
-test("wanted are the defconfig's lines, later ones first, and what is selected", (t) => {
+test("the wanted options are the defconfig's last line for each and the selected ones", (t) => {
 	const wanted = wantedOptions(
 		'# text\nBR2_x86_64=y\nBR2_S="a"\nBR2_T=y\nBR2_S="b"\n# BR2_T is not set\n',
 		configIn,
@@ -79,20 +80,20 @@ test("wanted are the defconfig's lines, later ones first, and what is selected",
 	t.false(wantedOptions("BR2_arm=y", configIn).has("BR2_PACKAGE_B"));
 });
 
-test("a configuration that kept all options is taken", (t) => {
+test("a configuration with all options is accepted", (t) => {
 	const wanted = wantedOptions("BR2_x86_64=y\n# BR2_T is not set", configIn);
 	t.notThrows(() =>
-		refuseDroppedSymbols(
+		assertNoDroppedSymbols(
 			wanted,
 			"\nBR2_x86_64=y\nBR2_PACKAGE_A=y\nBR2_PACKAGE_B=y\n",
 		),
 	);
 });
 
-test("options that were dropped, kept on or forced are named", (t) => {
+test("the error names options that were dropped, left enabled or forced", (t) => {
 	const wanted = wantedOptions("BR2_x86_64=y\n# BR2_T is not set", configIn);
 	const error = t.throws(() =>
-		refuseDroppedSymbols(
+		assertNoDroppedSymbols(
 			wanted,
 			"\nBR2_x86_64=y\nBR2_PACKAGE_A=y\nBR2_T=y\n",
 			"\nWARNING: unmet direct dependencies detected for BR2_PACKAGE_A\n  Depends on [n]: BR2_USE_WCHAR [=n]\n",
@@ -106,8 +107,8 @@ test("options that were dropped, kept on or forced are named", (t) => {
 		t.true(error.message.includes(name), name);
 });
 
-test("the users table is that of the rootfs", async (t) => {
-	const overlay = join(treeFolder, "../../rootfs-overlay/etc");
+test("the users table matches the rootfs", async (t) => {
+	const overlay = join(treeDirectory, "../../rootfs-overlay/etc");
 	const idsOf = async (name: string) =>
 		(await readFile(join(overlay, name), "utf8"))
 			.trim()
@@ -124,7 +125,7 @@ test("the users table is that of the rootfs", async (t) => {
 		t.true(user === "- -" || (await idsOf("passwd")).includes(user), user);
 	for (const group of groups)
 		t.true((await idsOf("group")).includes(group), group);
-	// Buildroot's own files have the rest.
+	// Buildroot itself defines the others.
 	for (const name of ["postgres 70", "haproxy 71", "_chrony 72", "admin 1000"])
 		t.true(users.includes(name), name);
 });

@@ -1,25 +1,25 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { droppedOptions, optionsOf } from "../kconfig.ts";
+import { droppedOptions, parseKconfig } from "../kconfig.ts";
 
-/** The folder that Buildroot gets as BR2_EXTERNAL. */
-export const treeFolder = import.meta.dirname;
+/** The BR2_EXTERNAL directory. */
+export const treeDirectory = import.meta.dirname;
 
 export const defconfigPath = (target: string) =>
-	join(treeFolder, "configs", `app_platform_${target}_defconfig`);
+	join(treeDirectory, "configs", `app_platform_${target}_defconfig`);
 
-/** Prefix of the symbols that the tree itself defines. */
+/** Matches the symbols that this tree defines. */
 const OWN = /^BR2_(PACKAGE_)?(APP_PLATFORM|NODEJS_PREBUILT)/;
 
 /**
- * What a configuration must have in the end: the lines of defconfigs, the later over the earlier,
- * and what Config.in's BR2_APP_PLATFORM selects for this architecture (`BR2_x86_64`, …).
+ * Returns the options that a configuration must have: the lines of defconfigs, of which later ones win, and
+ * the options that BR2_APP_PLATFORM in Config.in selects for this target (`BR2_x86_64`, …).
  */
 export function wantedOptions(
 	defconfigs: string,
 	configIn: string,
 ): Map<string, string> {
-	const wanted = optionsOf(defconfigs);
+	const wanted = parseKconfig(defconfigs);
 	const own = configIn.split(/^config BR2_APP_PLATFORM$/m)[1] ?? "";
 	const [block = ""] = own.split(/^\thelp$/m);
 	for (const [, name, condition] of block.matchAll(
@@ -31,11 +31,12 @@ export function wantedOptions(
 }
 
 /**
- * Kconfig drops an option silently when something it depends on is off, and turns a selected
- * one on against what that depends on: throws naming them all.
- * @param output what `make defconfig` said
+ * Checks that a configuration has all wanted options. Kconfig silently drops an option when a dependency
+ * is off, but enables a selected one even then.
+ * @param output output of `make defconfig`
+ * @throws Error naming all dropped options and those with unmet dependencies.
  */
-export function refuseDroppedSymbols(
+export function assertNoDroppedSymbols(
 	wanted: ReadonlyMap<string, string>,
 	config: string,
 	output = "",
@@ -45,7 +46,7 @@ export function refuseDroppedSymbols(
 		/unmet direct dependencies detected for (BR2_\w+)/g,
 	);
 	const unmet = [...warnings].map(
-		([, name]) => `${name} (what it depends on is off)`,
+		([, name]) => `${name} (a dependency is off)`,
 	);
 	if (dropped.length + unmet.length > 0)
 		throw new Error(
@@ -53,7 +54,7 @@ export function refuseDroppedSymbols(
 		);
 }
 
-/** Buildroot's own symbols that a defconfig, a Config.in or a makefile of the tree names. */
+/** Returns Buildroot's own symbols in the text of a defconfig, Config.in or makefile. */
 export function namedSymbols(text: string): string[] {
 	const code = text.replaceAll(/^\thelp\n(\t {2}.*\n|\n)*/gm, "");
 	const names = [...code.matchAll(/\bBR2_\w+/g)].map(([name]) => name);
@@ -62,8 +63,8 @@ export function namedSymbols(text: string): string[] {
 		.sort();
 }
 
-/** The symbols of the pinned release, without those it keeps only to refuse them. */
+/** Returns the symbols of the pinned release without its legacy ones. */
 export async function releaseSymbols(): Promise<Set<string>> {
-	const text = await readFile(join(treeFolder, "symbols.txt"), "utf8");
+	const text = await readFile(join(treeDirectory, "symbols.txt"), "utf8");
 	return new Set(text.split("\n").filter((line) => /^BR2_/.test(line)));
 }

@@ -1,2 +1,2 @@
-/* Where the ramdisk and Debian's base have it too. */
+/* The same path as in the rescue system and Debian's base. */
 #define SFTPSERVER_PATH "/usr/lib/sftp-server"

@@ -5,12 +5,12 @@ ifeq ($(BR2_APP_PLATFORM),y)
 APP_PLATFORM_BOARD = $(BR2_EXTERNAL_APP_PLATFORM_PATH)/..
 APP_PLATFORM_TARGET = $(call qstrip,$(BR2_APP_PLATFORM_TARGET))
 
-# Our kernel options are for allnoconfig: what they do not name is off. Buildroot would start from
-# each option's default.
+# Our kernel options are meant for allnoconfig: all others are off. Buildroot would use the default of
+# each option.
 LINUX_KCONFIG_DEFCONFIG = $(shell cat $(LINUX_KCONFIG_FILE) $(LINUX_KCONFIG_FRAGMENT_FILES) \
 	>$(LINUX_DIR)/app-platform.config)KCONFIG_ALLCONFIG=app-platform.config allnoconfig
 
-# Device trees by the names in board/<target>/device-trees, whichever folders the kernel has them in.
+# Device trees under the names in board/<target>/device-trees, independent of the kernel's directories.
 define APP_PLATFORM_LINUX_DEVICE_TREES
 	mkdir -p $(BINARIES_DIR)/dtbs
 	sed '/^#/d;/^$$/d' $(APP_PLATFORM_BOARD)/$(APP_PLATFORM_TARGET)/device-trees | \
@@ -25,7 +25,7 @@ define APP_PLATFORM_LINUX_DEVICE_TREES
 endef
 LINUX_POST_INSTALL_IMAGES_HOOKS += APP_PLATFORM_LINUX_DEVICE_TREES
 
-# psql finds the server where ours listens: Debian's place, not /tmp, in which anybody could listen.
+# The server's socket for psql: Debian's path, not /tmp, where every user could create one.
 define APP_PLATFORM_POSTGRESQL_SOCKET
 	$(SED) 's,^\(#define DEFAULT_PGSOCKET_DIR *\)"/tmp",\1"/var/run/postgresql",' \
 		$(@D)/src/include/pg_config_manual.h
@@ -33,14 +33,14 @@ define APP_PLATFORM_POSTGRESQL_SOCKET
 endef
 POSTGRESQL_POST_PATCH_HOOKS += APP_PLATFORM_POSTGRESQL_SOCKET
 
-# Buildroot compiles HAProxy for no system in particular: with poll, which looks at all 10,000
-# connections each time. Linux and glibc have epoll and the rest. Of passwords it checks none.
+# Buildroot compiles HAProxy for a generic system: with poll, which scans all 10,000 connections each time.
+# linux-glibc uses epoll. HAProxy checks no passwords here, so it needs no crypt.
 HAPROXY_MAKE_OPTS += TARGET=linux-glibc USE_LIBCRYPT= USE_CRYPT_H=
-# HAProxy counts on signed integers that wrap around. The option for it is in its own CFLAGS, which
-# Buildroot's take the place of; without it, HAProxy does not start.
+# HAProxy relies on signed integers that wrap around. Its own CFLAGS have the option for that, but Buildroot
+# replaces them; without the option, HAProxy does not start.
 HAPROXY_CFLAGS += -fwrapv
 
-# Where Debian's gdb has it too: /etc/gdb/gdbinit makes core files of what a process uses.
+# The same path as in Debian's gdb: /etc/gdb/gdbinit limits core files to the memory that a process uses.
 GDB_CONF_OPTS += --with-system-gdbinit=/etc/gdb/gdbinit
 
 endif

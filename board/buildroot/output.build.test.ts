@@ -5,44 +5,47 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import anyTest from "ava";
-import { cacheFolder } from "../../pipeline/cache.ts";
+import { cacheDirectory } from "../../pipeline/cache.ts";
 import { type Target, targets } from "../target.ts";
 import { BuildrootOutput } from "./output.ts";
 import { release } from "./source.ts";
 
 const { BUILDROOT_DIR, BUILDROOT_GIT } = process.env;
-const unpacked = join(cacheFolder(), `buildroot/buildroot-${release.version}`);
+const unpacked = join(
+	cacheDirectory(),
+	`buildroot/buildroot-${release.version}`,
+);
 
-/** With a real Buildroot, where there is one: named in the environment or fetched before. */
+/** Runs with a real Buildroot, named in the environment or already in the cache; otherwise skips. */
 const test =
 	BUILDROOT_DIR || BUILDROOT_GIT || existsSync(unpacked)
 		? anyTest.serial
 		: anyTest.skip;
 
-const folders: string[] = [];
+const directories: string[] = [];
 anyTest.after.always(async () => {
-	for (const folder of folders) await rm(folder, { recursive: true });
+	for (const directory of directories) await rm(directory, { recursive: true });
 });
 
 async function openOutput(
 	target: Target,
 	options: string | undefined,
 ): Promise<BuildrootOutput> {
-	const folder = await mkdtemp(join(tmpdir(), "app-platform-buildroot-"));
-	folders.push(folder);
-	const config = join(folder, "options");
+	const directory = await mkdtemp(join(tmpdir(), "app-platform-buildroot-"));
+	directories.push(directory);
+	const config = join(directory, "options");
 	await writeFile(config, options ?? "");
 	return BuildrootOutput.open(target, {
 		...(BUILDROOT_DIR ? { buildrootDir: BUILDROOT_DIR } : {}),
 		...(BUILDROOT_GIT ? { buildrootGit: BUILDROOT_GIT } : {}),
 		buildrootConfig: [config],
-		buildrootOutput: folder,
+		buildrootOutput: directory,
 		offline: false,
 	});
 }
 
 for (const target of targets)
-	test(`Buildroot takes all options of ${target.name} and knows all packages`, async (t) => {
+	test(`Buildroot accepts all options of ${target.name} and knows all packages`, async (t) => {
 		t.timeout(5 * 60_000);
 		const output = await openOutput(target, undefined);
 		await output.configure();
@@ -54,7 +57,7 @@ for (const target of targets)
 
 const gateway = targets.find(({ name }) => name === "arm64") as Target;
 
-test("an option that Buildroot drops stops it with its name", async (t) => {
+test("configuring fails with the names of the options that Buildroot drops", async (t) => {
 	t.timeout(5 * 60_000);
 	const output = await openOutput(
 		gateway,
@@ -66,11 +69,11 @@ test("an option that Buildroot drops stops it with its name", async (t) => {
 	});
 });
 
-test("a second Buildroot in the same folder is refused", async (t) => {
+test("a second Buildroot in the same directory is refused", async (t) => {
 	t.timeout(5 * 60_000);
 	const output = await openOutput(gateway, undefined);
 	await output.configure();
-	const lock = join(output.folder, ".lock");
+	const lock = join(output.directory, ".lock");
 	const holder = spawn("flock", [lock, "sh", "-c", "echo locked; exec cat"]);
 	await once(holder.stdout, "data");
 	await t.throwsAsync(output.packages(), {

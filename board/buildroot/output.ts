@@ -5,69 +5,69 @@ import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { $, glob, type ProcessOutput } from "zx";
-import { cacheSubfolder } from "../../pipeline/cache.ts";
+import { cacheSubdirectory } from "../../pipeline/cache.ts";
 import { hashOfInputs, hashOfPaths } from "../../pipeline/hash.ts";
 import type { Target } from "../target.ts";
 import {
+	assertNoDroppedSymbols,
 	defconfigPath,
-	refuseDroppedSymbols,
-	treeFolder,
+	treeDirectory,
 	wantedOptions,
 } from "./configuration.ts";
 import type { BuildrootOptions } from "./options.ts";
 import { type BuildrootSource, buildrootSource } from "./source.ts";
 
 const LAST_LINES = 15;
-/** flock's exit status when somebody else has the folder; make's own are 0 to 2. */
+/** flock's exit status when another process holds the lock; make itself uses 0 to 2. */
 const LOCKED = 75;
 
-/** What a changed file of cannot be taken up by what Buildroot has already compiled. */
+/** Files whose changes have no effect on what Buildroot has already compiled. */
 const recipes = ["Config.in", "external.desc", "external.mk", "package"];
 
 /**
- * The folder in which Buildroot works for one target. It stays, so that a build that was
- * interrupted goes on where it was: whatever Buildroot would not notice (its own release, the
- * configuration, recipes of packages) is in the folder's name.
+ * Buildroot's output directory for one target. It is kept, so that an interrupted build can resume. Its name
+ * has a hash of everything whose changes Buildroot does not detect: its release, the configuration, the
+ * recipes of packages.
  */
 export class BuildrootOutput {
-	readonly folder: string;
-	/** The hash of all that the folder's name stands for. */
+	readonly directory: string;
+	/** The hash from which the directory's name is made. */
 	readonly key: string;
 	readonly #target: Target;
 	readonly #source: BuildrootSource;
 	readonly #defconfig: string;
-	readonly #dlFolder: string;
+	readonly #dlDirectory: string;
 	readonly #offline: boolean;
 
 	private constructor(
 		target: Target,
 		parts: {
-			folder: string;
+			directory: string;
 			key: string;
 			source: BuildrootSource;
 			defconfig: string;
-			dlFolder: string;
+			dlDirectory: string;
 			offline: boolean;
 		},
 	) {
 		this.#target = target;
-		this.folder = parts.folder;
+		this.directory = parts.directory;
 		this.key = parts.key;
 		this.#source = parts.source;
 		this.#defconfig = parts.defconfig;
-		this.#dlFolder = parts.dlFolder;
+		this.#dlDirectory = parts.dlDirectory;
 		this.#offline = parts.offline;
 	}
 
-	/** Finds or fetches Buildroot; nothing is made yet. */
+	/** Finds or fetches Buildroot; does not build anything. */
 	static async open(
 		target: Target,
 		options: BuildrootOptions,
 	): Promise<BuildrootOutput> {
-		const dlFolder = options.dlDir
+		const dlDirectory = options.dlDir
 			? resolve(options.dlDir)
-			: await cacheSubfolder("buildroot", "dl");
-		const source = await buildrootSource(options, dlFolder);
+			: await cacheSubdirectory("buildroot", "dl");
+		const source = await buildrootSource(options, dlDirectory);
 		const files = [defconfigPath(target.name), ...options.buildrootConfig];
 		const texts = files.map((path) => readFile(path, "utf8"));
 		const defconfig = (await Promise.all(texts)).join("\n");
@@ -75,46 +75,46 @@ export class BuildrootOutput {
 			buildroot: source.sha256,
 			defconfig,
 			recipes: await hashOfPaths(
-				...recipes.map((name) => join(treeFolder, name)),
+				...recipes.map((name) => join(treeDirectory, name)),
 			),
 		});
-		const folder = options.buildrootOutput
+		const directory = options.buildrootOutput
 			? join(resolve(options.buildrootOutput), target.name)
-			: await cacheSubfolder(
+			: await cacheSubdirectory(
 					...["buildroot", "output"],
 					`${target.name}-${key.slice(0, 12)}`,
 				);
 		const { offline } = options;
 		return new BuildrootOutput(target, {
-			...{ folder, key, source, defconfig, dlFolder, offline },
+			...{ directory, key, source, defconfig, dlDirectory, offline },
 		});
 	}
 
 	/**
 	 * Configures Buildroot, which takes seconds.
-	 * Throws when it dropped an option of ours, naming them all.
+	 * @throws Error naming all of our options that Buildroot dropped.
 	 */
 	async configure(): Promise<void> {
-		await mkdir(this.folder, { recursive: true });
-		const path = join(this.folder, "app-platform_defconfig");
+		await mkdir(this.directory, { recursive: true });
+		const path = join(this.directory, "app-platform_defconfig");
 		await writeFile(path, this.#defconfig);
-		const { stdout, stderr } = await this.#ask(
+		const { stdout, stderr } = await this.#runMake(
 			`BR2_DEFCONFIG=${path}`,
 			"defconfig",
 		);
-		refuseDroppedSymbols(
+		assertNoDroppedSymbols(
 			wantedOptions(
 				this.#defconfig,
-				await readFile(join(treeFolder, "Config.in"), "utf8"),
+				await readFile(join(treeDirectory, "Config.in"), "utf8"),
 			),
-			await readFile(join(this.folder, ".config"), "utf8"),
+			await readFile(join(this.directory, ".config"), "utf8"),
 			stdout + stderr,
 		);
 	}
 
 	/**
-	 * Configures, and makes Buildroot's goals with all output in build.log.
-	 * @param report gets `package version: step` as Buildroot comes to it
+	 * Configures Buildroot and makes its goals; writes all output to build.log.
+	 * @param report called with `package version: step` for each step
 	 */
 	async make(
 		goals: readonly string[],
@@ -122,7 +122,7 @@ export class BuildrootOutput {
 	): Promise<void> {
 		await this.configure();
 		await this.#removeHalfUnpacked();
-		const logPath = join(this.folder, "build.log");
+		const logPath = join(this.directory, "build.log");
 		const log = createWriteStream(logPath, { flags: "a" });
 		const lastLines: string[] = [];
 		const child = this.#spawn(goals, ["ignore", "pipe", "pipe"]);
@@ -142,11 +142,11 @@ export class BuildrootOutput {
 		await new Promise((done) => log.end(done));
 		if (status !== 0)
 			throw new Error(
-				`Buildroot's make ${goals.join(" ")} failed; the same command goes on from here. Its whole log: ${logPath}\n${lastLines.join("\n")}`,
+				`Buildroot's make ${goals.join(" ")} failed; run the same command to resume. Full log: ${logPath}\n${lastLines.join("\n")}`,
 			);
 	}
 
-	/** Configures, and makes goals at the terminal. Returns make's exit status. */
+	/** Configures Buildroot and makes goals at the terminal. Returns make's exit status. */
 	async makeAtTerminal(goals: readonly string[]): Promise<number> {
 		await this.configure();
 		const child = this.#spawn(goals, "inherit");
@@ -155,57 +155,63 @@ export class BuildrootOutput {
 	}
 
 	/**
-	 * Buildroot's check for known vulnerabilities (CVEs) of all packages, by the American national
-	 * database, which it fetches unless offline. Returns the path of the report, a CycloneDX file.
+	 * Runs Buildroot's check of all packages for known vulnerabilities (CVEs) with the US National
+	 * Vulnerability Database, which it fetches unless offline. Returns the path of the report, a CycloneDX
+	 * file.
 	 */
 	async checkVulnerabilities(): Promise<string> {
-		const database = join(this.#dlFolder, "buildroot-nvd");
+		const database = join(this.#dlDirectory, "buildroot-nvd");
 		if (this.#offline)
-			await refuseMissing(this.#dlFolder, [
+			await assertDownloaded(this.#dlDirectory, [
 				"cyclonedx/spdx-*.schema.json",
 				"buildroot-nvd/git/CVE-*",
 			]);
 		await this.configure();
-		const report = join(this.folder, "cve.json");
-		await writeFile(join(this.folder, "show-info.json"), await this.packages());
-		const { folder } = this.#source;
+		const report = join(this.directory, "cve.json");
+		await writeFile(
+			join(this.directory, "show-info.json"),
+			await this.packages(),
+		);
+		const { directory } = this.#source;
 		await this.#runTool(
-			`${folder}/utils/generate-cyclonedx`,
+			`${directory}/utils/generate-cyclonedx`,
 			...["-i", "show-info.json", "-o", "sbom.json"],
 		);
 		await this.#runTool(
-			`${folder}/support/scripts/cve-check`,
+			`${directory}/support/scripts/cve-check`,
 			...["-i", "sbom.json", "-o", report, "--nvd-path", database],
 			...(this.#offline ? ["--no-nvd-update"] : []),
 		);
 		return report;
 	}
 
-	/** A program of Buildroot that is not called by its makefile. */
+	/** Runs a program of Buildroot that its makefile does not call. */
 	async #runTool(program: string, ...args: string[]): Promise<void> {
 		const { exitCode } = await $({
-			cwd: this.folder,
+			cwd: this.directory,
 			env: this.#environment,
 			stdio: ["ignore", "inherit", "inherit"],
 			nothrow: true,
 		})`${program} ${args}`;
 		if (exitCode !== 0)
-			throw new Error(`Buildroot's ${basename(program)} failed, as said above`);
+			throw new Error(
+				`Buildroot's ${basename(program)} failed: see the lines above`,
+			);
 	}
 
-	/** The value of one of Buildroot's make variables. */
+	/** Returns the value of one of Buildroot's make variables. */
 	async variable(name: string): Promise<string> {
-		const { stdout } = await this.#ask("-s", "printvars", `VARS=${name}`);
+		const { stdout } = await this.#runMake("-s", "printvars", `VARS=${name}`);
 		return stdout.trim().replace(`${name}=`, "");
 	}
 
-	/** Versions and origins of all packages, as Buildroot's `make show-info` has them. */
+	/** Returns versions and sources of all packages, as JSON from Buildroot's `make show-info`. */
 	async packages(): Promise<string> {
-		return (await this.#ask("-s", "show-info")).stdout;
+		return (await this.#runMake("-s", "show-info")).stdout;
 	}
 
-	/** What make says to goals that take seconds. */
-	async #ask(...goals: string[]): Promise<ProcessOutput> {
+	/** Makes goals that take seconds; returns make's output. */
+	async #runMake(...goals: string[]): Promise<ProcessOutput> {
 		const [program, ...args] = this.#command(goals);
 		const result = await $({
 			env: this.#environment,
@@ -213,7 +219,7 @@ export class BuildrootOutput {
 			nothrow: true,
 		})`${program} ${args}`;
 		if (result.exitCode === LOCKED)
-			throw new Error(`another Buildroot works in ${this.folder}`);
+			throw new Error(`another Buildroot works in ${this.directory}`);
 		if (result.exitCode !== 0)
 			throw new Error(
 				`Buildroot's make ${goals.join(" ")} failed:\n${result.stderr}`,
@@ -222,12 +228,12 @@ export class BuildrootOutput {
 	}
 
 	/**
-	 * make, which ends when this process does, however that happens, and which no second one
-	 * joins in the same folder.
+	 * Returns the make command. It is terminated when this process ends, even if that is killed, and fails
+	 * with LOCKED while another make runs in the same directory.
 	 */
 	#command(args: readonly string[]): [string, ...string[]] {
 		const offline = [
-			`BR2_PRIMARY_SITE=file://${this.#dlFolder}`,
+			`BR2_PRIMARY_SITE=file://${this.#dlDirectory}`,
 			"BR2_PRIMARY_SITE_ONLY=y",
 		];
 		return [
@@ -235,9 +241,9 @@ export class BuildrootOutput {
 			...["--pdeathsig", "TERM"],
 			...["flock", "--no-fork", "--nonblock"],
 			...["--conflict-exit-code", String(LOCKED)],
-			join(this.folder, ".lock"),
-			...["make", "--no-print-directory", "-C", this.#source.folder],
-			...[`O=${this.folder}`, `BR2_EXTERNAL=${treeFolder}`],
+			join(this.directory, ".lock"),
+			...["make", "--no-print-directory", "-C", this.#source.directory],
+			...[`O=${this.directory}`, `BR2_EXTERNAL=${treeDirectory}`],
 			...(this.#offline ? offline : []),
 			...args,
 		];
@@ -248,7 +254,7 @@ export class BuildrootOutput {
 		return spawn(program, args, { env: this.#environment, stdio });
 	}
 
-	/** Closed: no CFLAGS of whoever builds gets in, and the tools are those that were installed for it. */
+	/** A fixed environment: the user's CFLAGS or PATH must not affect the build. */
 	get #environment(): NodeJS.ProcessEnv {
 		const names = Object.keys(process.env).filter((name) =>
 			/^(HOME|TERM|(https?|ftp|no)_proxy|SSL_CERT_\w+)$/i.test(name),
@@ -259,22 +265,22 @@ export class BuildrootOutput {
 			LC_ALL: "C.UTF-8",
 			TZ: "UTC",
 			PYTHONDONTWRITEBYTECODE: "1",
-			// Without it tar's configure refuses root, as whom containers build.
+			// Without it tar's configure refuses to run as root, as in containers.
 			FORCE_UNSAFE_CONFIGURE: "1",
-			BR2_DL_DIR: this.#dlFolder,
+			BR2_DL_DIR: this.#dlDirectory,
 		};
 	}
 
-	/** A package whose unpacking or patching was cut off cannot be gone on with. */
+	/** Removes packages whose unpacking or patching was interrupted: Buildroot cannot resume it. */
 	async #removeHalfUnpacked(): Promise<void> {
-		const folders = await glob("build/*-*", {
-			cwd: this.folder,
+		const directories = await glob("build/*-*", {
+			cwd: this.directory,
 			onlyDirectories: true,
 			absolute: true,
 		});
-		for (const folder of folders)
-			if (!(await isThere(join(folder, ".stamp_patched"))))
-				await rm(folder, { recursive: true });
+		for (const directory of directories)
+			if (!(await exists(join(directory, ".stamp_patched"))))
+				await rm(directory, { recursive: true });
 	}
 
 	get target(): Target {
@@ -282,21 +288,21 @@ export class BuildrootOutput {
 	}
 }
 
-const isThere = (path: string) =>
+const exists = (path: string) =>
 	access(path).then(
 		() => true,
 		() => false,
 	);
 
-/** Throws where the downloads have nothing for one of the patterns, naming them. */
-async function refuseMissing(dlFolder: string, patterns: string[]) {
-	const options = { cwd: dlFolder, onlyFiles: false };
+/** @throws Error naming the patterns that match none of the downloads. */
+async function assertDownloaded(dlDirectory: string, patterns: string[]) {
+	const options = { cwd: dlDirectory, onlyFiles: false };
 	const found = await Promise.all(
 		patterns.map((pattern) => glob(pattern, options)),
 	);
 	const missing = patterns.filter((_, index) => found[index]?.length === 0);
 	if (missing.length > 0)
 		throw new Error(
-			`offline, and ${dlFolder} lacks what this needs: ${missing.join(", ")}. Without --offline it is fetched to there.`,
+			`offline, and ${dlDirectory} lacks ${missing.join(", ")}. Run once without --offline to fetch it.`,
 		);
 }

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import test from "ava";
 import { $, glob } from "zx";
-import { treeFolder } from "./configuration.ts";
+import { treeDirectory } from "./configuration.ts";
 
-test("of Buildroot's rootfs stays what both bases have, where both have it", async (t) => {
+test("Buildroot's rootfs keeps only what both bases have, at the same paths", async (t) => {
 	const tree = await mkdtemp(join(tmpdir(), "app-platform-post-fakeroot-"));
 	try {
 		for (const path of [
@@ -20,7 +20,7 @@ test("of Buildroot's rootfs stays what both bases have, where both have it", asy
 			await mkdir(dirname(join(tree, path)), { recursive: true });
 			await writeFile(join(tree, path), "# PostgreSQL 18\n");
 		}
-		await $`${join(treeFolder, "post-fakeroot.sh")} ${tree}`.quiet();
+		await $`${join(treeDirectory, "post-fakeroot.sh")} ${tree}`.quiet();
 		const programs = "usr/lib/postgresql/18/bin";
 		t.deepEqual(
 			(await glob("**", { cwd: tree, dot: true })).sort(),

@@ -1,14 +1,14 @@
 import { access, mkdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { $ } from "zx";
-import { reproducible } from "../../pipeline/archive.ts";
-import { cacheSubfolder } from "../../pipeline/cache.ts";
+import { reproducibleTarOptions } from "../../pipeline/archive.ts";
+import { cacheSubdirectory } from "../../pipeline/cache.ts";
 import type { BuildrootOptions } from "./options.ts";
 
-/** Buildroot's release with long-term support that this folder is written for. */
+/** The long-term support release of Buildroot that this directory supports. */
 export const release = {
 	version: "2026.02.3",
-	/** What its tag stands for. */
+	/** Commit of its tag. */
 	commit: "679b9ead7620bbf193620d1ebf56f53c1764d37a",
 	/** hashOfBuildroot: the same for a checkout and for the published archive. */
 	sha256: "5aad80228aa3c6bf83b1a611c46710b07cd61d0b4812059406fa18d96f46fb23",
@@ -16,7 +16,7 @@ export const release = {
 
 const ADDRESS = "https://buildroot.org/downloads";
 
-/** All of Buildroot but its manual, which archives have in more forms than Git. */
+/** All of Buildroot except its manual, of which archives have more formats than Git. */
 const parts = [
 	...["Config.in", "Config.in.legacy", "Makefile", "Makefile.legacy"],
 	...["arch", "board", "boot", "configs", "fs", "linux", "package"],
@@ -24,61 +24,64 @@ const parts = [
 ];
 
 export interface BuildrootSource {
-	folder: string;
+	directory: string;
 	/** hashOfBuildroot */
 	sha256: string;
 }
 
 /**
- * Buildroot: the folder named in the options, or the pinned release. An archive in the folder
- * of downloads (buildroot/buildroot-VERSION.tar.xz) is used before anything is fetched.
- * Throws when what was fetched is not the release.
+ * Returns Buildroot from the directory in the options, or the pinned release. Does not fetch an archive that is
+ * already in the download directory (buildroot/buildroot-VERSION.tar.xz).
+ * @throws Error when the hash is not that of the release.
  */
 export async function buildrootSource(
 	options: BuildrootOptions,
-	dlFolder: string,
+	dlDirectory: string,
 ): Promise<BuildrootSource> {
 	if (options.buildrootDir) {
-		const folder = resolve(options.buildrootDir);
-		const sha256 = await hashOfBuildroot(folder).catch(() => {
-			throw new Error(`${folder} is not Buildroot`);
+		const directory = resolve(options.buildrootDir);
+		const sha256 = await hashOfBuildroot(directory).catch(() => {
+			throw new Error(`${directory} is not Buildroot`);
 		});
 		if (sha256 !== release.sha256)
 			console.warn(
-				`Warning: ${folder} is not Buildroot ${release.version} as it was released; it is used as it is.`,
+				`Warning: ${directory} differs from Buildroot ${release.version} as released; it is used without changes.`,
 			);
-		return { folder, sha256 };
+		return { directory, sha256 };
 	}
-	const top = await cacheSubfolder("buildroot");
-	const folder = join(top, `buildroot-${release.version}`);
-	if (!(await isThere(folder))) {
+	const top = await cacheSubdirectory("buildroot");
+	const directory = join(top, `buildroot-${release.version}`);
+	if (!(await exists(directory))) {
 		const work = join(top, ".source");
 		await rm(work, { recursive: true, force: true });
 		await mkdir(work);
 		if (options.buildrootGit)
 			await unpackFromGit(resolveAddress(options.buildrootGit), work);
-		else await unpackArchive(dlFolder, options.offline, work);
+		else await unpackArchive(dlDirectory, options.offline, work);
 		const sha256 = await hashOfBuildroot(work);
 		if (sha256 !== release.sha256)
 			throw new Error(
-				`what was fetched is not Buildroot ${release.version}: its hash is ${sha256}, not ${release.sha256}`,
+				`the fetched source is not Buildroot ${release.version}: its hash is ${sha256}, not ${release.sha256}`,
 			);
-		await rename(work, folder);
+		await rename(work, directory);
 	}
-	return { folder, sha256: release.sha256 };
+	return { directory, sha256: release.sha256 };
 }
 
-/** SHA-256 over what builds: names, contents, links and executable bits. */
-export async function hashOfBuildroot(folder: string): Promise<string> {
+/** SHA-256 over Buildroot's files: names, contents, links and executable bits. */
+export async function hashOfBuildroot(directory: string): Promise<string> {
 	const { stdout } =
-		await $`tar -c ${reproducible(0)} --mode=a+rX,u+w,go-w --exclude=__pycache__ -C ${folder} ${parts} | sha256sum`.quiet();
+		await $`tar -c ${reproducibleTarOptions(0)} --mode=a+rX,u+w,go-w --exclude=__pycache__ -C ${directory} ${parts} | sha256sum`.quiet();
 	return stdout.slice(0, 64);
 }
 
-/** The tag's commit, which Git verifies by its name. */
-async function unpackFromGit(address: string, folder: string): Promise<void> {
+/** Unpacks the tag's commit; Git verifies it by its hash. */
+async function unpackFromGit(
+	address: string,
+	directory: string,
+): Promise<void> {
 	const { version, commit } = release;
-	const git = $({ cwd: folder, quiet: true });
+	const git = $({ cwd: directory, quiet: true });
 	await git`git init --quiet --bare .git`;
 	await git`git --git-dir=.git fetch --quiet --depth=1 ${address} refs/tags/${version}`;
 	const found = await git`git --git-dir=.git rev-parse FETCH_HEAD^{commit}`;
@@ -91,29 +94,29 @@ async function unpackFromGit(address: string, folder: string): Promise<void> {
 }
 
 async function unpackArchive(
-	dlFolder: string,
+	dlDirectory: string,
 	offline: boolean,
-	folder: string,
+	directory: string,
 ): Promise<void> {
 	const name = `buildroot-${release.version}.tar.xz`;
-	const archive = join(dlFolder, "buildroot", name);
-	if (!(await isThere(archive))) {
+	const archive = join(dlDirectory, "buildroot", name);
+	if (!(await exists(archive))) {
 		if (offline)
 			throw new Error(
-				`offline, and there is no ${archive}: put it there, or name a --buildroot-dir or --buildroot-git`,
+				`offline, and ${archive} does not exist: copy it there, or use --buildroot-dir or --buildroot-git`,
 			);
 		await mkdir(join(archive, ".."), { recursive: true });
 		await $`wget --no-verbose -O ${archive}.part ${ADDRESS}/${name}`.quiet();
 		await rename(`${archive}.part`, archive);
 	}
-	await $`tar -x -J -f ${archive} -C ${folder} --strip-components=1`.quiet();
+	await $`tar -x -J -f ${archive} -C ${directory} --strip-components=1`.quiet();
 }
 
-/** Paths are of the folder where the command was called, addresses stay. */
+/** Resolves a path against the working directory; leaves addresses unchanged. */
 const resolveAddress = (address: string) =>
 	/^[\w.@-]+:/.test(address) ? address : resolve(address);
 
-const isThere = (path: string) =>
+const exists = (path: string) =>
 	access(path).then(
 		() => true,
 		() => false,

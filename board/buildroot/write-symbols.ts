@@ -1,28 +1,28 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { glob } from "zx";
-import { treeFolder } from "./configuration.ts";
+import { treeDirectory } from "./configuration.ts";
 import { release } from "./source.ts";
 
 /**
- * `npm run buildroot-symbols -- FOLDER`: writes the names of the symbols of a Buildroot down, so that
- * tests can tell a name that there is not without having Buildroot.
+ * `npm run buildroot-symbols -- DIRECTORY`: writes the names of Buildroot's configuration symbols to
+ * symbols.txt, so that tests find unknown names without Buildroot.
  */
-const folder = process.argv[2];
-if (!folder) throw new Error("name a folder with Buildroot");
+const directory = process.argv[2];
+if (!directory) throw new Error("specify a directory with Buildroot");
 const paths = await glob("**/Config*.in*", {
-	cwd: folder,
-	// Config.in.legacy has the names that were given up.
+	cwd: directory,
+	// Config.in.legacy has the removed symbols.
 	ignore: ["Config.in.legacy", "{docs,support,utils,output*}/**"],
 });
 const names = new Set<string>();
 for (const path of paths)
-	for (const [, name] of (await readFile(join(folder, path), "utf8")).matchAll(
-		/^\s*(?:menu)?config\s+(BR2_\w+)/gm,
-	))
+	for (const [, name] of (
+		await readFile(join(directory, path), "utf8")
+	).matchAll(/^\s*(?:menu)?config\s+(BR2_\w+)/gm))
 		names.add(name as string);
 await writeFile(
-	join(treeFolder, "symbols.txt"),
+	join(treeDirectory, "symbols.txt"),
 	`# Configuration symbols of Buildroot ${release.version}, written by npm run buildroot-symbols.\n${[...names].sort().join("\n")}\n`,
 );
 console.log(`${names.size} symbols`);

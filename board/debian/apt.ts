@@ -1,54 +1,58 @@
 import { access, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "zx";
-import { cacheSubfolder } from "../../pipeline/cache.ts";
+import { cacheSubdirectory } from "../../pipeline/cache.ts";
 import {
 	type DebianPackage,
 	lockedPackages,
 	type PackageLock,
 	readLock,
 } from "./lock.ts";
-import { type Mirrors, machinesMirrors, machinesProxies } from "./mirrors.ts";
+import { type Mirrors, readHostMirrors, readHostProxies } from "./mirrors.ts";
 
-/** Debian's releases: the one of the image, and the one before. */
+/** Debian releases: that of the image, and the previous one. */
 export const SUITE = "trixie";
 export const OLD_SUITE = "bookworm";
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /**
- * Debian's archive for one architecture, through apt with folders of its own in the cache:
- * the machine's apt is neither asked nor changed, and no root is needed. (mmdebstrap would
- * fetch what the image leaves out, LLVM and Perl first, and could not work offline.)
+ * Debian's archive for one architecture, accessed by apt with its own directories in the cache: the host's
+ * apt stays unchanged, and root is not needed. (mmdebstrap would fetch packages that the image excludes,
+ * such as LLVM and Perl, and could not work offline.)
  */
 export class DebianArchive {
-	/** Every question and answer, for the lock. */
-	readonly asked: PackageLock = [];
+	/** All requests and their results, for the lock. */
+	readonly resolved: PackageLock = [];
 	readonly suite: string;
 	readonly architecture: string;
 	readonly #configPath: string;
-	readonly #debsFolder: string;
+	readonly #debsDirectory: string;
 	readonly #mirrors: Mirrors;
-	/** Instead of the lists, where the mirror's cannot be used. */
+	/** Replaces the package lists if those of the mirror cannot be used. */
 	#lock: PackageLock | undefined;
 
 	private constructor(
 		suite: string,
 		architecture: string,
-		folders: { configPath: string; debsFolder: string; mirrors: Mirrors },
+		directories: {
+			configPath: string;
+			debsDirectory: string;
+			mirrors: Mirrors;
+		},
 	) {
 		this.suite = suite;
 		this.architecture = architecture;
-		this.#configPath = folders.configPath;
-		this.#debsFolder = folders.debsFolder;
-		this.#mirrors = folders.mirrors;
+		this.#configPath = directories.configPath;
+		this.#debsDirectory = directories.debsDirectory;
+		this.#mirrors = directories.mirrors;
 	}
 
-	/** Opens the archive with fresh package lists; offline, with those of the last time. */
+	/** Opens the archive with fresh package lists; offline, with the last ones fetched. */
 	static async open(
 		architecture: string,
 		{ offline, suite = SUITE }: { offline: boolean; suite?: string },
 	): Promise<DebianArchive> {
-		const root = await cacheSubfolder("apt", `${suite}-${architecture}`);
+		const root = await cacheSubdirectory("apt", `${suite}-${architecture}`);
 		for (const name of ["lists/partial", "archives/partial"])
 			await mkdir(join(root, name), { recursive: true });
 		await writeFile(join(root, "status"), "");
@@ -71,22 +75,22 @@ Acquire::Languages "none";
 Acquire::Retries "3";
 Dir::Etc::netrc "/etc/apt/auth.conf";
 Dir::Etc::netrcparts "/etc/apt/auth.conf.d";
-${await machinesProxies()}`,
+${await readHostProxies()}`,
 		);
 		const archive = new DebianArchive(suite, architecture, {
 			configPath,
-			debsFolder: await cacheSubfolder("debs"),
-			mirrors: await machinesMirrors(),
+			debsDirectory: await cacheSubdirectory("debs"),
+			mirrors: await readHostMirrors(),
 		});
 		if (!offline) await archive.#update(sourcesPath);
 		return archive;
 	}
 
 	/**
-	 * Fetches the package lists. A mirror may have a list that is not the signed one, above all of
-	 * rarer architectures and in the days around a point release: such a list is never used.
-	 * Without the release itself the packages are those of the lock; without one of the suites
-	 * that correct it, the build goes on and says so.
+	 * Fetches the package lists. A mirror may have a list that does not match its signature, especially for
+	 * rare architectures and around a point release: such a list is never used. Without the release's
+	 * list, the packages of the lock are used; without that of its updates or security suite, the build
+	 * prints a warning and continues.
 	 */
 	async #update(sourcesPath: string): Promise<void> {
 		const suites = sources(this.suite, this.#mirrors);
@@ -102,7 +106,7 @@ ${await machinesProxies()}`,
 			for (const suite of without) {
 				suites.delete(suite);
 				console.warn(
-					`Warning: ${suite} cannot be read from this machine's mirror for ${this.architecture}; the image is built WITHOUT its corrections.\n${linesAbout(suite, result.stderr)}`,
+					`Warning: ${suite} for ${this.architecture} cannot be read from this machine's mirror; the image is built WITHOUT its fixes.\n${errorsAbout(suite, result.stderr)}`,
 				);
 			}
 			await write();
@@ -115,7 +119,7 @@ ${await machinesProxies()}`,
 				`Debian's package lists cannot be fetched:\n${result.stderr}`,
 			);
 		console.warn(
-			`Warning: ${this.suite} cannot be read from this machine's mirror for ${this.architecture}; the image is built of the packages in board/debian/lock, WITHOUT what was corrected since.\n${linesAbout(this.suite, result.stderr)}`,
+			`Warning: ${this.suite} for ${this.architecture} cannot be read from this machine's mirror; the image is built from the packages in board/debian/lock, WITHOUT later fixes.\n${errorsAbout(this.suite, result.stderr)}`,
 		);
 	}
 
@@ -127,8 +131,8 @@ ${await machinesProxies()}`,
 	}
 
 	/**
-	 * The named packages with all they depend on, less the excluded ones, in alphabetical order.
-	 * Throws when apt cannot resolve them.
+	 * Returns the named packages and their dependencies without the excluded ones, in alphabetical order.
+	 * @throws Error when apt cannot resolve them.
 	 */
 	async resolve(
 		names: readonly string[],
@@ -137,7 +141,7 @@ ${await machinesProxies()}`,
 		const packages = this.#lock
 			? lockedPackages(this.#lock, names)
 			: await this.#resolveByLists(names, excluded);
-		this.asked.push({ names: [...names], packages });
+		this.resolved.push({ names: [...names], packages });
 		return packages;
 	}
 
@@ -155,7 +159,7 @@ ${await machinesProxies()}`,
 			.sort();
 		if (chosen.length === 0)
 			throw new Error(
-				"no package lists in the cache: run the build once without --offline",
+				"the cache has no package lists: run the build once without --offline",
 			);
 		const shown = await this.#apt`apt-cache show --no-all-versions ${chosen}`;
 		return shown.stdout
@@ -170,30 +174,30 @@ ${await machinesProxies()}`,
 			.sort((a, b) => (a.name < b.name ? -1 : 1));
 	}
 
-	/** Paths of the packages' .deb files, fetched where the cache lacks them; apt verifies them. */
+	/** Returns the paths of the packages' .deb files; fetches missing ones, which apt verifies. */
 	async fetch(packages: readonly DebianPackage[]): Promise<string[]> {
 		const pathOf = ({ sha256 }: DebianPackage) =>
-			join(this.#debsFolder, `${sha256}.deb`);
+			join(this.#debsDirectory, `${sha256}.deb`);
 		const missing: DebianPackage[] = [];
 		for (const one of packages)
-			if (!(await isThere(pathOf(one)))) missing.push(one);
+			if (!(await exists(pathOf(one)))) missing.push(one);
 		if (missing.length > 0) {
-			const folder = join(this.#debsFolder, `.${process.pid}`);
-			await mkdir(folder, { recursive: true });
+			const directory = join(this.#debsDirectory, `.${process.pid}`);
+			await mkdir(directory, { recursive: true });
 			const wanted = missing.flatMap(({ path, sha256 }) => [
 				`${this.#addressOf(path)}/${path}`,
-				join(folder, sha256),
+				join(directory, sha256),
 				`SHA256:${sha256}`,
 			]);
 			await this.#apt`/usr/lib/apt/apt-helper download-file ${wanted}`;
 			for (const one of missing)
-				await rename(join(folder, one.sha256), pathOf(one));
-			await rm(folder, { recursive: true });
+				await rename(join(directory, one.sha256), pathOf(one));
+			await rm(directory, { recursive: true });
 		}
 		return packages.map(pathOf);
 	}
 
-	/** The security archive's own pool begins so. */
+	/** Returns the archive of a path: the security archive's pool is pool/updates. */
 	#addressOf(path: string): string {
 		const { debian, security } = this.#mirrors;
 		const address = path.startsWith("pool/updates/") ? security : debian;
@@ -207,7 +211,7 @@ function field(stanza: string, name: string): string {
 	return value;
 }
 
-/** A suite and those that correct it. */
+/** Returns the apt sources of a suite, its updates and its security fixes, by suite. */
 function sources(
 	suite: string,
 	{ debian, security }: Mirrors,
@@ -224,7 +228,7 @@ function sources(
 	);
 }
 
-function linesAbout(suite: string, output: string): string {
+function errorsAbout(suite: string, output: string): string {
 	return output
 		.split("\n")
 		.filter((line) => line.startsWith("E:") && line.includes(`/${suite}/`))
@@ -232,7 +236,7 @@ function linesAbout(suite: string, output: string): string {
 		.join("\n");
 }
 
-async function isThere(path: string): Promise<boolean> {
+async function exists(path: string): Promise<boolean> {
 	return access(path).then(
 		() => true,
 		() => false,

@@ -5,7 +5,7 @@ import { DebianArchive, OLD_SUITE } from "./apt.ts";
 import { kernelStage } from "./kernel.ts";
 import { rootfsStage } from "./rootfs.ts";
 
-/** The base system made from Debian's packages: minutes instead of a Buildroot's hours. */
+/** The base system made from Debian packages: takes minutes instead of Buildroot's hours. */
 export async function debianBase(
 	target: Target,
 	options: { offline: boolean },
@@ -23,7 +23,7 @@ export async function debianBase(
 	});
 	return {
 		archives: [archive, old, host],
-		// Sources are for every architecture: all targets get the same.
+		// The source package is the same for all architectures.
 		kernel: await kernelStage(target, host),
 		rootfs: await rootfsStage(target, { archive, old, host }),
 	};

@@ -3,15 +3,15 @@ import { mkdir, readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { $, glob } from "zx";
-import { cacheSubfolder } from "../../pipeline/cache.ts";
+import { cacheSubdirectory } from "../../pipeline/cache.ts";
 import { hashOfPaths } from "../../pipeline/hash.ts";
 import type { Stage } from "../../pipeline/stage.ts";
-import { refuseDroppedOptions } from "../kconfig.ts";
+import { assertNoDroppedOptions } from "../kconfig.ts";
 import type { Target } from "../target.ts";
 import type { DebianArchive } from "./apt.ts";
 
-const boardFolder = join(import.meta.dirname, "..");
-/** The name of Debian's source package is the kernel's series. */
+const boardDirectory = join(import.meta.dirname, "..");
+/** Debian's source package, named after the kernel series. */
 const SOURCE_PACKAGE = "linux-source-6.12";
 
 /** Compiles the kernel from Debian's source with our configuration. */
@@ -24,10 +24,10 @@ export async function kernelStage(
 	);
 	if (!source) throw new Error(`Debian has no package ${SOURCE_PACKAGE}`);
 	const fragments = [
-		join(boardFolder, "linux.config"),
-		join(boardFolder, target.name, "linux.config"),
+		join(boardDirectory, "linux.config"),
+		join(boardDirectory, target.name, "linux.config"),
 	];
-	const deviceTrees = join(boardFolder, target.name, "device-trees");
+	const deviceTrees = join(boardDirectory, target.name, "device-trees");
 	const compiler = `${target.gnuTriplet}-gcc`;
 	const compilerVersion = await $`${compiler} --version`.quiet();
 	return {
@@ -39,17 +39,17 @@ export async function kernelStage(
 			target: { ...target.kernel },
 			compiler: compilerVersion.stdout.split("\n")[0] ?? "",
 		},
-		async make({ $, folder, report }) {
+		async make({ $, directory, report }) {
 			report("unpacking the source");
 			const [deb] = await archive.fetch([source]);
 			await $`dpkg-deb --fsys-tarfile ${deb} | tar -x --to-stdout ./usr/src/${SOURCE_PACKAGE}.tar.xz | tar -xJ --strip-components=1 --one-top-level=source`;
 			const options = (
 				await Promise.all(fragments.map((path) => readFile(path, "utf8")))
 			).join("");
-			appendFileSync(join(folder, "fragments.config"), options);
-			// Closed: no LOCALVERSION or KCFLAGS of whoever builds gets in.
+			appendFileSync(join(directory, "fragments.config"), options);
+			// A fixed environment: the user's LOCALVERSION or KCFLAGS must not affect the build.
 			const make = $({
-				cwd: join(folder, "source"),
+				cwd: join(directory, "source"),
 				env: {
 					PATH: process.env.PATH,
 					HOME: process.env.HOME,
@@ -57,32 +57,32 @@ export async function kernelStage(
 					TZ: "UTC",
 					ARCH: target.kernel.arch,
 					CROSS_COMPILE: `${target.gnuTriplet}-`,
-					KCONFIG_ALLCONFIG: join(folder, "fragments.config"),
-					// The same source gives the same bytes, whoever builds it, where and when.
+					KCONFIG_ALLCONFIG: join(directory, "fragments.config"),
+					// The result must not depend on user, host and time.
 					KBUILD_BUILD_TIMESTAMP: "@0",
 					KBUILD_BUILD_USER: "app-platform",
 					KBUILD_BUILD_HOST: "app-platform",
-					CCACHE_DIR: await cacheSubfolder("ccache"),
-					// Misses cost no second run of the preprocessor.
+					CCACHE_DIR: await cacheSubdirectory("ccache"),
+					// Avoids a second run of the preprocessor for each cache miss.
 					CCACHE_DEPEND: "1",
-					CCACHE_BASEDIR: folder,
+					CCACHE_BASEDIR: directory,
 				},
 			});
 			report("configuring");
 			await make`make allnoconfig`;
-			const config = await readFile(join(folder, "source/.config"), "utf8");
-			refuseDroppedOptions("the kernel", options, config);
+			const config = await readFile(join(directory, "source/.config"), "utf8");
+			assertNoDroppedOptions("the kernel", options, config);
 			report("compiling");
 			const jobs = availableParallelism();
 			await make`make CC=${`ccache ${compiler}`} -j${jobs} ${target.kernel.makeTarget}`;
 			const { arch, image } = target.kernel;
 			await $`mv source/${image} linux`;
 			report("compiling device trees");
-			await mkdir(join(folder, "dtbs"));
+			await mkdir(join(directory, "dtbs"));
 			const sources = `arch/${arch}/boot/dts`;
-			for (const name of linesOf(await readFile(deviceTrees, "utf8"))) {
+			for (const name of parseList(await readFile(deviceTrees, "utf8"))) {
 				const [path] = await glob(`**/${name.replace(/dtb$/, "dts")}`, {
-					cwd: join(folder, "source", sources),
+					cwd: join(directory, "source", sources),
 				});
 				if (!path) throw new Error(`the kernel has no device tree ${name}`);
 				const dtb = path.replace(/dts$/, "dtb");
@@ -95,7 +95,7 @@ export async function kernelStage(
 	};
 }
 
-/** The lines of a list, less comments. */
-function linesOf(text: string): string[] {
+/** Returns the lines of a list without comments. */
+function parseList(text: string): string[] {
 	return text.split("\n").filter((line) => line !== "" && line[0] !== "#");
 }

@@ -1,16 +1,16 @@
 import { readdir, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
-import { librariesOf, libraryFolders } from "../../pipeline/elf.ts";
+import { librariesOf, libraryDirectories } from "../../pipeline/elf.ts";
 
-/** Libraries that no program names: they are loaded by the C library when it wants them. */
+/** Libraries that no program links to: the C library loads them at run time. */
 const loadedByName = /^(libnss_(files|dns|compat)|libgcc_s)\.so\./;
 
 /**
  * Removes the libraries of a rootfs tree that no program or plugin in it needs.
- * Throws when one that is needed is missing.
+ * @throws Error when a needed library is missing.
  */
 export async function removeUnusedLibraries(tree: string): Promise<void> {
-	const folders = await libraryFolders(tree);
+	const directories = await libraryDirectories(tree);
 	const libraries: string[] = [];
 	const programs: string[] = [];
 	for (const entry of await readdir(tree, {
@@ -19,7 +19,7 @@ export async function removeUnusedLibraries(tree: string): Promise<void> {
 	})) {
 		const path = relative(tree, join(entry.parentPath, entry.name));
 		const isLibrary =
-			folders.includes(dirname(path)) && /\.so(\.|$)/.test(entry.name);
+			directories.includes(dirname(path)) && /\.so(\.|$)/.test(entry.name);
 		if (isLibrary && !loadedByName.test(basename(path))) libraries.push(path);
 		else if (entry.isFile()) programs.push(path);
 	}

@@ -9,7 +9,7 @@ for (const { name, debianArchitecture, packages: own } of targets)
 		[SUITE, [...packages, ...own]],
 		[OLD_SUITE, packagesOfOldRelease],
 	] as const)
-		test(`the lock has what ${name} needs of ${suite}`, async (t) => {
+		test(`the lock has all packages of ${suite} for ${name}`, async (t) => {
 			const lock = await readLock(suite, debianArchitecture);
 			const locked = lockedPackages(lock ?? [], names);
 			for (const wanted of names)

@@ -3,25 +3,25 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 
-/** The answers of a suite's package lists to the build's questions, kept in the tree. */
+/** The build's package requests and their results from a suite's lists, kept in the tree. */
 export type PackageLock = z.infer<typeof lockSchema>;
 
-/** A package as the archive has it at one moment. */
+/** A package in the archive at one point in time. */
 export type DebianPackage = z.infer<typeof packageSchema>;
 
 const packageSchema = z.object({
 	name: z.string(),
 	version: z.string(),
 	sha256: z.string().regex(/^[0-9a-f]{64}$/),
-	/** Below the address of the archive. */
+	/** Relative to the archive's address. */
 	path: z.string().regex(/^pool\/[\w./~+-]+$/),
 });
 
 const lockSchema = z.array(
 	z.object({
-		/** What was asked for. */
+		/** The requested packages. */
 		names: z.array(z.string()),
-		/** All that it needs. */
+		/** The requested packages and their dependencies. */
 		packages: z.array(packageSchema),
 	}),
 );
@@ -29,7 +29,7 @@ const lockSchema = z.array(
 const pathOf = (suite: string, architecture: string) =>
 	join(import.meta.dirname, "lock", `${suite}-${architecture}.json`);
 
-/** Undefined when the tree has none. */
+/** Returns undefined if the tree has no lock for this suite and architecture. */
 export async function readLock(
 	suite: string,
 	architecture: string,
@@ -39,7 +39,7 @@ export async function readLock(
 	return lockSchema.parse(JSON.parse(await readFile(path, "utf8")));
 }
 
-/** One line for each package, so that a diff shows what changed. */
+/** Writes one line for each package, so that a diff shows what changed. */
 export async function writeLock(
 	suite: string,
 	architecture: string,
@@ -47,25 +47,25 @@ export async function writeLock(
 ): Promise<void> {
 	const lines = (list: readonly unknown[]) =>
 		list.map((one) => JSON.stringify(one)).join(",\n");
-	const answers = lock.map(
+	const entries = lock.map(
 		({ names, packages }) =>
 			`{"names":${JSON.stringify(names)},"packages":[\n${lines(packages)}\n]}`,
 	);
 	const path = pathOf(suite, architecture);
 	await mkdir(join(path, ".."), { recursive: true });
-	await writeFile(path, `[${answers.join(",\n")}]\n`);
+	await writeFile(path, `[${entries.join(",\n")}]\n`);
 }
 
-/** @throws Error when the lock is of another list of names. */
+/** @throws Error when the lock was written for another list of names. */
 export function lockedPackages(
 	lock: PackageLock,
 	names: readonly string[],
 ): DebianPackage[] {
-	const question = JSON.stringify(names);
-	const answer = lock.find((one) => JSON.stringify(one.names) === question);
-	if (!answer)
+	const wanted = JSON.stringify(names);
+	const entry = lock.find((one) => JSON.stringify(one.names) === wanted);
+	if (!entry)
 		throw new Error(
-			"the list of packages has changed since board/debian/lock was written, and the mirror's lists cannot be used: try again later, then write the lock anew with npm run lock",
+			"the list of packages has changed since board/debian/lock was written, and the mirror's lists cannot be used: retry later, then update the lock with npm run lock",
 		);
-	return answer.packages;
+	return entry.packages;
 }

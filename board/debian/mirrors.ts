@@ -1,27 +1,27 @@
 import { readFile } from "node:fs/promises";
 import { $ } from "zx";
 
-/** Addresses of Debian's archives: the mirrors that this machine's own apt uses. */
+/** Addresses of Debian's archives: the mirrors that the host's apt uses. */
 export interface Mirrors {
 	debian: string;
 	security: string;
 }
 
-/** @throws Error when the machine's apt has none. */
-export async function machinesMirrors(): Promise<Mirrors> {
-	const uris = await machinesUris();
+/** @throws Error when the host's apt has no Debian mirror. */
+export async function readHostMirrors(): Promise<Mirrors> {
+	const uris = await readHostUris();
 	const debian = uris.find((uri) => /\/debian\/?$/.test(uri));
 	const security = uris.find((uri) => /\/debian-security\/?$/.test(uri));
 	if (!debian || !security)
 		throw new Error(
-			"the apt configuration of this machine names no Debian mirror (…/debian and …/debian-security): add one to /etc/apt",
+			"the apt configuration of this machine has no Debian mirror (…/debian and …/debian-security): add one to /etc/apt",
 		);
 	return { debian, security };
 }
 
-/** What the machine's sources name; a list of mirrors (mirror+file:) stands for its first. */
-async function machinesUris(): Promise<string[]> {
-	// Answers before the machine's first `apt-get update` too, unlike `apt-get indextargets`.
+/** Returns the URIs of the host's apt sources; for a list of mirrors (mirror+file:) its first entry. */
+async function readHostUris(): Promise<string[]> {
+	// Works even before the host's first `apt-get update`, unlike `apt-get indextargets`.
 	const { stdout } = await $`apt-get update --print-uris`.quiet();
 	const uris = [...stdout.matchAll(/^'(\S+?)\/dists\//gm)].map(
 		([, uri]) => uri as string,
@@ -35,8 +35,8 @@ async function machinesUris(): Promise<string[]> {
 	);
 }
 
-/** The proxies that the machine's apt uses; nothing else of its settings may change a build. */
-export async function machinesProxies(): Promise<string> {
+/** Returns the proxy options of the host's apt; no other option may affect a build. */
+export async function readHostProxies(): Promise<string> {
 	const { stdout } = await $`apt-config dump Acquire`.quiet();
 	return stdout
 		.split("\n")

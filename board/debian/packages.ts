@@ -1,9 +1,9 @@
-/** Debian's packages for what must be on the image; dependencies come by themselves. */
+/** Debian packages on the image; their dependencies are added automatically. */
 export const packages: readonly string[] = [
 	// the system itself
 	"base-files",
 	"busybox-static",
-	"dash", // sh: that of busybox-static prefers its own applets to all other commands
+	"dash", // sh: busybox-static's sh prefers its own applets to all other commands
 	"bash", // at the prompt
 	"runit",
 	"util-linux",
@@ -19,17 +19,17 @@ export const packages: readonly string[] = [
 	"libpam-modules",
 	"sudo",
 	"dropbear-bin",
-	"openssh-client", // scp alone, for WinSCP
+	"openssh-client", // only scp, for WinSCP
 	"openssh-sftp-server",
-	// what an admin has at hand
+	// tools for admins
 	"procps",
-	"ncurses-base", // what terminals can do: top does not run without, and bash edits lines by it
+	"ncurses-base", // terminal descriptions: top and bash's line editing need them
 	"tar",
 	"xz-utils",
 	"zstd",
 	"pv",
 	"tcpdump",
-	"libdebuginfod1t64", // for gdb, as are the next four
+	"libdebuginfod1t64", // for gdb, like the next four
 	"libexpat1",
 	"libreadline8t64",
 	"libxxhash0",
@@ -37,18 +37,18 @@ export const packages: readonly string[] = [
 	"openssl",
 	"ca-certificates",
 	"minisign",
-	// what apps stand on
+	// the platform of the apps
 	"postgresql-17",
 	"haproxy",
 	"nodejs",
 ];
 
-/** From Debian's release before: its gdb-minimal has no Python, which saves 5 MB of the image. */
+/** From the previous Debian release: its gdb-minimal has no Python, which saves 5 MB of the image. */
 export const packagesOfOldRelease: readonly string[] = ["gdb-minimal"];
 
 /**
- * Dependencies that are left out: maintainer scripts that never run here want them, or a part
- * of the package that we do not use. The rootfs stage checks that no library is missed.
+ * Excluded dependencies: only maintainer scripts, which never run, or unused parts of a package need
+ * them. The rootfs stage checks that no library is missing.
  */
 export const excludedPackages: readonly string[] = [
 	// PostgreSQL's just-in-time compiler
@@ -62,7 +62,7 @@ export const excludedPackages: readonly string[] = [
 	"libjson-perl",
 	"libio-pty-perl",
 	"libipc-run-perl",
-	// Perl, which nothing at run time needs
+	// Perl, not needed at run time
 	"libperl5.40",
 	"perl",
 	"perl-base",
@@ -88,7 +88,7 @@ export const excludedPackages: readonly string[] = [
 	"libsemanage-common",
 	"libsepol2",
 	"libdebconfclient0",
-	// busybox has them
+	// part of busybox
 	"mawk",
 	"media-types",
 	// translations
@@ -148,7 +148,7 @@ export const excludedPaths: readonly string[] = [
 	"./usr/share/gdb/*",
 	// the linker's cache is not used
 	"./usr/sbin/ldconfig",
-	// what would need large libraries for what nobody asks for here
+	// unused programs that need large libraries
 	"./usr/bin/pzstd",
 	"./usr/bin/lslogins",
 	"./usr/lib/*/sasl2",

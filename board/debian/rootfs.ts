@@ -15,19 +15,19 @@ import {
 
 const finish = join(import.meta.dirname, "finish.sh");
 
-/** Unpacks Debian's packages; no maintainer script runs, `finish.sh` does what we want of them. */
+/** Unpacks Debian packages; `finish.sh` replaces the maintainer scripts, none of which run. */
 export async function rootfsStage(
 	target: Target,
 	archives: { archive: DebianArchive; old: DebianArchive; host: DebianArchive },
 ): Promise<Stage> {
 	const { archive, old, host } = archives;
-	// Its applets are those of the target's, which does not run here.
+	// Lists the applets: the target's own busybox does not run here.
 	const hostBusybox = await host.resolve(["busybox-static"]);
 	const resolved = await archive.resolve(
 		[...packages, ...target.packages],
 		excludedPackages,
 	);
-	// Without what they depend on, which is the image's own.
+	// Without their dependencies: the image has its own.
 	const oldPackages = (await old.resolve(packagesOfOldRelease)).filter(
 		({ name }) => packagesOfOldRelease.includes(name),
 	);
@@ -40,7 +40,7 @@ export async function rootfsStage(
 			excludedPaths: [...excludedPaths],
 			finish: await hashOfPaths(finish),
 		},
-		async make({ $, folder, report }) {
+		async make({ $, directory, report }) {
 			report(`fetching ${all.length} packages`);
 			const debs = [
 				...(await archive.fetch(resolved)),
@@ -48,7 +48,7 @@ export async function rootfsStage(
 			];
 			await $`mkdir tree`;
 			await writeFile(
-				join(folder, "excluded"),
+				join(directory, "excluded"),
 				`${excludedPaths.join("\n")}\n`,
 			);
 			for (const [index, deb] of debs.entries()) {
@@ -60,12 +60,12 @@ export async function rootfsStage(
 				await $`dpkg-deb --fsys-tarfile ${deb} | tar -x --one-top-level=host`;
 			await $`sh ${finish} tree host/usr/bin/busybox`;
 			await $`rm -r host`;
-			await removeUnusedLibraries(join(folder, "tree"));
-			await trimIcuData($, folder);
+			await removeUnusedLibraries(join(directory, "tree"));
+			await trimIcuData($, directory);
 			const lines = all.map(
 				({ name, version, sha256 }) => `${name}\t${version}\t${sha256}\n`,
 			);
-			await writeFile(join(folder, "packages.tsv"), lines.join(""));
+			await writeFile(join(directory, "packages.tsv"), lines.join(""));
 			await $`rm excluded`;
 		},
 	};

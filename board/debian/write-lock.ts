@@ -4,8 +4,8 @@ import { debianBase } from "./base.ts";
 import { type PackageLock, writeLock } from "./lock.ts";
 
 /**
- * `npm run lock`: writes down the packages of this day, which a build takes where its mirror's
- * lists cannot be used. With `--offline`, those of the lists in the cache.
+ * `npm run lock`: writes the current packages to the lock, which a build uses if its mirror's lists cannot
+ * be used. With `--offline`, takes them from the lists in the cache.
  */
 const offline = process.argv.includes("--offline");
 const archives = new Map<string, DebianArchive[]>();
@@ -18,10 +18,10 @@ for (const target of targets) {
 }
 for (const [first, ...others] of archives.values()) {
 	if (!first) continue;
-	// Each target asks its host's archive anew.
+	// Several targets may have made the same request.
 	const lock: PackageLock = [];
-	for (const answer of [first, ...others].flatMap(({ asked }) => asked))
-		if (!lock.some(({ names }) => `${names}` === `${answer.names}`))
-			lock.push(answer);
+	for (const entry of [first, ...others].flatMap(({ resolved }) => resolved))
+		if (!lock.some(({ names }) => `${names}` === `${entry.names}`))
+			lock.push(entry);
 	if (lock.length > 0) await writeLock(first.suite, first.architecture, lock);
 }

@@ -9,7 +9,7 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { TestKey } from "../../manager/testing/test-update.ts";
+import type { TestKey } from "../../testing/test-update.ts";
 import type { ScriptsOnHost } from "../scripts-on-host.ts";
 
 const release = "VERSION=1.3.0\nBUILD=200000\nTARGET=x86_64\nKEY=release\n";

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import test from "ava";
-import { TestAppliance, until } from "../testing/test-appliance.ts";
+import { TestAppliance, until } from "../../testing/test-appliance.ts";
 import type { Alarm } from "./table.ts";
 
 // Alarms of a service, and what becomes of them when the manager or PostgreSQL is away.
-const source = join(import.meta.dirname, "../testing/troublemaker");
+const source = join(import.meta.dirname, "../../testing/troublemaker");
 const id = "troublemaker";
 const appliance = await TestAppliance.withApp(source);
 const { manager } = appliance;

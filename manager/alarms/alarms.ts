@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Database } from "../data/database/database.ts";
+import type { Database } from "../database/database.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { Log } from "../shared/log.ts";
 import { retryDelayMs, retryUntilDone } from "../shared/retry.ts";

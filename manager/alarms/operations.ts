@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { alarmSeverity } from "../../sdk/protocol.ts";
-import { defineOperation, type Operation } from "../operations/operation.ts";
+import { defineOperation } from "../operations/operation.ts";
 import type { Alarms } from "./alarms.ts";
 
 const alarmSchema = z.object({
@@ -23,7 +23,7 @@ const pastAlarmsAnswer = z.object({
 });
 export type PastAlarmsAnswer = z.output<typeof pastAlarmsAnswer>;
 
-export function alarmOperations(alarms: Alarms): Operation[] {
+export function alarmOperations(alarms: Alarms) {
 	return [
 		defineOperation({
 			name: "alarms",

@@ -1,5 +1,5 @@
 import type { AlarmSeverity } from "../../sdk/protocol.ts";
-import type { Database } from "../data/database/database.ts";
+import type { Database } from "../database/database.ts";
 
 /** Of each service, and of the manager itself: more that are over tell nobody anything. */
 const mostOverOfASource = 100;

@@ -1,12 +1,9 @@
 import { mayCall } from "../access/tokens/scopes.ts";
-import { DatabaseUnavailable } from "../data/database/unavailable.ts";
-import {
-	type Caller,
-	type Operation,
-	OperationError,
-	type OperationTable,
-} from "../operations/operation.ts";
+import { DatabaseUnavailable } from "../database/unavailable.ts";
+import type { Caller } from "../operations/caller.ts";
+import type { Operation, OperationTable } from "../operations/operation.ts";
 import type { Log } from "../shared/log.ts";
+import { type ErrorKind, OperationError } from "../shared/operation-error.ts";
 
 /** The one way into an operation, whichever way the call came. */
 export async function callOperation(
@@ -18,9 +15,13 @@ export async function callOperation(
 ): Promise<unknown> {
 	const operation = operations.get(name);
 	if (operation === undefined)
-		throw new OperationError(404, "unknownOperation", "No such operation");
+		throw new OperationError(
+			"notFound",
+			"unknownOperation",
+			"No such operation",
+		);
 	if (operation.onlyOverHttp && way !== "http")
-		throw new OperationError(400, "onlyOverHttp", "Call this over HTTP");
+		throw new OperationError("invalid", "onlyOverHttp", "Call this over HTTP");
 	if (operation.permission === "administrator") checkAccess(operation, caller);
 	return operation.run(input, caller);
 }
@@ -34,29 +35,46 @@ export function checkAccess(
 	{ session, token }: Caller,
 ): void {
 	if (session) return;
-	if (!token) throw new OperationError(401, "loginRequired", "Please log in");
+	if (!token)
+		throw new OperationError(
+			"unauthenticated",
+			"loginRequired",
+			"Please log in",
+		);
 	if (!mayCall(token.scopes, operation))
 		throw new OperationError(
-			403,
+			"forbidden",
 			"notForToken",
 			"The scopes of this token do not include that",
 		);
 }
 
-/** What is told about a failure, and with which HTTP status. */
+const httpStatus: Record<ErrorKind, number> = {
+	invalid: 400,
+	unauthenticated: 401,
+	forbidden: 403,
+	notFound: 404,
+	conflict: 409,
+	tooManyAttempts: 429,
+	failed: 500,
+	upstream: 502,
+	noRoom: 507,
+};
+
+/** The answer to a call that failed. */
 export interface Failure {
 	httpStatus: number;
 	retryAfterSeconds?: number | undefined;
 	error: { code: string; message: string };
 }
 
-/** Internal errors go to the log; the caller learns nothing of their inside. */
+/** Internal errors go to the log; the caller does not see their details. */
 export function describeFailure(error: unknown, log: Log): Failure {
 	if (error instanceof OperationError) {
-		if (error.httpStatus === 500)
+		if (error.kind === "failed")
 			log.error({ err: error.cause ?? error }, error.message);
 		return {
-			httpStatus: error.httpStatus,
+			httpStatus: httpStatus[error.kind],
 			retryAfterSeconds: error.retryAfterSeconds,
 			error: { code: error.code, message: error.message },
 		};

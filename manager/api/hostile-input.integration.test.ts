@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import test from "ava";
-import { TestManager } from "../testing/test-manager.ts";
+import { TestManager } from "../../testing/test-manager.ts";
 
 let manager: TestManager;
 let cookie: string;

@@ -1,18 +1,16 @@
 import type { FastifyError, FastifyInstance } from "fastify";
 import type { Login } from "../access/login/login.ts";
-import { httpCaller } from "../access/login/session-cookie.ts";
-import {
-	OperationError,
-	type OperationTable,
-} from "../operations/operation.ts";
+import type { OperationTable } from "../operations/operation.ts";
+import type { StreamOperation } from "../operations/stream-operation.ts";
 import type { Log } from "../shared/log.ts";
-import { callOperation, describeFailure } from "./call.ts";
+import { callOperation, describeFailure, type Failure } from "./call.ts";
 import { openApiDocument } from "./openapi.ts";
+import { httpCaller } from "./session-cookie.ts";
 
 /** Answers every error as the API describes errors; what is our own fault goes to the log. */
 export function explainErrors(server: FastifyInstance, log: Log): void {
 	server.setErrorHandler<FastifyError | Error>((error, _request, reply) => {
-		const failure = describeFailure(asOperationError(error), log);
+		const failure = requestError(error) ?? describeFailure(error, log);
 		if (failure.retryAfterSeconds !== undefined)
 			reply.header("retry-after", failure.retryAfterSeconds);
 		return reply.code(failure.httpStatus).send({ error: failure.error });
@@ -22,11 +20,14 @@ export function explainErrors(server: FastifyInstance, log: Log): void {
 /** `POST <operation>` for every operation, and the document that describes them. */
 export function serveOverHttp(
 	api: FastifyInstance,
-	operations: OperationTable,
+	{
+		operations,
+		streams,
+	}: { operations: OperationTable; streams: readonly StreamOperation[] },
 	login: Login,
 ): void {
 	api.get("/health", () => ({ ok: true }));
-	api.get("/openapi.json", () => openApiDocument(operations));
+	api.get("/openapi.json", () => openApiDocument(operations, streams));
 	api.post<{ Params: { operation: string } }>(
 		"/:operation",
 		(request, reply) => {
@@ -38,9 +39,9 @@ export function serveOverHttp(
 }
 
 /** Fastify's own refusals: body too large, not JSON, wrong content type … */
-function asOperationError(error: FastifyError | Error): Error {
-	if (!("statusCode" in error)) return error;
-	const { statusCode = 500 } = error;
-	if (statusCode >= 500) return error;
-	return new OperationError(statusCode, "badRequest", error.message);
+function requestError(error: FastifyError | Error): Failure | undefined {
+	if (!("statusCode" in error)) return undefined;
+	const { statusCode = 500, message } = error;
+	if (statusCode >= 500) return undefined;
+	return { httpStatus: statusCode, error: { code: "badRequest", message } };
 }

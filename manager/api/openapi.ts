@@ -1,19 +1,26 @@
 import * as z from "zod";
-import { sessionCookie } from "../access/login/session-cookie.ts";
 import type { Operation, OperationTable } from "../operations/operation.ts";
+import type { StreamOperation } from "../operations/stream-operation.ts";
+import { sessionCookie } from "./session-cookie.ts";
 
-/** The OpenAPI 3.1 description of `POST /manager/api/<operation>`. */
-export function openApiDocument(operations: OperationTable) {
+/** The OpenAPI 3.1 description of `/manager/api`. */
+export function openApiDocument(
+	operations: OperationTable,
+	streams: readonly StreamOperation[],
+) {
 	return {
 		openapi: "3.1.0",
 		info: { title: "App Platform manager", version: MANAGER_VERSION },
 		servers: [{ url: "/manager/api" }],
-		paths: Object.fromEntries(
-			[...operations.values()].map((operation) => [
-				`/${operation.name}`,
-				{ post: describeOperation(operation) },
-			]),
-		),
+		paths: {
+			...Object.fromEntries(
+				[...operations.values()].map((operation) => [
+					`/${operation.name}`,
+					{ post: describeOperation(operation) },
+				]),
+			),
+			...describeStreams(streams),
+		},
 		components: {
 			securitySchemes: {
 				session: { type: "apiKey", in: "cookie", name: sessionCookie },
@@ -53,20 +60,74 @@ function describeOperation(operation: Operation) {
 			required: true,
 			content: json(z.toJSONSchema(operation.input, { io: "input" })),
 		},
-		responses: {
-			"200": {
-				description: "Done",
-				content: json(z.toJSONSchema(operation.output)),
+		responses: responses(operation.output),
+	};
+}
+
+/** Those of one path together, by their methods. */
+function describeStreams(streams: readonly StreamOperation[]) {
+	const paths: Record<string, Record<string, object>> = {};
+	for (const stream of streams) {
+		const path = `/${stream.path}`;
+		const method = stream.method.toLowerCase();
+		paths[path] = { ...paths[path], [method]: describeStream(stream) };
+	}
+	return paths;
+}
+
+function describeStream({
+	summary,
+	tokens,
+	contentType,
+	query,
+	output,
+}: StreamOperation) {
+	return {
+		summary,
+		security: securityOf({ permission: "administrator", tokens }),
+		...(query && { parameters: queryParameters(query) }),
+		...(contentType && {
+			requestBody: {
+				required: true,
+				content: { [contentType === "*" ? "*/*" : contentType]: {} },
 			},
-			default: {
-				description: "Refused or failed; the message says why",
-				content: json({ $ref: "#/components/schemas/Failure" }),
-			},
+		}),
+		responses: responses(output),
+	};
+}
+
+function queryParameters(query: z.ZodObject) {
+	const { properties = {}, required = [] } = z.toJSONSchema(query, {
+		io: "input",
+		unrepresentable: "any",
+	});
+	return Object.entries(properties).map(([name, schema]) => ({
+		name,
+		in: "query",
+		required: required.includes(name),
+		schema,
+	}));
+}
+
+function responses(output: z.ZodType) {
+	const schema = z.toJSONSchema(output);
+	return {
+		"200": {
+			description: "Done",
+			content:
+				schema.type === "string" ? { "text/plain": { schema } } : json(schema),
+		},
+		default: {
+			description: "Refused or failed; the message says why",
+			content: json({ $ref: "#/components/schemas/Failure" }),
 		},
 	};
 }
 
-function securityOf({ permission, tokens }: Operation) {
+function securityOf({
+	permission,
+	tokens,
+}: Pick<Operation, "permission" | "tokens">) {
 	if (permission === "everyone") return [];
 	const session = { session: [] };
 	return tokens === "never" ? [session] : [session, { token: [tokens] }];

@@ -2,28 +2,26 @@ import cookie from "@fastify/cookie";
 import websocket from "@fastify/websocket";
 import { type FastifyInstance, fastify } from "fastify";
 import type { Login } from "../access/login/login.ts";
-import { recognizeTokens } from "../access/tokens/bearer.ts";
 import type { Tokens } from "../access/tokens/tokens.ts";
-import type { Store } from "../app-hosting/store/store.ts";
-import { serveAppUpload } from "../app-hosting/store/upload.ts";
 import {
 	type Challenges,
 	serveChallenges,
 } from "../device/certificate/acme/challenges.ts";
-import type { Updates } from "../device/update/updates.ts";
-import { serveUpload } from "../device/update/upload.ts";
 import type { ListenAddress } from "../environment/environment.ts";
 import type { OperationTable } from "../operations/operation.ts";
-import { OperationError } from "../operations/operation.ts";
+import type { StreamOperation } from "../operations/stream-operation.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { Log } from "../shared/log.ts";
-import { servePages } from "../web/pages.ts";
+import { OperationError } from "../shared/operation-error.ts";
 import type { ManagerAppWebsocket } from "./app-websocket/app-websocket.ts";
+import { recognizeTokens } from "./bearer.ts";
 import { explainErrors, serveOverHttp } from "./http.ts";
 import { listen } from "./listen.ts";
 import { isOwnOrigin } from "./origin.ts";
+import { servePages } from "./pages.ts";
 import { continueUnlessRefused, limitRequests } from "./request-limits.ts";
 import { securityHeaders } from "./security-headers.ts";
+import { serveStreams } from "./streams.ts";
 import { serveOverWebSocket } from "./websocket.ts";
 
 const largestMessageBytes = 64 * 1024;
@@ -32,10 +30,8 @@ const requestLimits = { requestMs: 30_000, stallMs: 60_000 };
 /** What the API gives access to. */
 export interface Offers {
 	operations: OperationTable;
-	/** Takes files, which no operation can. */
-	updates: Updates;
-	/** Takes archives, likewise. */
-	store: Store;
+	/** For files. */
+	streams: readonly StreamOperation[];
 	/** The API for PBX and clients. */
 	appWebsocket: ManagerAppWebsocket;
 	/** Of authorities, which ask outside of `/manager`. */
@@ -82,18 +78,21 @@ export class WebServer implements Part {
 			const reads = request.method === "GET" || request.method === "HEAD";
 			if (reads && !request.ws) return;
 			if (!isOwnOrigin(request.headers.origin, request.headers.host))
-				throw new OperationError(403, "wrongOrigin", "Not from this page");
+				throw new OperationError(
+					"forbidden",
+					"wrongOrigin",
+					"Not from this page",
+				);
 		});
 		await server.register(
 			async (api) => {
-				const { operations, updates, store } = this.#offers;
+				const { operations, streams } = this.#offers;
 				const login = this.#login;
 				const tokens = this.#tokens;
 				recognizeTokens(api, tokens);
-				serveOverHttp(api, operations, login);
+				serveOverHttp(api, { operations, streams }, login);
 				serveOverWebSocket(api, operations, { login, tokens, log: this.#log });
-				serveUpload(api, updates, login);
-				serveAppUpload(api, store, login);
+				serveStreams(api, streams, login);
 			},
 			{ prefix: "/manager/api" },
 		);

@@ -2,16 +2,14 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { WebSocket } from "ws";
 import * as z from "zod";
 import type { Login } from "../access/login/login.ts";
-import { sessionToken } from "../access/login/session-cookie.ts";
-import { bearerToken } from "../access/tokens/bearer.ts";
 import type { Tokens } from "../access/tokens/tokens.ts";
-import {
-	type Caller,
-	OperationError,
-	type OperationTable,
-} from "../operations/operation.ts";
+import type { Caller } from "../operations/caller.ts";
+import type { OperationTable } from "../operations/operation.ts";
 import type { Log } from "../shared/log.ts";
+import { OperationError } from "../shared/operation-error.ts";
+import { bearerToken } from "./bearer.ts";
 import { callOperation, describeFailure } from "./call.ts";
+import { sessionToken } from "./session-cookie.ts";
 
 const callMessage = z.strictObject({
 	id: z.int(),
@@ -37,7 +35,11 @@ export function serveOverWebSocket(
 		url: "/ws",
 		preValidation: async (request) => {
 			if (!request.token && !findSession(request))
-				throw new OperationError(401, "loginRequired", "Please log in");
+				throw new OperationError(
+					"unauthenticated",
+					"loginRequired",
+					"Please log in",
+				);
 		},
 		handler: (_request, reply) =>
 			reply.code(426).header("upgrade", "websocket").send(),

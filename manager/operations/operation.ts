@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { Session } from "../access/login/sessions.ts";
-import type { Token } from "../access/tokens/token.ts";
+import { OperationError } from "../shared/operation-error.ts";
+import type { Caller } from "./caller.ts";
 
 /** Who may call an operation. */
 export type Permission = "everyone" | "administrator";
@@ -11,56 +11,31 @@ export type Permission = "everyone" | "administrator";
  */
 export type TokenUse = "read" | "administer" | "never";
 
-/** Who calls, and what can be done for the caller's browser. */
-export interface Caller {
-	/** IP address; undefined where the web server gave none. */
-	address: string | undefined;
-	session: Session | undefined;
-	/** Who calls with a token has no session. */
-	token: Token | undefined;
-	/** Lets the browser keep a session token, or forget it. Only an HTTP response can. */
-	keepToken(token: string | undefined): void;
-}
-
-/** What the HTTP API, its OpenAPI document and the WebSocket are made from. */
-export interface Operation {
-	name: string;
+/** What the HTTP API, its OpenAPI document, the WebSocket and the pages' client are made from. */
+export interface Operation<
+	Name extends string = string,
+	Input extends z.ZodType = z.ZodType,
+	Output extends z.ZodType = z.ZodType,
+> {
+	name: Name;
 	summary: string;
 	permission: Permission;
 	tokens: TokenUse;
 	/** For operations that set a cookie, which a WebSocket message cannot. */
 	onlyOverHttp: boolean;
-	input: z.ZodType;
-	output: z.ZodType;
+	input: Input;
+	output: Output;
 	/** Checks the input, does the work, and lets out only what the output schema names. */
 	run(input: unknown, caller: Caller): Promise<unknown>;
 }
 
-/** A failure that is told to the caller in words; anything else is an internal error. */
-export class OperationError extends Error {
-	readonly code: string;
-	readonly httpStatus: number;
-	readonly retryAfterSeconds: number | undefined;
-
-	constructor(
-		httpStatus: number,
-		code: string,
-		message: string,
-		options: ErrorOptions & { retryAfterSeconds?: number } = {},
-	) {
-		super(message, options);
-		this.httpStatus = httpStatus;
-		this.code = code;
-		this.retryAfterSeconds = options.retryAfterSeconds;
-	}
-}
-
 /** Describes an operation; its handler sees checked input of the schema's type. */
 export function defineOperation<
+	const Name extends string,
 	Input extends z.ZodType,
 	Output extends z.ZodType,
 >(definition: {
-	name: string;
+	name: Name;
 	summary: string;
 	permission: Permission;
 	/** `administer` where nothing is said. */
@@ -72,7 +47,7 @@ export function defineOperation<
 		input: z.output<Input>,
 		caller: Caller,
 	): Promise<z.input<Output>> | z.input<Output>;
-}): Operation {
+}): Operation<Name, Input, Output> {
 	const {
 		handle,
 		onlyOverHttp = false,
@@ -87,7 +62,7 @@ export function defineOperation<
 			const input = description.input.safeParse(rawInput);
 			if (!input.success)
 				throw new OperationError(
-					400,
+					"invalid",
 					"invalidInput",
 					z.prettifyError(input.error),
 				);
@@ -97,11 +72,16 @@ export function defineOperation<
 }
 
 /** A Map, so that names such as `constructor` are not found. */
-export type OperationTable = ReadonlyMap<string, Operation>;
+export type OperationTable<Known extends Operation = Operation> = ReadonlyMap<
+	string,
+	Known
+>;
 
 /** @throws Error where two operations have the same name. */
-export function operationTable(operations: Operation[]): OperationTable {
-	const table = new Map(
+export function operationTable<Known extends Operation>(
+	operations: readonly Known[],
+): OperationTable<Known> {
+	const table = new Map<string, Known>(
 		operations.map((operation) => [operation.name, operation]),
 	);
 	if (table.size !== operations.length)

@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import type { Database } from "../data/database/database.ts";
+import type { Database } from "../database/database.ts";
 
 /**
  * The manager's settings by name, kept in the table `config`. Nothing is cached: a row

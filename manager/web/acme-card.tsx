@@ -1,6 +1,6 @@
 import type { AcmeAnswer } from "../device/certificate/acme/operations.ts";
 import { post } from "./api.ts";
-import { useForm } from "./form.ts";
+import { textOf, useForm } from "./form.ts";
 
 const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory";
 
@@ -16,13 +16,15 @@ export function AcmeCard({
 	names: string[];
 }) {
 	const enable = useForm(async (fields) => {
+		if (fields.get("terms") !== "on")
+			throw new Error("Agree to the authority's terms of service first.");
 		await post("acmeEnable", {
-			directoryUrl: fields.get("directory"),
-			email: fields.get("email"),
+			directoryUrl: textOf(fields, "directory"),
+			email: textOf(fields, "email"),
 			names: String(fields.get("names"))
 				.split(/[\s,]+/)
 				.filter(Boolean),
-			termsOfServiceAgreed: fields.get("terms") === "on",
+			termsOfServiceAgreed: true,
 		});
 	});
 	const disable = useForm(async () => {

@@ -8,7 +8,7 @@ export function AppWebsocketCard() {
 	const [failed, setFailed] = useState<string>();
 	const look = useCallback(async () => {
 		try {
-			const answer = await post<{ allowed: boolean }>("appWebsocketLogin");
+			const answer = await post("appWebsocketLogin");
 			setAllowed(answer.allowed);
 			setFailed(undefined);
 		} catch (failure) {

@@ -32,7 +32,7 @@ export function App() {
 
 	const askSession = useCallback(async () => {
 		try {
-			setSession(await post<Session>("session"));
+			setSession(await post("session"));
 			setProblem(undefined);
 		} catch (failure) {
 			setProblem((failure as Failure).message);

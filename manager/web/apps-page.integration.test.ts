@@ -6,8 +6,8 @@ import { join } from "node:path";
 import test from "ava";
 import { makeStore } from "../../development/make-store.ts";
 import { card, logInToPage } from "../../qemu-tests/system/manager-page.ts";
-import { browserPage } from "../testing/browser.ts";
-import { TestAppliance, until } from "../testing/test-appliance.ts";
+import { browserPage } from "../../testing/browser.ts";
+import { TestAppliance, until } from "../../testing/test-appliance.ts";
 
 // What an administrator sees of apps that make trouble.
 const appliance = await TestAppliance.create();
@@ -26,7 +26,7 @@ const server = createServer(async (request, response) => {
 
 test.before(async () => {
 	await makeStore(
-		[join(import.meta.dirname, "../testing/troublemaker")],
+		[join(import.meta.dirname, "../../testing/troublemaker")],
 		folder,
 	);
 	server.listen(0, "127.0.0.1");

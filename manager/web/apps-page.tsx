@@ -1,6 +1,4 @@
 import { useEffect, useMemo } from "preact/hooks";
-import type { InstanceStatus } from "../app-hosting/instances/status.ts";
-import type { ServicesAnswer } from "../app-hosting/services/operations.ts";
 import { Connection } from "./connection.ts";
 import { DeveloperCard } from "./developer-card.tsx";
 import { InstancesCard } from "./instances-card.tsx";
@@ -12,18 +10,8 @@ import { StoreCard } from "./store-card.tsx";
 export function AppsPage({ failed }: { failed: () => void }) {
 	const connection = useMemo(() => new Connection(), []);
 	useEffect(() => () => connection.close(), [connection]);
-	const { value: services } = useLive<ServicesAnswer>(
-		connection,
-		"services",
-		1_000,
-		failed,
-	);
-	const { value: instances } = useLive<{ instances: InstanceStatus[] }>(
-		connection,
-		"instances",
-		2_000,
-		failed,
-	);
+	const { value: services } = useLive(connection, "services", 1_000, failed);
+	const { value: instances } = useLive(connection, "instances", 2_000, failed);
 	if (!services || !instances) return null;
 	return (
 		<div class="cards">

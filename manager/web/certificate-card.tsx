@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { CertificateAnswer } from "../device/certificate/operations.ts";
 import { post } from "./api.ts";
-import { useForm } from "./form.ts";
+import { textOf, useForm } from "./form.ts";
 
 type Facts = NonNullable<CertificateAnswer["certificate"]>;
 
@@ -22,7 +22,7 @@ export function CertificateCard({
 	const upload = useForm(async (fields) => {
 		const file = fields.get("file");
 		const isChosen = file instanceof File && file.size > 0;
-		const pem = isChosen ? await file.text() : fields.get("text");
+		const pem = isChosen ? await file.text() : textOf(fields, "text");
 		if (!pem) throw new Error("Choose a file or paste its text first.");
 		await post("certificateUpload", { pem });
 		setUploads((before) => before + 1);

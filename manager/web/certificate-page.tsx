@@ -1,6 +1,4 @@
 import { useEffect, useMemo } from "preact/hooks";
-import type { AcmeAnswer } from "../device/certificate/acme/operations.ts";
-import type { CertificateAnswer } from "../device/certificate/operations.ts";
 import { AcmeCard } from "./acme-card.tsx";
 import { CertificateCard } from "./certificate-card.tsx";
 import { Connection } from "./connection.ts";
@@ -12,18 +10,8 @@ const lookMs = 3_000;
 export function CertificatePage({ failed }: { failed: () => void }) {
 	const connection = useMemo(() => new Connection(), []);
 	useEffect(() => () => connection.close(), [connection]);
-	const { value } = useLive<CertificateAnswer>(
-		connection,
-		"certificate",
-		lookMs,
-		failed,
-	);
-	const { value: acme } = useLive<AcmeAnswer>(
-		connection,
-		"acmeStatus",
-		lookMs,
-		failed,
-	);
+	const { value } = useLive(connection, "certificate", lookMs, failed);
+	const { value: acme } = useLive(connection, "acmeStatus", lookMs, failed);
 	if (!value || !acme) return null;
 	return (
 		<div class="cards">

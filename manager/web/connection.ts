@@ -1,6 +1,12 @@
-import { Failure } from "./api.ts";
+import {
+	Failure,
+	type InputArguments,
+	type OperationName,
+	type Output,
+	type QueryName,
+} from "./api.ts";
 
-interface WaitingCall {
+interface PendingCall {
 	resolve(output: unknown): void;
 	reject(failure: Failure): void;
 }
@@ -12,14 +18,29 @@ interface WaitingCall {
 export class Connection {
 	#socket: WebSocket | undefined;
 	#lastId = 0;
-	readonly #waiting = new Map<number, WaitingCall>();
+	readonly #pendingCalls = new Map<number, PendingCall>();
 
 	/** @throws Failure; with the code `disconnected` where the connection was lost. */
-	call<Output>(operation: string, input: object = {}): Promise<Output> {
+	call<Name extends OperationName>(
+		operation: Name,
+		...[input]: InputArguments<Name>
+	): Promise<Output<Name>> {
+		return this.#call(operation, input ?? {});
+	}
+
+	/** Calls an operation without an input. @throws like `call`. */
+	query<Name extends QueryName>(operation: Name): Promise<Output<Name>> {
+		return this.#call(operation, {});
+	}
+
+	#call<Name extends OperationName>(
+		operation: Name,
+		input: object,
+	): Promise<Output<Name>> {
 		const id = ++this.#lastId;
 		return new Promise((resolve, reject) => {
-			this.#waiting.set(id, {
-				resolve: (output) => resolve(output as Output),
+			this.#pendingCalls.set(id, {
+				resolve: (output) => resolve(output as Output<Name>),
 				reject,
 			});
 			const socket = this.#open();
@@ -46,16 +67,16 @@ export class Connection {
 
 	#answered(text: string): void {
 		const { id, output, error } = JSON.parse(text);
-		const call = this.#waiting.get(id);
-		this.#waiting.delete(id);
+		const call = this.#pendingCalls.get(id);
+		this.#pendingCalls.delete(id);
 		if (error) call?.reject(new Failure(error.code, error.message));
 		else call?.resolve(output);
 	}
 
 	#lost(): void {
 		this.#socket = undefined;
-		const calls = [...this.#waiting.values()];
-		this.#waiting.clear();
+		const calls = [...this.#pendingCalls.values()];
+		this.#pendingCalls.clear();
 		for (const call of calls)
 			call.reject(
 				new Failure("disconnected", "The connection to the manager is lost."),

@@ -6,7 +6,7 @@ import { useForm } from "./form.ts";
 export function DeveloperCard() {
 	const [isOn, setOn] = useState<boolean>();
 	useEffect(() => {
-		post<{ isOn: boolean }>("developerMode").then(
+		post("developerMode").then(
 			(answer) => setOn(answer.isOn),
 			() => {}, // The page itself says when the manager is away.
 		);

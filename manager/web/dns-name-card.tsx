@@ -1,11 +1,13 @@
 import { post } from "./api.ts";
-import { useForm } from "./form.ts";
+import { textOf, useForm } from "./form.ts";
 
 /** By which name people reach the machine: apps are told. */
 export function DnsNameCard({ dnsName }: { dnsName: string | null }) {
 	const { onSubmit, problem, sending } = useForm(
 		async (fields) => {
-			await post("dnsNameChange", { dnsName: fields.get("dnsName") || null });
+			await post("dnsNameChange", {
+				dnsName: textOf(fields, "dnsName") || null,
+			});
 		},
 		{ keepFields: true },
 	);

@@ -32,3 +32,9 @@ export function useForm(
 	}
 	return { onSubmit, problem, sending };
 }
+
+/** The text of a field; empty where the form has none of that name. */
+export function textOf(fields: FormData, name: string): string {
+	const value = fields.get(name);
+	return typeof value === "string" ? value : "";
+}

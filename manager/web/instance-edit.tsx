@@ -1,8 +1,8 @@
 import { useState } from "preact/hooks";
 import type { InstanceStatus } from "../app-hosting/instances/status.ts";
+import { formatBytes } from "../shared/format.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
-import { formatBytes } from "./format.ts";
 import {
 	InstanceFields,
 	instanceInput,

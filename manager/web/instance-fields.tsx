@@ -1,5 +1,5 @@
 import type { InstanceStatus } from "../app-hosting/instances/status.ts";
-import { post } from "./api.ts";
+import { type Input, post } from "./api.ts";
 
 const tlsModes = ["disable", "prefer", "require", "verify-ca", "verify-full"];
 
@@ -123,13 +123,13 @@ function HostFields({ host }: { host: InstanceStatus["externalHost"] }) {
  * @returns what came of it. @throws Failure
  */
 export async function tryDatabase(
-	input: Record<string, unknown>,
+	input: Partial<Input<"instanceCreate">> & { id?: number },
 ): Promise<string> {
 	const { id, externalHost, databasePassword, domain, name } = input;
 	// What is left empty stays; for a new instance it is made up so.
 	const byDefault = id === undefined ? `${domain}_${name}` : undefined;
 	const { databaseName = byDefault, databaseUser = byDefault } = input;
-	const { text } = await post<{ text: string }>("instanceTestConnection", {
+	const { text } = await post("instanceTestConnection", {
 		...{ id, externalHost, databaseName, databaseUser },
 		...(databasePassword ? { databasePassword } : {}),
 	});
@@ -137,13 +137,14 @@ export async function tryDatabase(
 }
 
 /** The fields as operations take them; what is left empty is left out. */
-export function instanceInput(fields: FormData): Record<string, unknown> {
+export function instanceInput(fields: FormData): Input<"instanceCreate"> {
 	const filled = Object.fromEntries(
 		[...fields].filter(([, value]) => value !== ""),
 	);
 	const { address, kind, tlsMode, ca, ...rest } = filled;
+	// The fields have the operation's names; it checks their values.
 	return {
 		...rest,
 		externalHost: address ? { address, kind, tlsMode, ca } : null,
-	};
+	} as Input<"instanceCreate">;
 }

@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import type { InstanceStatus } from "../app-hosting/instances/status.ts";
-import type { ServiceStatus } from "../app-hosting/services/operations.ts";
+import type { ServiceStatus } from "../app-hosting/service-operations.ts";
+import { formatBytes } from "../shared/format.ts";
 import { post } from "./api.ts";
-import { useForm } from "./form.ts";
-import { formatBytes } from "./format.ts";
+import { textOf, useForm } from "./form.ts";
 import { InstanceEdit } from "./instance-edit.tsx";
 import {
 	InstanceFields,
@@ -41,7 +41,7 @@ function InstanceRow({ instance }: { instance: InstanceStatus }) {
 		await post(started ? "instanceStop" : "instanceStart", { id });
 	});
 	const deletion = useForm(async (fields) => {
-		await post("instanceDelete", { id, name: fields.get("name") });
+		await post("instanceDelete", { id, name: textOf(fields, "name") });
 	});
 	const problem = onOff.problem ?? deletion.problem;
 	return (

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import type { Output, QueryName } from "./api.ts";
 import type { Connection } from "./connection.ts";
 
 export interface Live<Value> {
@@ -13,13 +14,13 @@ export interface Live<Value> {
  * again, so that a slow device is never asked faster than it answers.
  * @param failed told of each failure.
  */
-export function useLive<Value>(
+export function useLive<Name extends QueryName>(
 	connection: Connection,
-	operation: string,
+	operation: Name,
 	pauseMs: number,
 	failed: () => void,
-): Live<Value> {
-	const [live, setLive] = useState<Live<Value>>({
+): Live<Output<Name>> {
+	const [live, setLive] = useState<Live<Output<Name>>>({
 		value: undefined,
 		problem: undefined,
 	});
@@ -28,7 +29,7 @@ export function useLive<Value>(
 		let ended = false;
 		async function ask() {
 			try {
-				const value = await connection.call<Value>(operation);
+				const value = await connection.query(operation);
 				if (!ended) setLive({ value, problem: undefined });
 			} catch (error) {
 				if (ended) return;

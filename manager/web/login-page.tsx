@@ -1,9 +1,9 @@
 import { post } from "./api.ts";
-import { useForm } from "./form.ts";
+import { textOf, useForm } from "./form.ts";
 
 export function LoginPage({ loggedIn }: { loggedIn: () => Promise<void> }) {
 	const { onSubmit, problem, sending } = useForm(async (fields) => {
-		await post("login", { password: fields.get("password") });
+		await post("login", { password: textOf(fields, "password") });
 		await loggedIn();
 	});
 	return (

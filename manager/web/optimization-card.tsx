@@ -1,4 +1,4 @@
-import type { OptimizationAnswer } from "../data/database/optimization-operations.ts";
+import type { OptimizationAnswer } from "../data/optimization-operations.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
 

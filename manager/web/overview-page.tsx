@@ -1,10 +1,9 @@
 import { useEffect, useMemo } from "preact/hooks";
-import type { AlarmsAnswer } from "../alarms/operations.ts";
-import type { DatabaseStatus } from "../data/database/operations.ts";
+import type { DatabaseStatus } from "../data/operations.ts";
 import type { SystemStatus } from "../device/system/operations.ts";
+import { formatBytes, formatDuration } from "../shared/format.ts";
 import { AlarmsCard } from "./alarms-card.tsx";
 import { Connection } from "./connection.ts";
-import { formatBytes, formatDuration } from "./format.ts";
 import { useLive } from "./live.ts";
 import { PastAlarmsCard } from "./past-alarms-card.tsx";
 import { Usage } from "./usage.tsx";
@@ -12,19 +11,9 @@ import { Usage } from "./usage.tsx";
 export function OverviewPage({ failed }: { failed: () => void }) {
 	const connection = useMemo(() => new Connection(), []);
 	useEffect(() => () => connection.close(), [connection]);
-	const system = useLive<SystemStatus>(
-		connection,
-		"systemStatus",
-		2_000,
-		failed,
-	);
-	const database = useLive<DatabaseStatus>(
-		connection,
-		"databaseStatus",
-		5_000,
-		failed,
-	);
-	const alarms = useLive<AlarmsAnswer>(connection, "alarms", 5_000, failed);
+	const system = useLive(connection, "systemStatus", 2_000, failed);
+	const database = useLive(connection, "databaseStatus", 5_000, failed);
+	const alarms = useLive(connection, "alarms", 5_000, failed);
 	const problem = system.problem ?? database.problem;
 	return (
 		<>

@@ -2,9 +2,9 @@ import { join } from "node:path";
 import test from "ava";
 import { Client } from "pg";
 import { freePort } from "../../development/free-port.ts";
-import { startTemporaryCluster } from "../data/database/temporary-cluster.ts";
-import { browserPage } from "../testing/browser.ts";
-import { TestAppliance, until } from "../testing/test-appliance.ts";
+import { browserPage } from "../../testing/browser.ts";
+import { TestAppliance, until } from "../../testing/test-appliance.ts";
+import { startTemporaryCluster } from "../database/temporary-cluster.ts";
 
 // What an admin does on the manager's page, in a browser.
 const notes = join(import.meta.dirname, "../../apps/notes");

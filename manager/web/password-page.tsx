@@ -1,5 +1,5 @@
 import { post } from "./api.ts";
-import { useForm } from "./form.ts";
+import { textOf, useForm } from "./form.ts";
 
 export function PasswordPage({ done }: { done: () => void }) {
 	const { onSubmit, problem, sending } = useForm(async (fields) => {
@@ -7,8 +7,8 @@ export function PasswordPage({ done }: { done: () => void }) {
 			throw new Error("The two new passwords differ.");
 		const all = fields.get("all") === "on";
 		await post(all ? "changeAllPasswords" : "changePassword", {
-			currentPassword: fields.get("current"),
-			newPassword: fields.get("new"),
+			currentPassword: textOf(fields, "current"),
+			newPassword: textOf(fields, "new"),
 		});
 		done();
 	});

@@ -8,7 +8,7 @@ export function PastAlarmsCard() {
 	const [problem, setProblem] = useState<string>();
 	async function look() {
 		try {
-			setAlarms((await post<PastAlarmsAnswer>("pastAlarms")).alarms);
+			setAlarms((await post("pastAlarms")).alarms);
 			setProblem(undefined);
 		} catch (failure) {
 			setProblem((failure as Failure).message);

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import type { ServiceStatus } from "../app-hosting/services/operations.ts";
+import type { ServiceStatus } from "../app-hosting/service-operations.ts";
 import { post } from "./api.ts";
 import { useForm } from "./form.ts";
 
@@ -58,7 +58,7 @@ function ServiceLog({ id }: { id: string }) {
 	const [text, setText] = useState("");
 	useEffect(() => {
 		const look = () =>
-			post<{ text: string }>("serviceLog", { id }).then(
+			post("serviceLog", { id }).then(
 				(answer) => setText(answer.text),
 				() => {}, // The page itself says when the manager is away.
 			);

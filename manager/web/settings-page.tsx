@@ -1,5 +1,4 @@
 import { useEffect, useMemo } from "preact/hooks";
-import type { OptimizationAnswer } from "../data/database/optimization-operations.ts";
 import { Connection } from "./connection.ts";
 import { DnsNameCard } from "./dns-name-card.tsx";
 import { useLive } from "./live.ts";
@@ -11,13 +10,8 @@ const lookMs = 3_000;
 export function SettingsPage({ failed }: { failed: () => void }) {
 	const connection = useMemo(() => new Connection(), []);
 	useEffect(() => () => connection.close(), [connection]);
-	const { value: name } = useLive<{ dnsName: string | null }>(
-		connection,
-		"dnsName",
-		lookMs,
-		failed,
-	);
-	const { value: optimization } = useLive<OptimizationAnswer>(
+	const { value: name } = useLive(connection, "dnsName", lookMs, failed);
+	const { value: optimization } = useLive(
 		connection,
 		"databaseOptimization",
 		lookMs,

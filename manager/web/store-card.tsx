@@ -1,8 +1,8 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
-import type { ServicesAnswer } from "../app-hosting/services/operations.ts";
+import type { ServicesAnswer } from "../app-hosting/service-operations.ts";
+import { formatBytes } from "../shared/format.ts";
 import { type Failure, post } from "./api.ts";
-import { useForm } from "./form.ts";
-import { formatBytes } from "./format.ts";
+import { textOf, useForm } from "./form.ts";
 
 interface StoreApp {
 	id: string;
@@ -21,8 +21,8 @@ export function StoreCard({ services }: { services: ServicesAnswer }) {
 	const [problem, setProblem] = useState<string>();
 	const look = useCallback(async () => {
 		try {
-			setUrl((await post<{ url: string }>("storeUrl")).url);
-			setApps((await post<{ apps: StoreApp[] }>("storeApps")).apps);
+			setUrl((await post("storeUrl")).url);
+			setApps((await post("storeApps")).apps);
 			setProblem(undefined);
 		} catch (failure) {
 			setApps([]);
@@ -31,13 +31,13 @@ export function StoreCard({ services }: { services: ServicesAnswer }) {
 	}, []);
 	useEffect(() => void look(), [look]);
 	const address = useForm(async (fields) => {
-		await post("storeUrlChange", { url: fields.get("url") });
+		await post("storeUrlChange", { url: textOf(fields, "url") });
 		await look();
 	});
 	const { fetching, interrupted } = services;
 	const resumption = useForm(async (_fields, button) => {
 		if (button === "discard") await post("serviceInstallCancel");
-		else await post("serviceInstall", { id: interrupted?.id });
+		else if (interrupted) await post("serviceInstall", { id: interrupted.id });
 	});
 	const found = apps.filter(({ title, description }) =>
 		`${title} ${description}`.toLowerCase().includes(search.toLowerCase()),

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
 import type { TokenList } from "../access/tokens/operations.ts";
 import { type Failure, post } from "./api.ts";
-import { useForm } from "./form.ts";
+import { textOf, useForm } from "./form.ts";
 
 type Token = TokenList["tokens"][number];
 
@@ -13,7 +13,7 @@ export function TokensCard() {
 	const [problem, setProblem] = useState<string>();
 	const look = useCallback(async () => {
 		try {
-			setTokens((await post<TokenList>("tokenList")).tokens);
+			setTokens((await post("tokenList")).tokens);
 			setProblem(undefined);
 		} catch (failure) {
 			setProblem((failure as Failure).message);
@@ -70,9 +70,9 @@ function NewToken({ made }: { made: () => Promise<void> }) {
 	const { onSubmit, problem, sending } = useForm(async (fields) => {
 		setToken(undefined);
 		const days = Number(fields.get("days"));
-		const answer = await post<{ token: string }>("tokenCreate", {
-			name: fields.get("name"),
-			scopes: [fields.get("scope")],
+		const answer = await post("tokenCreate", {
+			name: textOf(fields, "name"),
+			scopes: [textOf(fields, "scope")],
 			...(days > 0 && {
 				expiresAt: new Date(Date.now() + days * dayMs).toISOString(),
 			}),

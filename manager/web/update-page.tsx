@@ -1,9 +1,9 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { UpdateStatus } from "../device/update/operations.ts";
+import { formatBytes } from "../shared/format.ts";
 import { post } from "./api.ts";
 import { Connection } from "./connection.ts";
-import { useForm } from "./form.ts";
-import { formatBytes } from "./format.ts";
+import { textOf, useForm } from "./form.ts";
 import { useLive } from "./live.ts";
 import { uploadUpdate } from "./upload.ts";
 
@@ -17,12 +17,7 @@ interface Received {
 export function UpdatePage({ failed }: { failed: () => void }) {
 	const connection = useMemo(() => new Connection(), []);
 	useEffect(() => () => connection.close(), [connection]);
-	const { value: status } = useLive<UpdateStatus>(
-		connection,
-		"updateStatus",
-		1_000,
-		failed,
-	);
+	const { value: status } = useLive(connection, "updateStatus", 1_000, failed);
 	const [received, setReceived] = useState<Received>();
 	useRestart(status?.step === "restarting");
 	if (!status) return null;
@@ -81,7 +76,7 @@ function Bring({
 	done: (received: Received) => void;
 }) {
 	const [sent, setSent] = useState<{ bytes: number; total: number }>();
-	const check = async () => done(await post<Received>("updateCheck"));
+	const check = async () => done(await post("updateCheck"));
 	const checked = useForm(check);
 	const upload = useForm(async (fields) => {
 		const file = fields.get("file");
@@ -96,7 +91,7 @@ function Bring({
 	});
 	const downloading = status.step === "downloading";
 	const download = useForm(async (fields) => {
-		await post("updateDownload", { url: fields.get("url") });
+		await post("updateDownload", { url: textOf(fields, "url") });
 	});
 	const { receivedBytes, totalBytes = receivedBytes } = status;
 	const progress =

@@ -34,9 +34,7 @@ export async function uploadUpdate(
 				throw new Failure("unreachable", "The manager does not answer.");
 			await new Promise((resolve) => setTimeout(resolve, pauseMs));
 			// Perhaps it did arrive, and only the answer was lost.
-			const there = await post<{ receivedBytes: number }>("updateStatus").catch(
-				() => undefined,
-			);
+			const there = await post("updateStatus").catch(() => undefined);
 			if (there?.receivedBytes === end) {
 				offset = end;
 				progress(offset);

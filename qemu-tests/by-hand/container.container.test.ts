@@ -8,7 +8,7 @@ import test from "ava";
 import { Agent, fetch } from "undici";
 import { timeLimit } from "../machine/index.ts";
 
-// By the command, as a person does it. Costs some 20 s.
+// Runs the command as a user does. Takes about 20 s.
 const minute = 60_000;
 const own = mkdtempSync(join(tmpdir(), "app-platform-test-"));
 const anyCertificate = new Agent({ connect: { rejectUnauthorized: false } });
@@ -17,7 +17,7 @@ test.after.always(async () => {
 	rmSync(own, { recursive: true });
 });
 
-test.serial("up: each is reached where it says", async (t) => {
+test.serial("up: each machine is reachable as printed", async (t) => {
 	t.timeout(timeLimit(10 * minute));
 	const { status, stdout } = await command("up", "2");
 	t.is(status, 0);
@@ -36,7 +36,7 @@ test.serial("up again is refused", async (t) => {
 });
 
 test.serial(
-	"shell: one is in the machine, and reaches the other",
+	"shell: opens a shell in the machine, which reaches the other",
 	async (t) => {
 		const typed = "cat /proc/1/comm\nping -c 1 -W 5 10.0.2.15\nexit 3\n";
 		const { status, stdout } = await command("shell", "2", typed);
@@ -46,7 +46,7 @@ test.serial(
 	},
 );
 
-test.serial("down: what was done is there the next time", async (t) => {
+test.serial("down: changes persist until the next time", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	await command("shell", "1", "echo kept >/home/root/kept\nexit\n");
 	t.is((await command("down")).status, 0);
@@ -57,7 +57,7 @@ test.serial("down: what was done is there the next time", async (t) => {
 	t.regex((await command("down")).stderr, /No containers are running/);
 });
 
-/** `npm run container -- …`, with disks of its own. */
+/** Runs `npm run container -- …` with separate disks. */
 async function command(action: string, number = "", typed = "") {
 	const program = join(import.meta.dirname, "container.ts");
 	const child = spawn(

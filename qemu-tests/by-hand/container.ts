@@ -9,24 +9,25 @@ import { prepareHost } from "../../pipeline/host.ts";
 import {
 	cacheDirectory,
 	eventually,
+	existingDisk,
 	Lan,
 	Machine,
-	theFile,
 } from "../machine/index.ts";
 import { containerMemoryMB, installedRawDisk } from "../system/base.ts";
 import { loginPage } from "../system/steps.ts";
-import { howToLogIn } from "./how-to-log-in.ts";
-import { keptDisk } from "./kept-disk.ts";
+import { loginHelp } from "./login-help.ts";
+import { persistentDisk } from "./persistent-disk.ts";
 
-/** Their disks, and who keeps them running. */
+/** Contains the disks, and the file and log of the keeper process. */
 const directory =
 	process.env.CONTAINERS_DIRECTORY ?? cacheDirectory("containers");
 const keeperFile = join(directory, "keeper");
 const logFile = join(directory, "log");
 
+/** The background process that keeps the machines running. */
 interface Keeper {
 	pid: number;
-	/** Once they are up: how they are reached. */
+	/** How to log in; set once the machines are up. */
 	words?: string;
 }
 
@@ -35,19 +36,19 @@ const program = new Command("npm run container --").description(
 );
 program
 	.command("up")
-	.description("starts machines on disks that are kept for the next time")
-	.argument("[number]", "how many", aNumber, 1)
-	.option("--reset", "begin with fresh disks")
+	.description("starts machines on persistent disks")
+	.argument("[number]", "how many", parseCount, 1)
+	.option("--reset", "start with new disks")
 	.action(up);
 program
 	.command("shell")
-	.description("a shell of root in one of them")
-	.argument("[number]", "which, from 1 on", aNumber, 1)
+	.description("opens a root shell in a machine")
+	.argument("[number]", "number of the machine, from 1", parseCount, 1)
 	.action(shell);
-program.command("down").description("switches them off").action(down);
+program.command("down").description("shuts the machines down").action(down);
 program
 	.command("keep", { hidden: true })
-	.argument("<number>", "how many", aNumber)
+	.argument("<number>", "how many", parseCount)
 	.option("--reset")
 	.action(keep);
 
@@ -58,7 +59,7 @@ program.parseAsync().catch((error) => {
 
 async function up(count: number, { reset }: { reset?: true }): Promise<void> {
 	prepareHost(["image", "machine"]);
-	if (await keeper())
+	if (await findKeeper())
 		throw new Error(
 			"Containers are running already. Stop them with: npm run container -- down",
 		);
@@ -75,30 +76,32 @@ async function up(count: number, { reset }: { reset?: true }): Promise<void> {
 		{ detached: true, stdio: ["ignore", log, log] },
 	);
 	const failed = once(child, "exit").then(async () => {
-		throw new Error(`They did not start:\n${await readFile(logFile, "utf8")}`);
+		throw new Error(
+			`The containers did not start:\n${await readFile(logFile, "utf8")}`,
+		);
 	});
-	console.log(await Promise.race([wordsOfKeeper(), failed]));
+	console.log(await Promise.race([waitForWords(), failed]));
 	process.exit();
 }
 
-async function wordsOfKeeper(): Promise<string> {
+async function waitForWords(): Promise<string> {
 	const watcher = watch(directory);
 	for (;;) {
 		const changed = once(watcher, "change");
-		const words = (await keeper())?.words;
+		const words = (await findKeeper())?.words;
 		if (words) return words;
 		await changed;
 	}
 }
 
-/** Holds the machines until it is told to end: they end with it. */
+/** Keeps the machines running until SIGTERM, then shuts them down. */
 async function keep(count: number, options: { reset?: true }): Promise<void> {
-	const stopWanted = once(process, "SIGTERM");
+	const stopRequested = once(process, "SIGTERM");
 	await writeKeeper({ pid: process.pid });
 	const lan = new Lan();
 	const machines: Machine[] = [];
-	await Promise.race([start(), stopWanted]);
-	await stopWanted;
+	await Promise.race([start(), stopRequested]);
+	await stopRequested;
 	await Promise.allSettled(machines.map((machine) => machine.shutdown()));
 	await rm(keeperFile);
 	lan.stop();
@@ -106,7 +109,7 @@ async function keep(count: number, options: { reset?: true }): Promise<void> {
 
 	async function start(): Promise<void> {
 		for (let number = 1; number <= count; number++) {
-			const disk = await keptDisk(
+			const disk = await persistentDisk(
 				installedRawDisk,
 				directoryOf(number),
 				options,
@@ -115,18 +118,18 @@ async function keep(count: number, options: { reset?: true }): Promise<void> {
 				name: `container-${number}`,
 				lan,
 				memoryMB: containerMemoryMB,
-				disks: [theFile(disk)],
+				disks: [existingDisk(disk)],
 				ports: [
 					{ guest: 443, host: await freePortFrom(8442 + number) },
 					{ guest: 22, host: await freePortFrom(2221 + number) },
 				],
 			});
 			machines.push(machine);
-			// One after the other: ports and loop devices are not given out to two at once.
+			// One after the other, since ports and loop devices are not assigned atomically.
 			await machine.boot();
 		}
 		await Promise.all(machines.map((machine) => loginPage(machine)));
-		const words = machines.map(howToLogIn).join("");
+		const words = machines.map(loginHelp).join("");
 		await writeKeeper({ pid: process.pid, words });
 	}
 }
@@ -136,7 +139,7 @@ async function writeKeeper(keeper: Keeper): Promise<void> {
 	await rename(`${keeperFile}.new`, keeperFile);
 }
 
-/** By the namespaces: no password is asked. */
+/** Enters the namespaces, so no password is required. */
 async function shell(number: number): Promise<void> {
 	const disk = join(directoryOf(number), "disk.raw").replaceAll(".", "\\.");
 	const init = childOf(["--full", `^unshare .* ${disk} `]);
@@ -153,16 +156,20 @@ async function shell(number: number): Promise<void> {
 }
 
 async function down(): Promise<void> {
-	const found = await keeper();
+	const found = await findKeeper();
 	if (!found) throw new Error("No containers are running");
 	process.kill(found.pid, "SIGTERM");
-	await eventually("they are off", async () => !(await keeper()) || undefined, {
-		timeoutMs: 150_000,
-	});
+	await eventually(
+		"the containers are off",
+		async () => !(await findKeeper()) || undefined,
+		{
+			timeoutMs: 150_000,
+		},
+	);
 }
 
-/** Who keeps the machines; undefined where nobody does, whoever has that process number now. */
-async function keeper(): Promise<Keeper | undefined> {
+/** Returns the running keeper, or undefined. Checks the command line, since the process id may have been reused. */
+async function findKeeper(): Promise<Keeper | undefined> {
 	const text = await readFile(keeperFile, "utf8").catch(() => "null");
 	const found = JSON.parse(text) as Keeper | null;
 	const command = await readFile(`/proc/${found?.pid}/cmdline`, "utf8").catch(
@@ -173,7 +180,7 @@ async function keeper(): Promise<Keeper | undefined> {
 		: undefined;
 }
 
-/** The only child of a process that pgrep finds. */
+/** Returns the only child of the process that pgrep finds. */
 function childOf(process: string[]): string | undefined {
 	const found = (args: string[]) =>
 		spawnSync("pgrep", args).stdout.toString().trim().split("\n")[0];
@@ -185,7 +192,7 @@ function directoryOf(number: number): string {
 	return join(directory, String(number));
 }
 
-function aNumber(text: string): number {
+function parseCount(text: string): number {
 	const number = Number(text);
 	if (!Number.isSafeInteger(number) || number < 1 || number > 32)
 		throw new InvalidArgumentError("Must be a whole number from 1 to 32.");

@@ -6,7 +6,7 @@ import { eventually, temporaryDirectory, timeLimit } from "../machine/index.ts";
 import { pageWith } from "../system/host-shell.ts";
 import { logins } from "../system/steps.ts";
 
-// By the command, as README.md has it. Costs some 6 minutes.
+// Runs the command as documented in README.md. Takes about 6 minutes.
 const minute = 60_000;
 const cache = temporaryDirectory();
 const [root, password] = logins.root;
@@ -17,7 +17,7 @@ test.after.always(async () => {
 	cache.remove();
 });
 
-test.serial("the image installs itself and tells where it is", async (t) => {
+test.serial("the image installs itself and prints its address", async (t) => {
 	t.timeout(timeLimit(25 * minute));
 	start("npm run vm -- x86_64");
 	await onScreen(/Ctrl-] switches it off/);
@@ -34,7 +34,7 @@ test.serial("Ctrl-] switches it off", async (t) => {
 	t.deepEqual(await closed, [0, null]);
 });
 
-test.serial("what was done is there the next time", async (t) => {
+test.serial("changes persist until the next time", async (t) => {
 	t.timeout(timeLimit(10 * minute));
 	start("npm run vm -- x86_64 --memory 384 --network e1000");
 	t.truthy(await loginPage());
@@ -61,7 +61,7 @@ function start(command: string): void {
 		});
 }
 
-/** Of what was shown since the start. */
+/** Waits for output since the start. */
 async function onScreen(pattern: RegExp): Promise<RegExpExecArray> {
 	for (;;) {
 		const match = pattern.exec(shown);

@@ -15,26 +15,26 @@ import {
 	type TargetName,
 	targets,
 } from "../machine/index.ts";
-import { howToLogIn } from "./how-to-log-in.ts";
-import { keptDisk } from "./kept-disk.ts";
+import { loginHelp } from "./login-help.ts";
+import { persistentDisk } from "./persistent-disk.ts";
 
-/** `npm run vm`: a built image as a virtual machine for a person. */
+/** `npm run vm` runs a built image as a virtual machine, for manual use. */
 const command = new Command("npm run vm --")
 	.description(
-		"Starts a built image in QEMU, on a disk that is kept for the next time, and shows its serial console",
+		"Starts a built image in QEMU on a persistent disk and shows its serial console",
 	)
 	.addArgument(
 		new Argument("[target]").choices(Object.keys(targets)).default("x86_64"),
 	)
-	.option("--reset", "begin with a fresh disk")
+	.option("--reset", "start with a new disk")
 	.option("--memory <MB>", "memory", wholeNumber)
 	.option(
 		"--disk-size <GB>",
-		"size of the disk; one that is there grows, and never shrinks",
+		"size of the disk; an existing disk is enlarged, never shrunk",
 		wholeNumber,
 	)
 	.addOption(
-		new Option("--controller <name>", "the disk's").choices(
+		new Option("--controller <name>", "disk controller").choices(
 			Object.keys(diskControllers),
 		),
 	)
@@ -50,8 +50,8 @@ const options = command.opts<{
 	controller?: DiskControllerName;
 	network?: NetworkCard;
 }>();
-/** Ctrl-], as in telnet: no program on the console needs it. */
-const leave = 0x1d;
+/** Ctrl-], as in telnet: no program on the console uses it. */
+const escapeKey = 0x1d;
 
 main().catch((error) => {
 	console.error(error instanceof Error ? error.message : error);
@@ -74,20 +74,22 @@ async function main(): Promise<void> {
 		...(options.network && { network: options.network }),
 	});
 	await machine.boot();
-	console.log(howToLogIn(machine));
-	console.log("Its console follows. Ctrl-] switches it off; twice, at once.\n");
+	console.log(loginHelp(machine));
+	console.log(
+		"The console follows. Ctrl-] switches it off; press it twice to cut the power.\n",
+	);
 	machine.console.attach(process.stdout);
 	if (process.stdin.isTTY) process.stdin.setRawMode(true);
-	let isLeaving = false;
+	let isShuttingDown = false;
 	const switchOff = () => {
-		const end = isLeaving ? machine.cutPower() : machine.shutdown();
-		isLeaving = true;
+		const end = isShuttingDown ? machine.cutPower() : machine.shutdown();
+		isShuttingDown = true;
 		end.catch((error) => console.error(`\r\n${error.message}\r`));
 	};
 	process.stdin.on("data", (keys: Buffer) => {
-		const typed = keys.filter((key) => key !== leave);
+		const typed = keys.filter((key) => key !== escapeKey);
 		if (typed.length > 0) machine.console.send(Buffer.from(typed).toString());
-		for (const key of keys) if (key === leave) switchOff();
+		for (const key of keys) if (key === escapeKey) switchOff();
 	});
 	process.stdin.once("end", switchOff);
 	await machine.off;
@@ -101,14 +103,18 @@ async function disk(): Promise<DiskFile> {
 		path: builtImage(format === "raw" ? "img" : format, target),
 		format: format as DiskFormat,
 	});
-	const kept = await keptDisk(image, cacheDirectory(`vm/${target}`), options);
+	const kept = await persistentDisk(
+		image,
+		cacheDirectory(`vm/${target}`),
+		options,
+	);
 	if (options.diskSize)
 		await $({
 			quiet: true,
 		})`qemu-img resize -q -f ${format} ${kept.path} ${options.diskSize}G`.catch(
 			({ stderr }) => {
 				throw new Error(
-					`The disk cannot have ${options.diskSize} GB, --reset makes a fresh one: ${stderr.trim()}`,
+					`The disk cannot be resized to ${options.diskSize} GB (--reset creates a new one): ${stderr.trim()}`,
 				);
 			},
 		);

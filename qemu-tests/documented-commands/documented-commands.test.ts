@@ -4,8 +4,8 @@ import test from "ava";
 import { commandsInDocuments, commandsInPublicText } from "./documents.ts";
 import { commandsIn, isTypedBy } from "./extract.ts";
 
-// Every command that an administrator is told to type is typed by a test of a machine. A new one needs a line
-// in typed-by.json, under the file in qemu-tests that types it.
+// Every documented command for administrators is typed by a test on a machine. A new one needs a line in typed-by.json,
+// under the file in qemu-tests that types it.
 const repository = join(import.meta.dirname, "../..");
 const list = "qemu-tests/documented-commands/typed-by.json";
 const read = (path: string) => readFileSync(join(repository, path), "utf8");
@@ -26,21 +26,21 @@ test("every documented command is typed by a test", (t) => {
 		const file = typedBy.get(command);
 		const reason =
 			file === undefined
-				? `is not in ${list}: have a test type it, and add it there below the test's file`
+				? `is not in ${list}: type it in a test and add it there under the test's file`
 				: problemOf(command, file);
 		return reason ? [`"${command}" (${places.join("; ")}) ${reason}`] : [];
 	});
 	t.is(problems.join("\n"), "");
 });
 
-test("the list has no command that is no longer documented", (t) => {
+test("every listed command is still documented", (t) => {
 	const old = [...typedBy.keys()]
 		.filter((command) => !documented.has(command))
-		.map((command) => `"${command}" is in no document: delete it in ${list}`);
+		.map((command) => `"${command}" is in no document: delete it from ${list}`);
 	t.is(old.join("\n"), "");
 });
 
-test("a block of sh has a command in each line", (t) => {
+test("each line of an sh block is a command", (t) => {
 	const lines = [
 		"df -h     # see the disk usage",
 		'echo "a # b" > x',
@@ -57,18 +57,18 @@ test("a block of sh has a command in each line", (t) => {
 	]);
 });
 
-test("inline code is a command when it runs a program", (t) => {
+test("inline code that runs a program is a command", (t) => {
 	t.deepEqual(
 		found("Type `su root`, not `su`, for `default=1` is no `such command`."),
 		["su root"],
 	);
 });
 
-test("sections for others are left out, with those below", (t) => {
+test("sections for other readers are excluded with their subsections", (t) => {
 	const text = "`su a`\n## Build\n`su b`\n### More\n`su c`\n## Start\n`su d`";
 	t.deepEqual(found(text, ["Build"]), ["su a", "su d"]);
 	t.throws(() => found(text, ["Renamed"]), {
-		message: /x\.md has no section "Renamed": correct forOthers/,
+		message: /x\.md has no section "Renamed": correct notForAdministrators/,
 	});
 });
 
@@ -86,17 +86,17 @@ for (const [source, command, isTyped] of [
 		t.is(isTypedBy(source, command), isTyped);
 	});
 
-function found(text: string, leftOut: readonly string[] = []): string[] {
+function found(text: string, excluded: readonly string[] = []): string[] {
 	const isProgram = (word: string) => word === "su";
-	return commandsIn(text, { path: "x.md", leftOut, isProgram }).map(
+	return commandsIn(text, { path: "x.md", excluded, isProgram }).map(
 		(command) => command.text,
 	);
 }
 
 function problemOf(command: string, file: string): string | undefined {
 	if (!/^qemu-tests\/.*\.ts$/.test(file) || !existsSync(join(repository, file)))
-		return `should be typed by ${file}, which is no file of tests: correct ${list}`;
+		return `should be typed by ${file}, which is not a test file: correct ${list}`;
 	if (!isTypedBy(read(file), command))
-		return `is not typed by ${file}: type it there as it is documented, or correct ${list}`;
+		return `is not typed by ${file}: type it there as documented, or correct ${list}`;
 	return undefined;
 }

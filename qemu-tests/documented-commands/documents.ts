@@ -1,55 +1,58 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { commandsOf, initScripts } from "../../board/contents.ts";
+import { initScripts, requiredCommands } from "../../board/contents.ts";
 import { targets } from "../../board/target.ts";
 import { type Command, commandsIn } from "./extract.ts";
 
-// Which commands an administrator is told to type, in docs/, README.md and the public text.
+// The commands for administrators in docs/, README.md and the public text.
 
 const repository = join(import.meta.dirname, "../..");
 
 /**
- * Everything in README.md and docs/ is for administrators but for this: whole documents, or sections by
- * their headings, for release engineers, board makers, app developers and those who change the code.
+ * Documents, or sections by heading, of README.md and docs/ that are not for administrators but for release engineers,
+ * board makers, app developers and contributors.
  */
-export const forOthers: Readonly<Record<string, "all" | readonly string[]>> = {
-	"README.md": ["Two commands"],
-	"docs/apps.md": ["Write one"],
+export const notForAdministrators: Readonly<
+	Record<string, "all" | readonly string[]>
+> = {
+	"README.md": ["Build and test"],
+	"docs/apps.md": ["Write an app"],
 	"docs/building.md": "all",
 	"docs/developing.md": "all",
-	"docs/gateway.md": ["A new board", "Size"],
-	"docs/updates.md": ["Signing"],
+	"docs/gateway.md": ["Support a new board", "Image size and memory"],
+	"docs/updates.md": ["Sign updates"],
 };
 
-/** Where nothing else is known: what people type, by the first word. */
+/** Programs that start a command. */
 const programs = new Set([
-	...targets.flatMap((target) => [...commandsOf(target)]),
+	...targets.flatMap((target) => [...requiredCommands(target)]),
 	...initScripts.map((name) => `/etc/init.d/${name}`),
 	"cd",
 	"crontab",
 	"curl",
 ]);
-const scriptFolder = /^\/(etc\/init\.d|home\/root|usr\/lib\/app-platform)\/\S/;
+const scriptDirectory =
+	/^\/(etc\/init\.d|home\/root|usr\/lib\/app-platform)\/\S/;
 
-/** The first word is a program of the device, or a script in a folder for them. */
+/** Returns whether a word is a program of the device, or a script in one of the script directories. */
 function isProgram(word: string): boolean {
-	return programs.has(word) || scriptFolder.test(word);
+	return programs.has(word) || scriptDirectory.test(word);
 }
 
-/** Of README.md and docs/, in the order in which one reads them. */
+/** Returns the commands in README.md and docs/, in reading order. */
 export function commandsInDocuments(): Command[] {
 	const documents = readdirSync(join(repository, "docs"))
 		.filter((name) => name.endsWith(".md"))
 		.map((name) => `docs/${name}`);
 	return ["README.md", ...documents].flatMap((path) => {
-		const leftOut = forOthers[path] ?? [];
-		if (leftOut === "all") return [];
+		const excluded = notForAdministrators[path] ?? [];
+		if (excluded === "all") return [];
 		const text = readFileSync(join(repository, path), "utf8");
-		return commandsIn(text, { path, leftOut, isProgram });
+		return commandsIn(text, { path, excluded, isProgram });
 	});
 }
 
-/** The product's public text is not in this repository; its commands are, with their headings. */
+/** Returns the commands of the product's public text. Only its commands and headings are in this repository. */
 export function commandsInPublicText(): Command[] {
 	const path = "qemu-tests/documented-commands/public-text.json";
 	const sections: Record<string, string[]> = JSON.parse(

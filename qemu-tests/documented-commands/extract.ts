@@ -1,10 +1,10 @@
-/** A command as a document has it, without its comment. */
+/** A documented command, without its comment. */
 export type Command = { text: string; place: string };
 
 type Document = {
 	path: string;
-	/** Headings of sections, each with those below it. */
-	leftOut: readonly string[];
+	/** Headings of sections to exclude with their subsections. */
+	excluded: readonly string[];
 	/** Whether inline code that starts with this word can be a command. */
 	isProgram: (word: string) => boolean;
 };
@@ -12,21 +12,21 @@ type Document = {
 const inlineCode = /`([^`]+)`/g;
 
 /**
- * The commands in a Markdown text: each line of a fenced block of `sh`, where a backslash at its end joins the
- * next one, and inline code of several words of which the first is a program. A program's name alone is a mention.
- * @throws Error where a section to leave out is not there.
+ * Returns the commands in a Markdown text: each line of a fenced `sh` block, where a trailing backslash joins the next
+ * line, and inline code of several words whose first is a program. A program's name alone is not a command.
+ * @throws Error when a section to exclude does not exist.
  */
 export function commandsIn(text: string, document: Document): Command[] {
-	const { path, leftOut, isProgram } = document;
+	const { path, excluded, isProgram } = document;
 	const found: Command[] = [];
-	const missing = new Set(leftOut);
+	const missing = new Set(excluded);
 	let language: string | undefined;
-	let leftOutLevel = 0;
+	let excludedLevel = 0;
 	let continued = "";
 	text.split("\n").forEach((line, index) => {
 		const add = (command: string) => {
 			const place = `${path}, line ${index + 1}`;
-			if (command !== "" && leftOutLevel === 0)
+			if (command !== "" && excludedLevel === 0)
 				found.push({ text: command, place });
 		};
 		const fence = /^\s*```(\w*)/.exec(line);
@@ -40,10 +40,10 @@ export function commandsIn(text: string, document: Document): Command[] {
 		} else if (language === undefined) {
 			const [, marks = "", heading = ""] = /^(#+) (.*)/.exec(line) ?? [];
 			const level = marks.length;
-			if (level > 0 && level <= leftOutLevel) leftOutLevel = 0;
-			if (level > 0 && leftOutLevel === 0 && leftOut.includes(heading)) {
+			if (level > 0 && level <= excludedLevel) excludedLevel = 0;
+			if (level > 0 && excludedLevel === 0 && excluded.includes(heading)) {
 				missing.delete(heading);
-				leftOutLevel = level;
+				excludedLevel = level;
 			}
 			for (const [, code = ""] of line.matchAll(inlineCode)) {
 				const [first = "", ...others] = code.trim().split(/\s+/);
@@ -53,12 +53,12 @@ export function commandsIn(text: string, document: Document): Command[] {
 	});
 	if (missing.size > 0)
 		throw new Error(
-			`${path} has no section "${[...missing].join('", "')}": correct forOthers in qemu-tests/documented-commands/documents.ts`,
+			`${path} has no section "${[...missing].join('", "')}": correct notForAdministrators in qemu-tests/documented-commands/documents.ts`,
 		);
 	return found;
 }
 
-/** A comment begins with a number sign at the start of a word outside of quotation marks. */
+/** Removes a comment: a number sign at the start of a word outside of quotation marks. */
 function withoutComment(line: string): string {
 	let quote = "";
 	for (const [index, character] of [...line].entries()) {
@@ -71,12 +71,12 @@ function withoutComment(line: string): string {
 	return line.trim();
 }
 
-// A word in capitals such as PID, a word with an ellipsis, and these.
+// A word in capitals such as PID, a word with an ellipsis, and these words.
 const placeholder = /\b[A-Z]{2,}\b|\S*…|\bx\.x\.x\.x\b|\bdbname\b/g;
 
 /**
- * Whether the source of a test has the command as it is documented. A placeholder stands for any text without
- * blanks, also for a `${value}` of the test; backslashes of TypeScript's strings do not count.
+ * Returns whether the source of a test contains the command as documented. A placeholder matches any text without
+ * spaces, including a `${value}` of the test; backslashes of TypeScript strings are ignored.
  */
 export function isTypedBy(source: string, command: string): boolean {
 	let pattern = "";

@@ -10,9 +10,9 @@ import { timeLimit } from "./time.ts";
 export type Acceleration = "kvm" | "tcg";
 
 /**
- * KVM where it really runs a kernel, otherwise emulation: /dev/kvm may open and yet let a
- * guest hang. The answer holds until this host restarts, so a run of many test files
- * probes once. QEMU_TEST_ACCELERATION=tcg (or kvm) answers by hand.
+ * Returns KVM if it boots a kernel, otherwise emulation: a guest may hang although /dev/kvm can be opened. The
+ * result is cached until this host restarts, so that a run of many test files probes only once.
+ * QEMU_TEST_ACCELERATION=tcg (or kvm) overrides the probe.
  */
 export async function acceleration(
 	target: TargetName,
@@ -26,12 +26,12 @@ export async function acceleration(
 	const directory = cacheDirectory("qemu-tests");
 	await mkdir(directory, { recursive: true });
 	const bootId = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
-	const answer = join(directory, `kvm-${target}-${bootId.trim()}`);
-	return withLock(`${answer}.lock`, async () => {
-		const known = await readFile(answer, "utf8").catch(() => undefined);
+	const cacheFile = join(directory, `kvm-${target}-${bootId.trim()}`);
+	return withLock(`${cacheFile}.lock`, async () => {
+		const known = await readFile(cacheFile, "utf8").catch(() => undefined);
 		if (known === "kvm" || known === "tcg") return known;
 		const result = (await bootsWithKvm(target, await kernel())) ? "kvm" : "tcg";
-		await writeFile(answer, result);
+		await writeFile(cacheFile, result);
 		return result;
 	});
 }
@@ -50,7 +50,7 @@ function canOpenKvm(): boolean {
 	}
 }
 
-/** Without a root file system the kernel panics at its end, and -no-reboot ends QEMU. */
+/** Without a root file system the kernel panics at the end of its boot, and -no-reboot makes QEMU exit. */
 async function bootsWithKvm(
 	name: TargetName,
 	kernel: string,

@@ -23,19 +23,19 @@ const wiring = {
 	serialLog: "/log",
 } as const;
 
-test("a guest reaches nothing, and is reached on the loopback alone", (t) => {
+test("a guest has no network access and is reachable only from loopback", (t) => {
 	const line = qemuArguments(hardware, wiring).join(" ");
 	t.regex(line, /user,id=net,restrict=on,hostfwd=tcp:127\.0\.0\.1:0-:22 /);
 	t.is(line.match(/-netdev/g)?.length, 1);
 });
 
-test("a person's is online, at ports that are known before", (t) => {
+test("an online machine has network access and fixed host ports", (t) => {
 	const ports = [{ guest: 443, host: 8443 }];
 	const line = qemuArguments({ ...hardware, ports, isOnline: true }, wiring);
 	t.true(line.includes("user,id=net,hostfwd=tcp:127.0.0.1:8443-:443"));
 });
 
-test("but for services of the host that are named", (t) => {
+test("a guest reaches the host services that are named", (t) => {
 	const hostServices = [{ address: "10.0.2.100", port: 14000 }];
 	const line = qemuArguments({ ...hardware, hostServices }, wiring).join(" ");
 	t.regex(
@@ -45,7 +45,7 @@ test("but for services of the host that are named", (t) => {
 });
 
 for (const name of Object.keys(diskControllers) as Hardware["diskController"][])
-	test(`${name} starts from the first disk`, (t) => {
+	test(`${name} boots from the first disk`, (t) => {
 		const line = qemuArguments({ ...hardware, diskController: name }, wiring);
 		const disk = line.find((argument) => argument.includes("drive=drive0"));
 		t.regex(disk ?? "", /,bootindex=0$/);
@@ -64,13 +64,13 @@ test("a recorded disk logs its writes, and flushes reach the log", (t) => {
 	t.false(line.includes("-drive"));
 });
 
-test("where the agent owns the serial line, the console does not", (t) => {
+test("there is no serial console when the guest agent owns the serial port", (t) => {
 	const line = qemuArguments({ ...hardware, guestAgent: "isa" }, wiring);
 	t.true(line.includes("isa-serial,chardev=agent"));
 	t.false(line.includes("-serial"));
 });
 
-test("a kernel of its own needs no boot order", (t) => {
+test("a directly booted kernel has no boot order", (t) => {
 	const directBoot = { kernel: "/linux", append: "console=ttyS0" };
 	const line = qemuArguments(hardware, { ...wiring, directBoot }).join(" ");
 	t.regex(line, /-kernel \/linux -append console=ttyS0/);
@@ -80,14 +80,14 @@ test("a kernel of its own needs no boot order", (t) => {
 for (const target of ["arm64", "arm"] as const) {
 	const gateway = { ...hardware, ...targets[target].usual, target };
 
-	test(`${target} starts by U-Boot from an AHCI disk`, (t) => {
+	test(`${target} boots with U-Boot from an AHCI disk`, (t) => {
 		const line = qemuArguments(gateway, wiring).join(" ");
 		t.regex(line, /-machine virt,acpi=off,/);
 		t.regex(line, /-bios \S+\/u-boot\.bin /);
 		t.regex(line, /-device ich9-ahci,id=disks .*-device ide-hd,bus=disks\.0,/);
 	});
 
-	test(`${target} starts by a gateway's fields without U-Boot`, (t) => {
+	test(`${target} boots a kernel directly, without U-Boot`, (t) => {
 		const directBoot = {
 			kernel: "/linux",
 			initrd: "/ramdisk",
@@ -102,7 +102,7 @@ for (const target of ["arm64", "arm"] as const) {
 	});
 }
 
-test("QEMU's table of forwards is understood", (t) => {
+test("QEMU's table of port forwards is parsed", (t) => {
 	const table = `Hub -1 (net):
   Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ
   TCP[HOST_FORWARD]  15       127.0.0.1 37911       10.0.2.15   443     0     0

@@ -9,10 +9,10 @@ import {
 import type { DiskFile } from "./disks.ts";
 import { type Target, type TargetName, targets } from "./targets.ts";
 
-/** A kernel started without firmware and boot loader, as by the fields of a gateway. */
+/** A kernel that is started without firmware and boot loader, as a gateway's settings do. */
 export type DirectBoot = { kernel: string; initrd?: string; append?: string };
 
-/** All of a machine that QEMU's command line says. */
+/** The part of a machine that QEMU's command line describes. */
 export type Hardware = {
 	target: TargetName;
 	diskController: DiskControllerName;
@@ -20,20 +20,20 @@ export type Hardware = {
 	guestAgent: AgentChannel;
 	memoryMB: number;
 	cpus: number;
-	/** Ports of the guest that are reached from here. */
+	/** Guest ports that are forwarded from this host. */
 	ports: readonly PortForward[];
-	/** All of this host that the guest reaches. */
+	/** The only services of this host that the guest can reach. */
 	hostServices: readonly HostService[];
-	/** Whether it reaches what this host reaches. */
+	/** Whether the guest has this host's network access. */
 	isOnline: boolean;
-	/** A TAP device of this host, which a second network card leads to. */
+	/** A TAP device of this host to which a second network card is connected. */
 	tap?: string | undefined;
 };
 
-/** A port of the guest, and that of 127.0.0.1 which leads to it; where none is said, any that is free. */
+/** A guest port and the port of 127.0.0.1 that is forwarded to it; any free one if not given. */
 export type PortForward = number | { guest: number; host: number };
 
-/** A port of 127.0.0.1 that the guest reaches at an address of its network, 10.0.2.0/24. */
+/** A port of 127.0.0.1 that the guest reaches at an address in its network, 10.0.2.0/24. */
 export type HostService = { address: string; port: number };
 
 export type Wiring = {
@@ -42,13 +42,13 @@ export type Wiring = {
 	disks: readonly DiskFile[];
 	sockets: { qmp: string; console: string; agent: string };
 	serialLog: string;
-	/** A snapshot of the disks' to start from. */
+	/** The snapshot on the disks to start from. */
 	snapshot?: string | undefined;
-	/** Otherwise the firmware looks for something to start. */
+	/** If not given, the firmware boots from a disk. */
 	directBoot?: DirectBoot | undefined;
 };
 
-/** The command line for QEMU, without the emulator's name. */
+/** Returns the command line for QEMU, without the emulator's name. */
 export function qemuArguments(hardware: Hardware, wiring: Wiring): string[] {
 	const target: Target = targets[hardware.target];
 	const { kernel, initrd, append } = wiring.directBoot ?? {};
@@ -68,7 +68,7 @@ export function qemuArguments(hardware: Hardware, wiring: Wiring): string[] {
 		...option("cpu", wiring.acceleration === "kvm" ? "host" : target.cpu),
 		...option("smp", String(hardware.cpus)),
 		...option("m", String(hardware.memoryMB)),
-		// U-Boot would itself start a kernel that QEMU is given.
+		// U-Boot would start the kernel that QEMU is given.
 		...option("bios", wiring.directBoot ? undefined : target.firmware),
 		...option("kernel", kernel),
 		...option("initrd", initrd),
@@ -104,11 +104,11 @@ function diskArguments(
 	{ disks, directBoot }: Wiring,
 ): string[] {
 	const controller = diskControllers[diskController];
-	// QEMU gives index 0 to a kernel that it starts itself.
+	// QEMU gives boot index 0 to a kernel that it starts itself.
 	const bootIndex = (index: number) =>
 		directBoot ? "" : `,bootindex=${index}`;
 	const drives = disks.flatMap((disk, index) => [
-		...anyDrive(disk, index),
+		...driveFor(disk, index),
 		...option(
 			"device",
 			controller.disk(`drive${index}`, index) +
@@ -127,18 +127,18 @@ function sectorSize({ sectorBytes }: DiskFile): string {
 		: `,logical_block_size=${sectorBytes},physical_block_size=${sectorBytes}`;
 }
 
-// QEMU merges requests up to as many parts as a system call takes, to which blklogwrites adds two
-// of its own: the guest would get an I/O error.
+// QEMU merges requests up to the number of parts that a system call takes. blklogwrites adds two parts, which would
+// give the guest an I/O error.
 const noMerging = ",request-merging=off";
 
-function anyDrive(disk: DiskFile, index: number): string[] {
+function driveFor(disk: DiskFile, index: number): string[] {
 	if (disk.writeLog) return recordedDrive(disk, index);
-	if (disk.badSectors) return wornOutDrive(disk, index);
+	if (disk.badSectors) return faultyDrive(disk, index);
 	return drive(disk, index);
 }
 
-// cache=unsafe: a guest's flush need not reach this host's disk, since a power cut of the
-// tests ends QEMU alone. What it wrote before is in the host's memory and stays.
+// cache=unsafe: a guest's flush need not reach this host's disk, since a power cut in a test kills only QEMU. Earlier
+// writes are in the host's memory and persist.
 function drive(
 	{ path, format, readOnly = false }: DiskFile,
 	index: number,
@@ -150,7 +150,7 @@ function drive(
 	);
 }
 
-function wornOutDrive(
+function faultyDrive(
 	{ path, format, badSectors = [] }: DiskFile,
 	index: number,
 ): string[] {
@@ -174,7 +174,7 @@ function wornOutDrive(
 	);
 }
 
-// The same, but the flushes have to come as far as the node that records them.
+// The same, but flushes must reach the node that records them.
 function recordedDrive(
 	{ path, format, writeLog = "", appendToLog = false }: DiskFile,
 	index: number,
@@ -206,8 +206,8 @@ function recordedDrive(
 	);
 }
 
-// restrict=on: the guest gets an address but reaches nothing, not even this host, but for what it
-// is led to. Port 0 lets the operating system choose; QEMU tells afterwards what it was.
+// restrict=on: the guest gets an address but reaches nothing, not even this host, except for the forwarded services.
+// Port 0 lets the operating system choose; QEMU reports the port afterwards.
 function networkArguments({
 	network,
 	ports,
@@ -241,12 +241,12 @@ function networkArguments({
 	];
 }
 
-/** Host port 0 is any that is free. */
+/** Host port 0 means any free port. */
 export function forwardOf(port: PortForward): { guest: number; host: number } {
 	return typeof port === "number" ? { guest: port, host: 0 } : port;
 }
 
-/** A command for QEMU: words in quotation marks as in a shell, and each comma doubled. */
+/** Returns a command for QEMU: arguments quoted as in a shell, commas doubled. */
 function relayTo(port: number): string {
 	const program = fileURLToPath(new URL("relay.mjs", import.meta.url));
 	return `'${process.execPath}' '${program}' ${port}`.replaceAll(",", ",,");

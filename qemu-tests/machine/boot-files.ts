@@ -1,16 +1,16 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "zx";
+import { builtImage } from "./build-output.ts";
 import { temporaryDirectory } from "./cleanup.ts";
 import type { DiskFile } from "./disks.ts";
-import { builtImage } from "./places.ts";
 import { type TargetName, targets } from "./targets.ts";
 
 const quiet = $({ quiet: true });
 
 /**
- * Copies a file out of a disk's first partition, as a gateway's loader reads it from there, and
- * returns where the copy is. The machine must be off.
+ * Copies a file from a disk's first partition, as a gateway's loader reads it, and returns the path of the copy. The
+ * machine must be off.
  */
 export async function bootFile(
 	target: TargetName,
@@ -24,7 +24,7 @@ export async function bootFile(
 	// The first partition begins at 1 MiB.
 	const size = sizeMB + 1;
 	await quiet`qemu-img dd -f ${disk.format} -O raw bs=1M count=${size} if=${disk.path} of=${start}`;
-	// An image may end with its content, before the end of its partition.
+	// An image may end before the end of its partition.
 	await quiet`truncate --size ${size}M ${start}`;
 	if (fileSystem === "ext2")
 		await quiet`debugfs -R ${`dump /${path} ${copy}`} ${`${start}?offset=1048576`}`;
@@ -33,7 +33,7 @@ export async function bootFile(
 	return copy;
 }
 
-/** The kernel that the built image starts. */
+/** Returns a copy of the kernel that the built image boots. */
 export async function kernelOfImage(target: TargetName): Promise<string> {
 	const image: DiskFile = { path: builtImage("img", target), format: "raw" };
 	return bootFile(target, image, targets[target].boot.kernel);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { atExit } from "./cleanup.ts";
 
-/** A folder of the cache that builds and tests keep outside the source tree. */
+/** Returns a directory of the cache that builds and tests keep outside the source tree. */
 export function cacheDirectory(name: string): string {
 	const base =
 		process.env.APP_PLATFORM_CACHE ??
@@ -19,8 +19,8 @@ export function cacheDirectory(name: string): string {
 }
 
 /**
- * One process at a time, over all test files and runs. The kernel frees the lock when its
- * holder dies, however that happens: flock's child ends with our end of its pipe.
+ * Runs the work in one process at a time, across all test files and runs. The kernel releases the lock however its
+ * holder dies: flock's child exits when our end of its pipe closes.
  */
 export async function withLock<Result>(
 	path: string,
@@ -40,7 +40,7 @@ export async function withLock<Result>(
 	}
 }
 
-/** The SHA-256 of a file's content, in hexadecimal. */
+/** Returns the SHA-256 of a file's content, in hexadecimal. */
 export async function contentHash(path: string): Promise<string> {
 	const hash = createHash("sha256");
 	await pipeline(createReadStream(path), hash);

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 
-/** A UNIX socket on which QEMU calls us: so nobody has to wait for a file to appear. */
+/** A UNIX socket that QEMU connects to, so that nothing has to poll for a socket file. */
 export type Channel = {
 	path: string;
-	/** QEMU's end, as soon as it has called. */
+	/** Resolves with the connection once QEMU has connected. */
 	connected: Promise<Socket>;
 	close(): void;
 };
@@ -14,7 +14,7 @@ export async function openChannel(path: string): Promise<Channel> {
 	let peer: Socket | undefined;
 	const connected = once(server, "connection").then(([socket]) => {
 		peer = socket as Socket;
-		// A guest that is cut off resets its connection; whoever waits on it sees the end.
+		// A guest that loses its power resets the connection; readers see the close event.
 		peer.on("error", () => {});
 		server.close();
 		return peer;

@@ -6,25 +6,24 @@ import { onExit } from "signal-exit";
 const directoryPrefix = "app-platform-vm-";
 const pending = new Set<() => void>();
 
-// Runs on a normal end, on SIGINT and SIGTERM (ava's time limit), and on an uncaught error.
-// Against SIGKILL, which nobody can catch, QEMU is started with a parent-death signal and
-// the next run sweeps what lies about.
+// Runs on a normal exit, on SIGINT and SIGTERM (ava's time limit), and on an uncaught error. SIGKILL cannot be
+// caught: QEMU has a parent-death signal for it, and the next run removes leftover directories.
 onExit(() => {
 	for (const undo of pending) undo();
 });
 
-// The main process of the tests was killed and could not tell this one to stop.
+// The main process of the tests was killed and could not stop this one.
 process.once("disconnect", () => process.exit(1));
 
-/** Calls `undo` when this process ends, unless the returned function was called before. */
+/** Calls `undo` when this process exits, unless the returned function is called first. */
 export function atExit(undo: () => void): () => void {
 	pending.add(undo);
 	return () => pending.delete(undo);
 }
 
-/** A directory that lives as long as this process. Short, as UNIX socket paths have to be. */
+/** Creates a directory that is removed when this process exits. Its path is short, as UNIX socket paths must be. */
 export function temporaryDirectory(): { path: string; remove(): void } {
-	sweepOrphans();
+	removeOrphans();
 	const path = mkdtempSync(join(tmpdir(), `${directoryPrefix}${process.pid}-`));
 	const remove = () => rmSync(path, { recursive: true, force: true });
 	const forget = atExit(remove);
@@ -37,13 +36,13 @@ export function temporaryDirectory(): { path: string; remove(): void } {
 	};
 }
 
-function sweepOrphans(): void {
+function removeOrphans(): void {
 	for (const name of readdirSync(tmpdir()))
 		if (isOrphan(name))
 			rmSync(join(tmpdir(), name), { recursive: true, force: true });
 }
 
-/** Whether a name is that of a directory above, or of something called like it, whose process is gone. */
+/** Returns whether a name is that of such a directory, or derived from it, and its process is gone. */
 export function isOrphan(name: string): boolean {
 	const owner = /^app-platform-vm-(\d+)-/.exec(name)?.[1];
 	return owner !== undefined && !isAlive(Number(owner));

@@ -2,7 +2,7 @@ import { Duplex } from "node:stream";
 import test from "ava";
 import { Console } from "./console.ts";
 
-/** A terminal line whose other end is this test. */
+/** A terminal whose other end is this test. */
 function line(): { console: Console; show(text: string): void } {
 	const stream = new Duplex({
 		read() {},
@@ -14,7 +14,7 @@ function line(): { console: Console; show(text: string): void } {
 	};
 }
 
-test("waits for text that comes in pieces", async (t) => {
+test("waits for text that arrives in pieces", async (t) => {
 	const { console, show } = line();
 	const found = console.expect(/login: (\w+)!/);
 	show("app-platform lo");
@@ -23,7 +23,7 @@ test("waits for text that comes in pieces", async (t) => {
 	t.is((await found)[1], "admin");
 });
 
-test("finds each text once, in its order", async (t) => {
+test("matches each text once, in order", async (t) => {
 	const { console, show } = line();
 	show("one two one");
 	await console.expect("one");
@@ -32,7 +32,7 @@ test("finds each text once, in its order", async (t) => {
 	await t.throwsAsync(console.expect("one", { timeoutMs: 20 }));
 });
 
-test("sees text without colours and cursor movements, even cut apart", async (t) => {
+test("strips colours and cursor movements, even when split between chunks", async (t) => {
 	const { console, show } = line();
 	show("\u001b[1;3");
 	show("1mset default\u001b[0m=1\r");
@@ -41,21 +41,21 @@ test("sees text without colours and cursor movements, even cut apart", async (t)
 	t.pass();
 });
 
-test("gives up at once on what must not come first", async (t) => {
+test("fails at once on a kernel panic", async (t) => {
 	const { console, show } = line();
 	show("Kernel panic - not syncing");
 	await t.throwsAsync(console.expect("login:"), { message: /Kernel panic/ });
 });
 
-test("gives up when the line ends", async (t) => {
+test("fails when the connection closes", async (t) => {
 	const stream = new Duplex({ read() {} });
 	const console = new Console(stream);
 	const waiting = console.expect("login:");
 	stream.destroy();
-	await t.throwsAsync(waiting, { message: /the end of the line/ });
+	await t.throwsAsync(waiting, { message: /a closed connection/ });
 });
 
-test("two may wait at once, and neither outlives the line", async (t) => {
+test("two callers can wait at once, and both fail when the connection closes", async (t) => {
 	const stream = new Duplex({ read() {}, write() {} });
 	const console = new Console(stream);
 	const watcher = console.expect(/(?!)/, { unless: /This FAILED/ });
@@ -63,7 +63,7 @@ test("two may wait at once, and neither outlives the line", async (t) => {
 	stream.push("sooner");
 	stream.destroy();
 	for (const waiting of [watcher, second])
-		await t.throwsAsync(waiting, { message: /the end of the line/ });
+		await t.throwsAsync(waiting, { message: /a closed connection/ });
 	const failing = line();
 	const watch = failing.console.expect(/(?!)/, { unless: /This FAILED/ });
 	const other = failing.console.expect("the end");
@@ -73,7 +73,7 @@ test("two may wait at once, and neither outlives the line", async (t) => {
 	await t.notThrowsAsync(other);
 });
 
-test("logs in between the messages of services", async (t) => {
+test("logs in despite messages of services", async (t) => {
 	const typed: string[] = [];
 	const answers: Record<string, string> = {
 		"\n": "\napp-platform login: \nS90install FAILED\n",

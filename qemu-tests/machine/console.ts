@@ -6,20 +6,20 @@ import { timeLimit } from "./time.ts";
 export type CommandResult = { exitCode: number; output: string };
 export type ExpectOptions = {
 	timeoutMs?: number;
-	/** Gives up at once when this comes first: a failed test need not wait to its end. */
+	/** Fails at once when this matches first, without waiting for the timeout. */
 	unless?: RegExp;
 };
 
 const kernelPanic = /Kernel panic/;
-// Messages of services may follow a prompt at once, so neither needs to stand at the end.
-/** A getty asked since the last start of the machine. */
+// Messages of services may follow a prompt at once, so neither pattern is anchored at the end.
+/** A getty's prompt since the machine last started. */
 const gettyPrompt = /login: (?!.*Linux version)/s;
-/** The prompt that /etc/profile sets, or what login says instead. */
+/** The prompt that /etc/profile sets, or login's error message. */
 const shellPrompt = /@[^\s:]+:\S*[#$] |incorrect|denied/;
 const keptLength = 20_000;
 const tailLength = 2_000;
 
-/** A terminal that somebody sits at: the guest's serial line, or a shell over SSH. */
+/** A terminal: the guest's serial console, or a shell over SSH. */
 export class Console {
 	readonly #stream: Duplex;
 	readonly #decoder = new StringDecoder("utf8");
@@ -27,8 +27,8 @@ export class Console {
 	#unread = "";
 	#shown = "";
 	#ended = false;
-	/** Of those who wait for more, in the order in which they came. */
-	readonly #wakes = new Set<() => void>();
+	/** The callers that wait for more text, in order. */
+	readonly #waiters = new Set<() => void>();
 	#commands = 0;
 
 	constructor(stream: Duplex) {
@@ -40,12 +40,12 @@ export class Console {
 		});
 	}
 
-	/** The last that was shown, read or not. */
+	/** The end of the output, matched or not. */
 	get tail(): string {
 		return this.#shown.slice(-tailLength);
 	}
 
-	/** Lets a person sit at this terminal too. */
+	/** Copies the output to another stream as well. */
 	attach(screen: Writable): void {
 		this.#stream.pipe(screen, { end: false });
 	}
@@ -56,8 +56,8 @@ export class Console {
 	}
 
 	/**
-	 * Waits for text that comes after the last match, and returns the match. Without a
-	 * match in time it fails, and so it does on a kernel panic.
+	 * Waits for text after the last match and returns the match.
+	 * @throws Error when nothing matches in time, or on a kernel panic.
 	 */
 	async expect(
 		pattern: string | RegExp,
@@ -74,16 +74,16 @@ export class Console {
 			}
 			const instead = unless.exec(this.#unread)?.[0];
 			if (instead !== undefined) throw this.#failure(pattern, `"${instead}"`);
-			if (this.#ended) throw this.#failure(pattern, "the end of the line");
+			if (this.#ended) throw this.#failure(pattern, "a closed connection");
 			if (!(await this.#moreBefore(end)))
 				throw this.#failure(
 					pattern,
-					`nothing such within ${timeLimit(timeoutMs) / 1000} s`,
+					`no match within ${timeLimit(timeoutMs) / 1000} s`,
 				);
 		}
 	}
 
-	/** Logs in at a getty's prompt, which may already stand there, and tidies the terminal. */
+	/** Logs in at a getty's prompt, which may already be shown, and sets up the terminal. */
 	async login(
 		user: string,
 		password: string,
@@ -102,27 +102,26 @@ export class Console {
 		this.send(`${password}\n`);
 		const [answer] = await this.expect(shellPrompt);
 		if (!/[#$]/.test(answer)) throw new Error(`${user} could not log in`);
-		// ps and ls cut their lines at the width of the terminal.
+		// ps and ls truncate lines at the width of the terminal.
 		await this.run("stty cols 1000 rows 50");
 	}
 
-	/** Forgets what was shown but not yet matched. */
+	/** Discards output that has not been matched yet. */
 	skip(): void {
 		this.#unread = "";
 	}
 
 	/**
-	 * Runs a command in a subshell of the shell at this terminal. Its markers are written
-	 * with quotes in between, so that the terminal's echo of them does not look like them,
-	 * and nothing runs before the shell has read the last line: all echo comes before.
-	 * Tabs become blanks.
+	 * Runs a command in a subshell of the shell at this terminal. The markers are typed with quotes inside, so that the
+	 * terminal's echo does not match them. Nothing runs before the shell has read the last line, so all echo comes
+	 * before the output. Tabs become spaces.
 	 */
 	async run(
 		command: string,
 		{ timeoutMs = 60_000 } = {},
 	): Promise<CommandResult> {
 		const id = `${process.pid}.${++this.#commands}`;
-		// A tab would ask the shell to complete a name.
+		// A tab would trigger the shell's completion.
 		const typed = command.replaceAll("\t", " ");
 		this.skip();
 		this.send(`( echo "<"'<${id}'\n${typed}\n); echo ">"">${id} $?"\n`);
@@ -137,7 +136,7 @@ export class Console {
 
 	#receive(chunk: Buffer): void {
 		const text = this.#incomplete + this.#decoder.write(chunk);
-		const cut = startOfUnfinished(text);
+		const cut = incompleteTailStart(text);
 		this.#incomplete = text.slice(cut);
 		const plain = stripVTControlCharacters(text.slice(0, cut)).replace(
 			/\r+\n/g,
@@ -149,15 +148,15 @@ export class Console {
 	}
 
 	#wakeAll(): void {
-		for (const wake of this.#wakes) wake();
+		for (const wake of this.#waiters) wake();
 	}
 
-	/** Resolves with true when there is more to look at, with false when the time is over. */
+	/** Resolves with true when there is more output, with false at the deadline. */
 	#moreBefore(end: number): Promise<boolean> {
 		return new Promise((resolve) => {
 			const settle = (isMore: boolean) => {
 				clearTimeout(timer);
-				this.#wakes.delete(wake);
+				this.#waiters.delete(wake);
 				resolve(isMore);
 			};
 			const wake = () => settle(true);
@@ -165,19 +164,19 @@ export class Console {
 				() => settle(false),
 				Math.max(0, end - Date.now()),
 			);
-			this.#wakes.add(wake);
+			this.#waiters.add(wake);
 		});
 	}
 
 	#failure(pattern: string | RegExp, instead: string): Error {
 		return new Error(
-			`Expected ${pattern} on the console, got ${instead}. Its last lines:\n${this.tail}`,
+			`Expected ${pattern} on the console, got ${instead}. Last lines:\n${this.tail}`,
 		);
 	}
 }
 
-/** Where an escape sequence or line end begins that the next chunk has to complete. */
-function startOfUnfinished(text: string): number {
+/** Returns where an escape sequence or line end starts that the next chunk completes. */
+function incompleteTailStart(text: string): number {
 	const start = text.lastIndexOf("\u001b");
 	if (start >= 0 && /^.[^A-Za-z]{0,20}$/.test(text.slice(start))) return start;
 	return text.endsWith("\r") ? text.length - 1 : text.length;

@@ -1,4 +1,4 @@
-/** A disk controller: its own device, if any, and how a disk hangs on it. */
+/** A disk controller: its own device, if any, and the device of an attached disk. */
 type DiskController = {
 	device?: string;
 	disk(drive: string, index: number): string;
@@ -38,8 +38,8 @@ export const networkCards = [
 export type NetworkCard = (typeof networkCards)[number];
 
 /**
- * Where QEMU's guest agent is reached: `virtio` is the usual port; with `isa` the only ISA
- * serial port belongs to the agent, as Proxmox does it, and there is no serial console.
+ * The channel of QEMU's guest agent: `virtio` is the usual port. With `isa` the agent owns the only ISA serial port, as
+ * on Proxmox, and there is no serial console.
  */
 export type AgentChannel = "none" | "virtio" | "isa";
 

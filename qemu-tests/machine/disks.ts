@@ -7,24 +7,24 @@ export type DiskFile = {
 	format: DiskFormat;
 	/** Where QEMU records the writes and flushes, in the format of dm-log-writes. */
 	writeLog?: string;
-	/** Whether that log has begun. */
+	/** Whether that log exists already. */
 	appendToLog?: boolean;
 	readOnly?: boolean;
 	/** Sectors of 512 bytes that can be neither read nor written. */
 	badSectors?: readonly number[];
-	/** Bytes of a sector, logical and physical; 512 when it is not said. */
+	/** Bytes per sector, logical and physical; 512 by default. */
 	sectorBytes?: number;
 };
 
-/** A disk as a machine's owner orders it; the file is made when the machine first starts. */
+/** Creates the file of a disk when the machine first starts. */
 export type Disk = (directory: string, name: string) => Promise<DiskFile>;
 
-/** A file, or the way to get one: bases that take minutes to make are made when needed. */
+/** A file, or a function that provides one: slow ones are created only when needed. */
 export type DiskSource = DiskFile | (() => Promise<DiskFile>);
 
 const quiet = $({ quiet: true });
 
-/** Writes go into a qcow2 of its own, the base is never touched. May be larger than the base. */
+/** A qcow2 overlay; the base is never written to. May be larger than the base. */
 export function overlayOn(
 	base: DiskSource,
 	{ sizeGB }: { sizeGB?: number } = {},
@@ -38,7 +38,7 @@ export function overlayOn(
 	};
 }
 
-/** A copy in the same format, cut or grown to a size that QEMU's overlays cannot have. */
+/** A copy in the same format, shrunk or enlarged to a size that QEMU's overlays cannot have. */
 export function copyOf(
 	base: DiskSource,
 	{ sizeMB }: { sizeMB?: number } = {},
@@ -53,7 +53,7 @@ export function copyOf(
 	};
 }
 
-/** A copy as a file of the disk's bytes, which is what a container takes. */
+/** A raw copy, which a container needs. */
 export function rawCopyOf(base: DiskSource): Disk {
 	return async (directory, name) => {
 		const { path: original, format } = await resolve(base);
@@ -72,7 +72,7 @@ export function emptyDisk(sizeGB: number, format: DiskFormat = "raw"): Disk {
 	};
 }
 
-/** Every write and flush is recorded beside the disk, in one log for all starts. */
+/** Records every write and flush next to the disk, in one log across all boots. */
 export function recorded(disk: Disk): Disk {
 	return async (directory, name) => ({
 		...(await disk(directory, name)),
@@ -80,7 +80,7 @@ export function recorded(disk: Disk): Disk {
 	});
 }
 
-/** The guest can read the disk, and no more. */
+/** A disk that the guest can only read. */
 export function readOnly(disk: Disk): Disk {
 	return async (directory, name) => ({
 		...(await disk(directory, name)),
@@ -88,7 +88,7 @@ export function readOnly(disk: Disk): Disk {
 	});
 }
 
-/** The same disk, worn out: sectors by what finds them on its file. */
+/** A disk with bad sectors, which a function selects in its file. */
 export function withBadSectors(
 	disk: Disk,
 	sectorsOf: (file: DiskFile) => Promise<readonly number[]>,
@@ -99,7 +99,7 @@ export function withBadSectors(
 	};
 }
 
-/** A disk that is addressed by other sectors than those of 512 bytes; not on AHCI or IDE. */
+/** A disk with sectors other than 512 bytes; not supported on AHCI and IDE. */
 export function withSectorsOf(sectorBytes: number, disk: Disk): Disk {
 	return async (directory, name) => ({
 		...(await disk(directory, name)),
@@ -107,8 +107,8 @@ export function withSectorsOf(sectorBytes: number, disk: Disk): Disk {
 	});
 }
 
-/** The file itself: the guest writes into it. */
-export function theFile(file: DiskSource): Disk {
+/** The file itself; the guest writes to it. */
+export function existingDisk(file: DiskSource): Disk {
 	return () => resolve(file);
 }
 

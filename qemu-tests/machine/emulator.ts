@@ -15,20 +15,20 @@ import { within } from "./time.ts";
 /** One run of QEMU. */
 export interface Emulator extends Run {
 	qmp: Qmp;
-	/** With SIGTERM it first writes out what it has of its own about the disks. */
+	/** On SIGTERM, QEMU first writes out its own data about the disks. */
 	kill(signal?: "SIGKILL" | "SIGTERM"): Promise<void>;
 }
 
-/** Switches the machine on. The directory is for the sockets; the guest starts to run. */
+/** Switches the machine on. @param directory for the sockets. */
 export async function startEmulator(
 	hardware: Hardware,
 	wiring: Omit<Wiring, "sockets">,
 	directory: string,
 ): Promise<Emulator> {
 	const [qmpChannel, consoleChannel, agentChannel] = await Promise.all([
-		freshChannel(directory, "qmp"),
-		freshChannel(directory, "console"),
-		freshChannel(directory, "agent"),
+		newChannel(directory, "qmp"),
+		newChannel(directory, "console"),
+		newChannel(directory, "agent"),
 	]);
 	const sockets = {
 		qmp: qmpChannel.path,
@@ -107,14 +107,14 @@ export async function startEmulator(
 	}
 }
 
-// The kernel kills QEMU when this process dies in whatever way, even by SIGKILL.
+// The kernel kills QEMU when this process dies, even by SIGKILL.
 function spawnQemu(emulator: string, parameters: string[]): ChildProcess {
 	return spawn("setpriv", ["--pdeathsig", "KILL", emulator, ...parameters], {
 		stdio: ["ignore", "ignore", "pipe"],
 	});
 }
 
-/** Rejects when QEMU ends, and tells what it wrote to its standard error. */
+/** `failed` rejects when QEMU exits; `complaint` returns its standard error. */
 function watch(child: ChildProcess): {
 	failed: Promise<never>;
 	complaint(): string;
@@ -127,18 +127,18 @@ function watch(child: ChildProcess): {
 		child.on("error", reject);
 		child.on("close", () => reject(new Error("QEMU has ended")));
 	});
-	// Most machines end long after their start, when nobody looks any more.
+	// Most machines end long after their start, when nothing awaits this any longer.
 	failed.catch(() => {});
 	return { failed, complaint: () => complaint };
 }
 
-async function freshChannel(directory: string, name: string): Promise<Channel> {
+async function newChannel(directory: string, name: string): Promise<Channel> {
 	const path = join(directory, `${name}.socket`);
 	await rm(path, { force: true });
 	return openChannel(path);
 }
 
-/** Reads QEMU's table of forwards: protocol, fd, host address, port, guest address, port. */
+/** Parses QEMU's table of forwards: protocol, fd, host address, port, guest address, port. */
 export function hostPorts(infoUsernet: string): Map<number, number> {
 	const rows = infoUsernet.matchAll(
 		/TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)/g,

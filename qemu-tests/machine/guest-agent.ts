@@ -4,8 +4,8 @@ import { within } from "./time.ts";
 type Reply = { return?: unknown; error?: { desc: string } };
 
 /**
- * QEMU's guest agent. On an ISA port the kernel's and GRUB's messages may come before its
- * answers, therefore every call starts with the delimiter of guest-sync-delimited.
+ * QEMU's guest agent. On an ISA port its answers may follow messages of the kernel and GRUB, so every call starts with
+ * guest-sync-delimited.
  */
 export class GuestAgent {
 	readonly #socket: Socket;
@@ -46,7 +46,7 @@ export class GuestAgent {
 	async #synchronise(): Promise<void> {
 		const id = ++this.#lastSync;
 		this.#received = Buffer.alloc(0);
-		// 0xff makes the agent's parser forget an unfinished message.
+		// 0xff makes the agent's parser drop an incomplete message.
 		this.#socket.write(Buffer.from([0xff]));
 		this.#write({ execute: "guest-sync-delimited", arguments: { id } });
 		for (;;) {

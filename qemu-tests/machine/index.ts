@@ -1,5 +1,6 @@
 export type { HostService } from "./arguments.ts";
 export { bootFile } from "./boot-files.ts";
+export { builtImage, builtUpdate, logDirectory } from "./build-output.ts";
 export { cacheDirectory, contentHash, withLock } from "./cache.ts";
 export { temporaryDirectory } from "./cleanup.ts";
 export type { CommandResult, Console } from "./console.ts";
@@ -16,16 +17,15 @@ export {
 	type DiskFile,
 	type DiskFormat,
 	emptyDisk,
+	existingDisk,
 	overlayOn,
 	rawCopyOf,
 	readOnly,
 	recorded,
-	theFile,
 	withBadSectors,
 	withSectorsOf,
 } from "./disks.ts";
 export { Machine, type MachineOptions } from "./machine.ts";
-export { builtImage, builtUpdate, logDirectory } from "./places.ts";
 export type { Ssh } from "./ssh.ts";
 export { type TargetName, targets } from "./targets.ts";
 export { eventually, timeFactor, timeLimit, within } from "./time.ts";

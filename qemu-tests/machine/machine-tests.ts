@@ -3,9 +3,9 @@ import type { TestFn } from "ava";
 import { logins } from "../system/steps.ts";
 import type { Machine } from "./machine.ts";
 
-/** What a machine of either kind does. It runs, and a getty waits on its console. */
+/** Tests that apply to both kinds of machine. The machine runs, and a getty waits on its console. */
 export function machineTests(test: TestFn, machine: Machine): void {
-	test.serial("a command gives its exit code and its output", async (t) => {
+	test.serial("a command returns its exit code and output", async (t) => {
 		await machine.console.login(...logins.root);
 		t.deepEqual(await machine.console.run("echo one; echo two >&2; exit 3"), {
 			exitCode: 3,
@@ -18,7 +18,7 @@ export function machineTests(test: TestFn, machine: Machine): void {
 	});
 
 	test.serial(
-		"a command may have many lines, quotes and much output",
+		"a command may have several lines, quotes and long output",
 		async (t) => {
 			const { output } = await machine.console.run(`
 			for word in 'a b' "c d"; do # in quotes
@@ -30,7 +30,7 @@ export function machineTests(test: TestFn, machine: Machine): void {
 		},
 	);
 
-	test.serial("the same over SSH", async (t) => {
+	test.serial("a command over SSH returns code and output", async (t) => {
 		const ssh = await machine.ssh(...logins.admin);
 		t.deepEqual(await ssh.run("cat; exit 4", { input: "typed" }), {
 			exitCode: 4,

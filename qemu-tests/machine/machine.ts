@@ -11,6 +11,7 @@ import WebSocket from "ws";
 import { acceleration } from "./acceleration.ts";
 import type { DirectBoot, Hardware } from "./arguments.ts";
 import { kernelOfImage } from "./boot-files.ts";
+import { logDirectory } from "./build-output.ts";
 import { temporaryDirectory } from "./cleanup.ts";
 import type { Console } from "./console.ts";
 import { startContainer } from "./container/container.ts";
@@ -18,7 +19,6 @@ import type { Lan, Port } from "./container/lan.ts";
 import type { Disk, DiskFile } from "./disks.ts";
 import { startEmulator } from "./emulator.ts";
 import type { GuestAgent } from "./guest-agent.ts";
-import { logDirectory } from "./places.ts";
 import type { Qmp } from "./qmp.ts";
 import type { Run } from "./run.ts";
 import { type Credentials, Ssh } from "./ssh.ts";
@@ -26,10 +26,10 @@ import { targets } from "./targets.ts";
 import { eventually, within } from "./time.ts";
 
 export type MachineOptions = Partial<Hardware> & {
-	/** Names the log file; words and hyphens. */
+	/** Used in the name of the log file; words and hyphens. */
 	name: string;
 	disks?: readonly Disk[];
-	/** Makes it a container of this host's kernel, in this network. */
+	/** If given, the machine is a container on this host's kernel, in this network. */
 	lan?: Lan;
 };
 
@@ -40,18 +40,17 @@ const defaults = {
 	isOnline: false,
 } as const;
 
-// Guests make their own certificates.
+// Guests have self-signed certificates.
 const anyCertificate = new Agent({ connect: { rejectUnauthorized: false } });
 
 /**
- * A machine that QEMU emulates, or a container. It keeps its disks when it is switched off and on again, and
- * everything it has made is gone after `discard` or when this process ends, but for the
- * serial log.
+ * A machine that QEMU emulates, or a container. Its disks persist when it is switched off and on again. `discard`, or
+ * the end of this process, removes everything except the serial log.
  */
 export class Machine {
 	readonly name: string;
 	readonly hardware: Hardware;
-	/** Everything that the guest wrote to its serial line, over all its starts. */
+	/** Everything that the guest wrote to its serial console, across all boots. */
 	readonly serialLog: string;
 	readonly #orderedDisks: readonly Disk[];
 	readonly #directory = temporaryDirectory();
@@ -80,7 +79,7 @@ export class Machine {
 		rmSync(this.serialLog, { force: true });
 	}
 
-	/** Switches the machine on, or wakes a snapshot that its disks hold. */
+	/** Switches the machine on, or resumes a snapshot on its disks. */
 	async boot({
 		snapshot,
 		directBoot,
@@ -108,7 +107,7 @@ export class Machine {
 			{
 				name: this.name,
 				acceleration: await acceleration(target, () => kernelOfImage(target)),
-				disks: (await this.disks()).map(goingOnWithLog),
+				disks: (await this.disks()).map(prepareWriteLog),
 				serialLog: this.serialLog,
 				snapshot,
 				directBoot,
@@ -120,7 +119,7 @@ export class Machine {
 	async #startContainer(plug: { lan: Lan; port: Port }): Promise<Run> {
 		const [disk] = await this.disks();
 		if (disk?.format !== "raw")
-			throw new Error("A container takes one disk, of the format raw");
+			throw new Error("A container needs one disk in raw format");
 		return startContainer(
 			this.hardware,
 			{ disk: disk.path, serialLog: this.serialLog, ...plug },
@@ -128,7 +127,7 @@ export class Machine {
 		);
 	}
 
-	/** The disks' files, made at the first call. Not to be opened while the machine runs. */
+	/** The disks' files, created by the first call. Do not open them while the machine runs. */
 	async disks(): Promise<DiskFile[]> {
 		this.#disks ??= await Promise.all(
 			this.#orderedDisks.map((disk, index) =>
@@ -147,28 +146,28 @@ export class Machine {
 		return this.#part("qmp");
 	}
 
-	/** QEMU's guest agent, on the channel that the hardware says. */
+	/** QEMU's guest agent, on the channel of the hardware. */
 	get agent(): GuestAgent {
 		return this.#part("agent");
 	}
 
-	/** The port on 127.0.0.1 that leads to this port of the guest. */
+	/** Returns the port of 127.0.0.1 that is forwarded to this guest port. */
 	port(guestPort: number): number {
 		return this.#running.portOf(guestPort);
 	}
 
-	/** The base of URLs to the guest, with no slash at its end. */
+	/** Returns the base of URLs to the guest, without a trailing slash. */
 	url(protocol: "http" | "https" | "wss"): string {
 		const port = this.port(protocol === "http" ? 80 : 443);
 		return `${protocol}://127.0.0.1:${port}`;
 	}
 
-	/** One more forward from 127.0.0.1, to a guest that took another address than DHCP's. */
+	/** Adds a forward from 127.0.0.1 to a guest whose address is not the one from DHCP. */
 	async forward(guestAddress: string, guestPort: number): Promise<number> {
 		return this.#running.forward(guestAddress, guestPort);
 	}
 
-	/** Logs in by SSH, as soon as the guest lets anyone in. A refused password is an error. */
+	/** Logs in by SSH as soon as the guest accepts connections. @throws Error when the password is refused. */
 	async ssh(
 		user: string,
 		password: string,
@@ -182,7 +181,7 @@ export class Machine {
 		);
 	}
 
-	/** One HTTP request, redirects not followed; "https" takes any certificate. */
+	/** Sends an HTTP request without following redirects; "https" accepts any certificate. */
 	async fetch(
 		protocol: "http" | "https",
 		path: string,
@@ -195,7 +194,7 @@ export class Machine {
 		});
 	}
 
-	/** A WebSocket to a path of the guest, not yet open. */
+	/** Returns a WebSocket to a path of the guest, not yet open. */
 	websocket(path: string, headers: Record<string, string> = {}): WebSocket {
 		return new WebSocket(this.url("wss") + path, {
 			rejectUnauthorized: false,
@@ -203,13 +202,13 @@ export class Machine {
 		});
 	}
 
-	/** The mains fails: nothing more is written. The log of a recorded disk is complete then. */
+	/** Cuts the power: nothing more is written. The log of a recorded disk is then complete. */
 	async cutPower(): Promise<void> {
 		const isRecorded = this.#disks?.some(({ writeLog }) => writeLog);
 		await this.#run?.kill(isRecorded ? "SIGTERM" : "SIGKILL");
 	}
 
-	/** Plugs the network cable of a container in or out. */
+	/** Connects or disconnects the network cable of a container. */
 	async plug(direction: "in" | "out"): Promise<void> {
 		if (!this.#plug) throw new Error(`${this.name} is no container`);
 		const { lan, port } = this.#plug;
@@ -227,12 +226,12 @@ export class Machine {
 		await this.waitForPowerOff({ timeoutMs });
 	}
 
-	/** Until the guest has restarted by itself, counting from the last time this was waited for. */
+	/** Waits until the guest has restarted by itself since the last call. */
 	async waitForReboot({ timeoutMs = 180_000 } = {}): Promise<void> {
 		await this.#running.nextRestart(timeoutMs);
 	}
 
-	/** Settled when the machine is off. */
+	/** Resolves when the machine is off. */
 	get off(): Promise<void> {
 		return this.#run?.ended ?? Promise.resolve();
 	}
@@ -245,23 +244,23 @@ export class Machine {
 		);
 	}
 
-	/** Keeps memory and disks, which all have to be qcow2, under a name. */
+	/** Saves memory and disks under a name. All disks must be qcow2. */
 	async saveSnapshot(name: string): Promise<void> {
 		await this.#snapshotCommand(`savevm ${name}`);
 	}
 
-	/** Goes back to a snapshot; connections into the guest are lost. */
+	/** Restores a snapshot; connections into the guest are lost. */
 	async loadSnapshot(name: string): Promise<void> {
 		await this.#snapshotCommand(`loadvm ${name}`);
 	}
 
-	/** What the VGA screen shows, as a PNG file. */
+	/** Saves the VGA screen as a PNG file. */
 	async screenshot(path: string): Promise<void> {
 		mkdirSync(dirname(path), { recursive: true });
 		await this.qmp.execute("screendump", { filename: path, format: "png" });
 	}
 
-	/** Switches off and removes the disks. */
+	/** Cuts the power and removes the disks. */
 	async discard(): Promise<void> {
 		await this.cutPower();
 		this.#directory.remove();
@@ -286,8 +285,8 @@ export class Machine {
 	}
 }
 
-/** A log that an earlier start began is gone on with; QEMU wants the file of a new one to be there. */
-function goingOnWithLog(disk: DiskFile): DiskFile {
+/** Appends to the log of an earlier boot. QEMU requires the file of a new log to exist. */
+function prepareWriteLog(disk: DiskFile): DiskFile {
 	const { writeLog } = disk;
 	if (!writeLog) return disk;
 	const appendToLog = existsSync(writeLog) && statSync(writeLog).size > 0;

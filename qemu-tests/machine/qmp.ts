@@ -9,14 +9,17 @@ type Reply = {
 	return?: unknown;
 	error?: { class: string; desc: string };
 };
-type Waiter = { resolve(value: unknown): void; reject(error: Error): void };
+type PendingCommand = {
+	resolve(value: unknown): void;
+	reject(error: Error): void;
+};
 
 /** QEMU's machine protocol: one JSON object per line, replies found by their id. */
 export class Qmp {
 	readonly #socket: Socket;
-	readonly #waiting = new Map<number, Waiter>();
+	readonly #pending = new Map<number, PendingCommand>();
 	readonly #events = new EventEmitter();
-	/** Events that nobody has waited for yet, so that none is missed between two steps. */
+	/** Events that have not been awaited yet, so that none is missed between two steps. */
 	#unseen: QmpEvent[] = [];
 	#lastId = 0;
 
@@ -24,12 +27,12 @@ export class Qmp {
 		this.#socket = socket;
 		const lines = createInterface(socket);
 		lines.on("line", (line) => this.#receive(JSON.parse(line)));
-		// QEMU was killed: told by the socket's close below.
+		// When QEMU is killed, the socket's close event below reports it.
 		lines.on("error", () => {});
 		socket.on("close", () => {
-			for (const waiter of this.#waiting.values())
-				waiter.reject(new Error("QEMU has ended"));
-			this.#waiting.clear();
+			for (const command of this.#pending.values())
+				command.reject(new Error("QEMU has ended"));
+			this.#pending.clear();
 			this.#events.emit("end");
 		});
 	}
@@ -39,14 +42,14 @@ export class Qmp {
 		await this.execute("qmp_capabilities");
 	}
 
-	/** Runs one command; the error carries QEMU's own description. */
+	/** Runs one command; the error has QEMU's description. */
 	execute(
 		command: string,
 		parameters: Record<string, unknown> = {},
 	): Promise<unknown> {
 		const id = ++this.#lastId;
 		return new Promise((resolve, reject) => {
-			this.#waiting.set(id, {
+			this.#pending.set(id, {
 				resolve,
 				reject: (error) =>
 					reject(new Error(`QMP ${command}: ${error.message}`)),
@@ -57,7 +60,7 @@ export class Qmp {
 		});
 	}
 
-	/** A command of the human monitor, for the few things that QMP itself lacks. */
+	/** Runs a command of the human monitor, for the few things that QMP lacks. */
 	async monitor(commandLine: string): Promise<string> {
 		const answer = await this.execute("human-monitor-command", {
 			"command-line": commandLine,
@@ -65,7 +68,7 @@ export class Qmp {
 		return String(answer);
 	}
 
-	/** The next event of this name, counting from the last one that was waited for. */
+	/** Returns the next event of this name since the last one that was awaited. */
 	async nextEvent(name: string, timeoutMs: number): Promise<QmpEvent> {
 		const index = this.#unseen.findIndex(({ event }) => event === name);
 		const seen = this.#unseen[index];
@@ -93,10 +96,10 @@ export class Qmp {
 			this.#events.emit(message.event, message);
 			return;
 		}
-		const waiter = this.#waiting.get(message.id ?? 0);
-		if (!waiter) return;
-		this.#waiting.delete(message.id ?? 0);
-		if (message.error) waiter.reject(new Error(message.error.desc));
-		else waiter.resolve(message.return);
+		const command = this.#pending.get(message.id ?? 0);
+		if (!command) return;
+		this.#pending.delete(message.id ?? 0);
+		if (message.error) command.reject(new Error(message.error.desc));
+		else command.resolve(message.return);
 	}
 }

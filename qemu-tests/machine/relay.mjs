@@ -1,5 +1,5 @@
-// node relay.mjs PORT: QEMU starts it for each connection of a guest to a service of this host, as
-// standard input and output; it leads to that port of 127.0.0.1.
+// node relay.mjs PORT: QEMU starts it for each connection of a guest to a service of this host. Relays between its
+// standard input and output and that port of 127.0.0.1.
 import { connect, Socket } from "node:net";
 
 const guest = new Socket({ fd: 0, readable: true, writable: true });

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Client, type ClientChannel, type SFTPWrapper } from "ssh2";
 import { type CommandResult, Console } from "./console.ts";
-import { Hopeless, within } from "./time.ts";
+import { PermanentError, within } from "./time.ts";
 
 export type Credentials = { user: string; password: string };
 
@@ -13,7 +13,7 @@ export class Ssh {
 		this.#client = client;
 	}
 
-	/** One attempt to log in; a refused password is Hopeless, a refused connection is not. */
+	/** Attempts to log in once. @throws PermanentError when the password is refused. */
 	static async connect(port: number, credentials: Credentials): Promise<Ssh> {
 		const client = new Client();
 		const ready = once(client, "ready");
@@ -29,15 +29,15 @@ export class Ssh {
 		} catch (error) {
 			client.end();
 			throw isRefusedPassword(error)
-				? new Hopeless("password refused", { cause: error })
+				? new PermanentError("password refused", { cause: error })
 				: error;
 		}
-		// Guests are cut off in the middle; the running command sees its channel close.
+		// A guest may lose its power at any time; the running command then sees its channel close.
 		client.on("error", () => {});
 		return new Ssh(client);
 	}
 
-	/** Runs a command; the output has both streams. A session cut off has exit code -1. */
+	/** Runs a command; the output has both streams. The exit code of an interrupted session is -1. */
 	async run(
 		command: string,
 		{ timeoutMs = 60_000, input = "" } = {},
@@ -63,7 +63,7 @@ export class Ssh {
 		return { exitCode, output };
 	}
 
-	/** A shell at a terminal, for commands that ask for a password. */
+	/** Opens a shell with a terminal, for commands that ask for a password. */
 	async terminal(): Promise<Console> {
 		const channel = await new Promise<ClientChannel>((resolve, reject) =>
 			this.#client.shell({ cols: 1000, rows: 50 }, (error, opened) =>
@@ -73,7 +73,7 @@ export class Ssh {
 		return new Console(channel);
 	}
 
-	/** Writes a file in the guest by SFTP. */
+	/** Writes a file to the guest by SFTP. */
 	async writeFile(path: string, content: Buffer | string): Promise<void> {
 		const sftp = await this.#sftp();
 		await new Promise<void>((resolve, reject) =>
@@ -84,7 +84,7 @@ export class Ssh {
 		sftp.end();
 	}
 
-	/** Reads a file of the guest by SFTP. */
+	/** Reads a file from the guest by SFTP. */
 	async readFile(path: string): Promise<Buffer> {
 		const sftp = await this.#sftp();
 		const content = await new Promise<Buffer>((resolve, reject) =>

@@ -10,33 +10,32 @@ export type Target = {
 	/** The value of -machine. */
 	machineType: string;
 	cpu: string;
-	/** Started by QEMU instead of what it brings itself. */
+	/** Replaces QEMU's own firmware. */
 	firmware?: string;
 	/** The kernel's name of the first serial line. */
 	consoleDevice: string;
-	/** Extra devices that a PC has anyway. */
+	/** Additional devices that every PC has. */
 	devices: readonly string[];
-	/** What a machine has when its test does not say anything else. */
+	/** The defaults of a machine. */
 	usual: {
 		diskController: DiskControllerName;
 		network: NetworkCard;
 		guestAgent: AgentChannel;
 		memoryMB: number;
 	};
-	/** The names of its images, without the ending. */
+	/** The name of the target's images, without the extension. */
 	imageName: string;
 	/** The first partition of its images, and the kernel on it. */
 	boot: { fileSystem: "ext2" | "fat32"; sizeMB: number; kernel: string };
 };
 
 /**
- * A gateway's board describes itself to U-Boot and the kernel by a device tree alone: no ACPI,
- * which would also take the power button from the device tree. Its addresses are within 32
- * bits, as a kernel without LPAE needs it.
+ * A gateway describes itself to U-Boot and the kernel only by a device tree. There is no ACPI, which would also take
+ * over the power button of the device tree. Addresses are within 32 bits, as a kernel without LPAE requires.
  */
 const gatewayMachine = "virt,acpi=off,highmem=off";
 
-/** A gateway starts from its SSD by U-Boot, in Debian's package u-boot-qemu. */
+/** A gateway boots from its SSD with U-Boot, from Debian's package u-boot-qemu. */
 const gateway = {
 	machineType: gatewayMachine,
 	consoleDevice: "ttyAMA0",
@@ -69,7 +68,7 @@ export const targets = {
 	arm64: {
 		...gateway,
 		emulator: "qemu-system-aarch64",
-		// A quarter slower than `max`, but without instructions that gateways do not have.
+		// A quarter slower than `max`, but without instructions that gateways lack.
 		cpu: "cortex-a53",
 		firmware: "/usr/lib/u-boot/qemu_arm64/u-boot.bin",
 		imageName: "app-platform-arm64",

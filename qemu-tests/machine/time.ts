@@ -1,20 +1,19 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 /**
- * Every time limit of the tests is written for a quiet two-core machine without KVM and
- * multiplied by this factor: set QEMU_TEST_TIME_FACTOR=3 on a slow or busy host.
+ * Every time limit of the tests is meant for an idle two-core machine without KVM and is multiplied by this factor: set
+ * QEMU_TEST_TIME_FACTOR=3 on a slow or busy host.
  */
-export const timeFactor = readFactor(process.env.QEMU_TEST_TIME_FACTOR);
+export const timeFactor = parseTimeFactor(process.env.QEMU_TEST_TIME_FACTOR);
 
-/** The limit to really wait, in milliseconds. */
+/** Returns the scaled time limit, in milliseconds. */
 export function timeLimit(milliseconds: number): number {
 	return Math.round(milliseconds * timeFactor);
 }
 
 /**
- * Repeats an attempt until it returns something else than undefined. Only for things that
- * send no event, such as "the guest's port answers". An attempt may throw: the last error
- * becomes the cause of the final one.
+ * Repeats an attempt until it returns a value other than undefined. Only for conditions without an event, such as "the
+ * guest's port answers". An attempt may throw: the last error becomes the cause of the final one.
  */
 export async function eventually<Result>(
 	what: string,
@@ -28,22 +27,22 @@ export async function eventually<Result>(
 			const result = await attempt();
 			if (result !== undefined) return result;
 		} catch (error) {
-			if (error instanceof Hopeless) throw error.cause ?? error;
+			if (error instanceof PermanentError) throw error.cause ?? error;
 			cause = error;
 		}
 		await delay(intervalMs);
 	} while (Date.now() < end);
 	const reason = cause instanceof Error ? `: ${cause.message}` : "";
 	throw new Error(
-		`Not within ${timeLimit(timeoutMs) / 1000} s: ${what}${reason}`,
+		`Timed out after ${timeLimit(timeoutMs) / 1000} s: ${what}${reason}`,
 		{ cause },
 	);
 }
 
-/** Thrown by an attempt that need not be repeated. */
-export class Hopeless extends Error {}
+/** Thrown by an attempt that must not be repeated. */
+export class PermanentError extends Error {}
 
-/** Rejects when the promise has not settled in time. The promise itself goes on. */
+/** Rejects when the promise has not settled in time. The promise itself is not cancelled. */
 export async function within<Result>(
 	what: string,
 	timeoutMs: number,
@@ -55,7 +54,9 @@ export async function within<Result>(
 		return await Promise.race([
 			promise,
 			late.then(() => {
-				throw new Error(`Not within ${timeLimit(timeoutMs) / 1000} s: ${what}`);
+				throw new Error(
+					`Timed out after ${timeLimit(timeoutMs) / 1000} s: ${what}`,
+				);
 			}),
 		]);
 	} finally {
@@ -64,7 +65,7 @@ export async function within<Result>(
 	}
 }
 
-function readFactor(text: string | undefined): number {
+function parseTimeFactor(text: string | undefined): number {
 	if (text === undefined || text === "") return 1;
 	const factor = Number(text);
 	if (!(factor > 0))

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import type { ExecutionContext, TestFn } from "ava";
 import { Machine, type MachineOptions } from "./machine.ts";
 
-const shownOnFailure = 4_000;
+const maxShownLength = 4_000;
 
-/** A machine that the serial tests of a file share. Not switched on yet. */
+/** Returns a machine that the serial tests of a file share. It is off. */
 export function machineForTests(
 	test: TestFn,
 	options: MachineOptions,
@@ -15,7 +15,7 @@ export function machineForTests(
 	return machine;
 }
 
-/** A machine of one test alone. Not switched on yet. */
+/** Returns a machine for one test. It is off. */
 export function machineForTest(
 	t: ExecutionContext,
 	options: MachineOptions,
@@ -35,7 +35,7 @@ function showLogOfFailure(t: ExecutionContext, machine: Machine): void {
 
 function endOfLog(path: string): string {
 	try {
-		return readFileSync(path, "utf8").slice(-shownOnFailure);
+		return readFileSync(path, "utf8").slice(-maxShownLength);
 	} catch {
 		return "(nothing was written)";
 	}

@@ -1,7 +1,7 @@
 import { bootMenus } from "../../partitioning/boot-menu.ts";
 import { type BootLoader, SECTOR_BYTES } from "../../partitioning/layout.ts";
 
-/** What a boot loader's menu says, and how it differs from another one in more than its state. */
+/** Parses the state in a boot loader's menu; `differs` compares everything except the state. */
 export function menuState(text: string, bootLoader: BootLoader) {
 	const { beforeDefault, rescue, system } = bootMenus[bootLoader];
 	const sector = text.slice(0, SECTOR_BYTES);
@@ -16,35 +16,35 @@ export function menuState(text: string, bootLoader: BootLoader) {
 	return {
 		entry: name === system ? ("system" as const) : ("rescue" as const),
 		slot: slot ?? "",
-		/** Of the system that is on trial. */
+		/** The slot of the system on trial. */
 		trialSlot: step === "try" ? updateSlot : undefined,
-		/** Of the set that an update puts on sda3. */
+		/** The slot that an update installs on sda3. */
 		installSlot: step === "install" ? updateSlot : undefined,
-		/** Files that the menu names by their paths; GRUB's names them by the slot. */
+		/** Files that the menu names by path; GRUB's menu names them by slot. */
 		paths: [...sector.matchAll(/^(?:linux|initrd) (\S+)$/gm)].map(
 			([, path]) => path as string,
 		),
 		differs(before: string): string | undefined {
 			if (!name || !slot || !update)
-				return `does not begin as it must: ${text.slice(0, 60)}`;
+				return `has an invalid start: ${text.slice(0, 60)}`;
 			if (withoutState(text) !== withoutState(before))
-				return "has changed beyond its state";
+				return "differs in more than its state";
 			return undefined;
 		},
 	};
 }
 
-/** As the menu itself does where the set of its slot has no kernel, if it can. */
-export function startedSlot(
+/** Returns the slot that boots: like GRUB's menu, falls back when its slot has no kernel. */
+export function bootedSlot(
 	slot: string,
-	sets: ReadonlyMap<string, unknown>,
+	slots: ReadonlyMap<string, unknown>,
 	bootLoader: BootLoader,
 ): string {
-	if (bootLoader === "u-boot" || sets.has(slot)) return slot;
-	return sets.has("b") ? "b" : "a";
+	if (bootLoader === "u-boot" || slots.has(slot)) return slot;
+	return slots.has("b") ? "b" : "a";
 }
 
-/** What an update never changes, without what fills the sector. */
+/** Returns the part that an update never changes, without the padding of the sector. */
 function withoutState(text: string): string {
 	const sector = text
 		.slice(0, SECTOR_BYTES)

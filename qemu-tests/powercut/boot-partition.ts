@@ -2,39 +2,39 @@ import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import { bootMenus } from "../../partitioning/boot-menu.ts";
 import type { DiskLayout } from "../../partitioning/layout.ts";
-import { menuState, startedSlot } from "./boot-menu.ts";
+import { bootedSlot, menuState } from "./boot-menu.ts";
 import { Fault } from "./fault.ts";
 import { type Files, filesOf, repairedBoot } from "./file-systems.ts";
-import { learnRootfs } from "./rootfs.ts";
+import { rememberRootfs } from "./rootfs.ts";
 
-/** One version of the system on sda1. */
-export interface SetOfFiles {
+/** A slot on sda1. */
+export interface SlotContent {
 	/** The text of its SHA256SUMS. */
 	sums: string;
-	/** What is wrong with its files. */
+	/** The first damaged file, if any. */
 	fault: string | undefined;
-	/** Where each of its files lies, by its name. */
+	/** The path of each of its files, by name. */
 	paths: ReadonlyMap<string, string>;
 }
 
 export interface BootPartition {
 	menu: ReturnType<typeof menuState>;
-	/** Of the set that the boot loader starts. */
+	/** The slot that the boot loader boots. */
 	slot: string;
-	sets: ReadonlyMap<string, SetOfFiles>;
+	slots: ReadonlyMap<string, SlotContent>;
 }
 
 /** Files that an update never touches. */
 export interface BootFilesBefore {
 	menu: string;
-	/** What a gateway's own fields name, at the top of the partition. */
+	/** Sums of the files at the top of the partition, which a gateway's fields name. */
 	atTop: ReadonlyMap<string, string>;
 }
 
-/** Names that a gateway's fields know; every set has them. */
-const startedFiles = ["linux", "ramdisk.ext2.xz"];
+/** The files that a gateway's fields name; every slot has them. */
+const bootFiles = ["linux", "ramdisk.ext2.xz"];
 
-/** sda1, as it has to be at the next start. */
+/** Checks sda1 as the next boot sees it. */
 export class BootPartitionCheck {
 	readonly #layout: DiskLayout;
 	readonly #files: Files;
@@ -49,8 +49,8 @@ export class BootPartitionCheck {
 	}
 
 	/**
-	 * The menu and the sets, as the boot loader reads them: without a repair.
-	 * @throws Fault where it would start nothing, or something incomplete.
+	 * Reads the menu and the slots as the boot loader does, without a repair.
+	 * @throws Fault when it would boot nothing, or something incomplete.
 	 */
 	async look(before: BootFilesBefore): Promise<BootPartition> {
 		const { bootLoader } = this.#layout;
@@ -60,75 +60,75 @@ export class BootPartitionCheck {
 		for (const [name, sum] of await this.#sumsAtTop())
 			if (before.atTop.get(name) !== sum)
 				throw new Fault(`/${name}, which a gateway's fields name, has changed`);
-		const sets = new Map<string, SetOfFiles>();
+		const slots = new Map<string, SlotContent>();
 		for (const slot of ["a", "b"]) {
-			const content = await this.#set(slot);
-			if (content) sets.set(slot, content);
+			const content = await this.#readSlot(slot);
+			if (content) slots.set(slot, content);
 		}
-		const slot = startedSlot(menu.slot, sets, bootLoader);
-		const started = sets.get(slot);
-		if (!started) throw new Fault("there is no set of files to start");
-		if (started.fault) throw new Fault(`set ${slot}: ${started.fault}`);
-		const paths = startedFiles.map((name) => started.paths.get(name));
+		const slot = bootedSlot(menu.slot, slots, bootLoader);
+		const booted = slots.get(slot);
+		if (!booted) throw new Fault("there is no slot to boot");
+		if (booted.fault) throw new Fault(`slot ${slot}: ${booted.fault}`);
+		const paths = bootFiles.map((name) => booted.paths.get(name));
 		for (const path of menu.paths)
 			if (!paths.includes(path))
-				throw new Fault(`the menu names ${path}, which is not of set ${slot}`);
-		return { menu, slot, sets };
+				throw new Fault(`the menu names ${path}, which is not in slot ${slot}`);
+		return { menu, slot, slots };
 	}
 
 	/**
-	 * Before anything is written there, a start repairs sda1 as `repair_boot` does.
-	 * @param copy of the partition, which is repaired.
-	 * @throws Fault where a file of the set is then lost.
+	 * Repairs sda1 as `repair_boot` does before a boot writes to it.
+	 * @param copy a copy of the partition, which is repaired.
+	 * @throws Fault when the repair loses a file of the slot.
 	 */
-	async checkRepair(copy: string, { sums, paths }: SetOfFiles): Promise<void> {
+	async checkRepair(copy: string, { sums, paths }: SlotContent): Promise<void> {
 		const { fileSystem } = this.#layout.boot;
 		if (!(await repairedBoot(copy, fileSystem)))
 			throw new Fault("sda1 cannot be repaired");
 		const files = filesOf(fileSystem, copy, 0);
-		for (const [sum, name] of linesOf(sums))
+		for (const [sum, name] of parseSums(sums))
 			if (
 				sha256(await files.read(paths.get(name) ?? "").catch(() => "")) !== sum
 			)
 				throw new Fault(`sda1: ${name} is lost by the repair`);
 	}
 
-	async #set(slot: string): Promise<SetOfFiles | undefined> {
+	async #readSlot(slot: string): Promise<SlotContent | undefined> {
 		const sums = String(
 			await this.#files.read(`/${slot}/SHA256SUMS`).catch(() => ""),
 		);
 		if (!sums) return undefined;
 		let fault: string | undefined;
 		const paths = new Map<string, string>();
-		for (const [sum, name] of linesOf(sums)) {
-			const { path, content } = await this.#fileOfSet(slot, name);
+		for (const [sum, name] of parseSums(sums)) {
+			const { path, content } = await this.#fileOfSlot(slot, name);
 			paths.set(name, path);
 			if (sha256(content) !== sum) fault ??= `${name} is damaged`;
-			else if (name === "rootfs.tar.xz") await learnRootfs(sum, content);
+			else if (name === "rootfs.tar.xz") await rememberRootfs(sum, content);
 		}
 		return { sums, fault, paths };
 	}
 
-	/** As `file_of_set` finds it. */
-	async #fileOfSet(slot: string, name: string) {
-		const inFolder = posix.join("/", slot, name);
+	/** Finds a file of a slot as `slot_file` does. */
+	async #fileOfSlot(slot: string, name: string) {
+		const inSlot = posix.join("/", slot, name);
 		const atTop = posix.join("/", name);
 		const found = async (path: string) => ({
 			path,
 			content: await this.#files.read(path),
 		});
-		return found(inFolder)
+		return found(inSlot)
 			.catch((error) => {
 				if (!bootMenus[this.#layout.bootLoader].kernelAtTop) throw error;
 				return found(atTop);
 			})
-			.catch(() => ({ path: inFolder, content: Buffer.alloc(0) }));
+			.catch(() => ({ path: inSlot, content: Buffer.alloc(0) }));
 	}
 
 	async #sumsAtTop(): Promise<Map<string, string>> {
 		const sums = new Map<string, string>();
 		if (bootMenus[this.#layout.bootLoader].kernelAtTop)
-			for (const name of startedFiles)
+			for (const name of bootFiles)
 				sums.set(
 					name,
 					sha256(await this.#files.read(`/${name}`).catch(() => "")),
@@ -142,8 +142,8 @@ export class BootPartitionCheck {
 	}
 }
 
-/** Sum and name of each line of a SHA256SUMS. */
-function linesOf(sums: string): (readonly [string, string])[] {
+/** Parses a SHA256SUMS into sums and names. */
+function parseSums(sums: string): (readonly [string, string])[] {
 	return sums
 		.trimEnd()
 		.split("\n")

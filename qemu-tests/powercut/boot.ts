@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DiskFile, Machine } from "../machine/index.ts";
-import { takesAnotherUpdate } from "../system/update.ts";
+import { installAnotherUpdate } from "../system/update.ts";
 import { prefixes } from "./cuts.ts";
 import type { Cut } from "./disk-state.ts";
 import type { Random } from "./random.ts";
@@ -12,21 +12,21 @@ import type { Story } from "./story.ts";
 import { WriteLog } from "./write-log.ts";
 
 export interface BootResult {
-	/** One cut, or several, each during the recovery from the one before. */
+	/** One cut, or several, each during the recovery from the previous one. */
 	cuts: readonly Cut[];
 	seconds: number;
 	reason?: string;
 }
 
-/** What a machine says when it gives up: nobody needs to wait any longer. */
-const givenUp = /Kernel panic|This FAILED|CANNOT BE USED|Nothing is installed:/;
+/** Messages after which a machine does not recover, so that the test need not wait. */
+const fatalMessages =
+	/Kernel panic|This FAILED|CANNOT BE USED|Nothing is installed:/;
 
 /**
- * Cuts the power, starts the machine again, lets it come back and take another update. Then
- * again, with the power cut at any point of what it did until it was back: as often as `times`
- * says.
+ * Cuts the power, boots the machine, waits for its recovery and installs another update. Repeats this `times` times,
+ * each time with a cut at a random point of the previous recovery.
  */
-export async function cutInARow(
+export async function cutRepeatedly(
 	story: Story,
 	recording: Recording,
 	first: Cut,
@@ -44,7 +44,7 @@ export async function cutInARow(
 		for (
 			let current = recording, cut = first;
 			;
-			cut = anyCut(current, random)
+			cut = randomCut(current, random)
 		) {
 			cuts.push(cut);
 			const base: DiskFile = {
@@ -57,44 +57,44 @@ export async function cutInARow(
 				base,
 				writeLog,
 				{ name: `powercut-${story.name}-again`, target: story.target },
-				(machine) => unlessGivenUp(machine, story.holds),
-				(machine) => unlessGivenUp(machine, takesAnotherUpdate),
+				(machine) => failOnConsoleError(machine, story.assertRecovered),
+				(machine) => failOnConsoleError(machine, installAnotherUpdate),
 			);
 			current = { base, writeLog };
 			if (cuts.length === times) return { cuts, seconds: seconds() };
 		}
 	} catch (error) {
-		const reason = lastWords(error instanceof Error ? error.message : "");
+		const reason = consoleTail(error instanceof Error ? error.message : "");
 		return { cuts, seconds: seconds(), reason };
 	} finally {
 		if (existsSync(directory)) await rm(directory, { recursive: true });
 	}
 }
 
-/** It comes to its end, or the console says why not. */
-async function unlessGivenUp(
+/** Runs a function until it ends or the console shows a fatal message. */
+async function failOnConsoleError(
 	machine: Machine,
 	run: (machine: Machine) => Promise<void>,
 ): Promise<void> {
 	const never = /(?!)/;
 	const timeoutMs = 30 * 60_000;
-	const complaint = new Promise<never>((_, reject) => {
+	const failure = new Promise<never>((_, reject) => {
 		machine.console
-			.expect(never, { timeoutMs, unless: givenUp })
+			.expect(never, { timeoutMs, unless: fatalMessages })
 			.catch((error: Error) => {
-				// The line ends whenever the machine is switched off and on, which is no complaint.
-				if (!/got the end of the line/.test(error.message)) reject(error);
+				// The connection closes whenever the machine is switched off and on, which is no failure.
+				if (!/got a closed connection/.test(error.message)) reject(error);
 			});
 	});
-	await Promise.race([run(machine), complaint]);
+	await Promise.race([run(machine), failure]);
 }
 
-/** The end of what the console showed, which tells more than what was waited for. */
-function lastWords(message: string): string {
+/** Returns the end of the console's output, which tells more than the expected text. */
+function consoleTail(message: string): string {
 	return message.trim().split("\n").slice(-6).join(" / ");
 }
 
-function anyCut({ writeLog }: Recording, random: Random): Cut {
+function randomCut({ writeLog }: Recording, random: Random): Cut {
 	const log = new WriteLog(writeLog);
 	const all = prefixes(log.entries);
 	log.close();

@@ -9,21 +9,21 @@ import {
 	type BootFilesBefore,
 	type BootPartition,
 	BootPartitionCheck,
-	type SetOfFiles,
+	type SlotContent,
 } from "./boot-partition.ts";
 import { type DiskState, SECTOR_BYTES } from "./disk-state.ts";
 import { Fault } from "./fault.ts";
 import {
+	backupLabel,
 	ext,
-	firstLabel,
+	primaryLabel,
 	repaired,
-	secondLabel,
-	withFolder,
+	withTemporaryDirectory,
 } from "./file-systems.ts";
 import { rootfsFault } from "./rootfs.ts";
 import type { Range } from "./write-log.ts";
 
-/** Parts of a disk whose changes are told apart. */
+/** Parts of a disk that are tracked separately. */
 export const parts = [
 	"boot sector",
 	"boot loader",
@@ -42,12 +42,12 @@ export function extents(layout: DiskLayout, diskBytes: number): Range[] {
 	];
 }
 
-/** Of a partition and its repeated small changes. */
-const mostKnown = 60;
+/** The number of cached results. */
+const maxCached = 60;
 const bootCodeBytes = 440;
-const installedMark = "/.app-platform-installed";
+const installedMarkPath = "/.app-platform-installed";
 
-/** What the disk held before the story and what must stay so. */
+/** The content of the disk before the story that must not change. */
 interface Before {
 	bootCode: Buffer;
 	bootLoader: Buffer;
@@ -56,17 +56,17 @@ interface Before {
 	hasData: boolean;
 }
 
-/** Looks at a disk from the host as its next start would: reads it, and never writes to it. */
+/** Checks a disk from the host as its next boot sees it. Never writes to it. */
 export class DiskCheck {
 	readonly #state: DiskState;
 	readonly #layout: DiskLayout;
 	readonly #boot: BootPartitionCheck;
 	readonly #extents: readonly Range[];
 	readonly #checkData: ((dataPartition: string) => Promise<void>) | undefined;
-	readonly #known = new Map<string, Promise<unknown>>();
+	readonly #cache = new Map<string, Promise<unknown>>();
 	#before: Before | undefined;
 
-	/** `checkData` looks at a copy of sda2 after its journal was replayed. */
+	/** `checkData` checks a copy of sda2 after its journal was replayed. */
 	constructor(
 		state: DiskState,
 		layout: DiskLayout,
@@ -83,17 +83,17 @@ export class DiskCheck {
 		this.#checkData = checkData;
 	}
 
-	/** Why this disk must not be so, or undefined when it is in order. */
+	/** Returns what is wrong with the disk, or undefined. */
 	async fault(): Promise<string | undefined> {
 		try {
 			this.#before ??= await this.#look();
 			const before = this.#before;
 			this.#checkBootSector(before);
 			const hasSystem = this.#checkTable(before);
-			const sets = await this.#once("sda1", () =>
+			const boot = await this.#once("sda1", () =>
 				this.#checkBootPartition(before.boot),
 			);
-			await this.#checkSystem(sets, hasSystem);
+			await this.#checkSystem(boot, hasSystem);
 			if (hasSystem)
 				await this.#once("sda2", () => this.#checkDataPartition(), {
 					also: String(this.#dataExtent().sizeBytes),
@@ -113,7 +113,7 @@ export class DiskCheck {
 			bootLoader: this.#state.read(this.#extent("boot loader")),
 			boot: await this.#boot.before(),
 			hasData:
-				(await firstLabel(this.#state.path, this.#dataExtent())) === "data",
+				(await primaryLabel(this.#state.path, this.#dataExtent())) === "data",
 		};
 	}
 
@@ -122,10 +122,10 @@ export class DiskCheck {
 		if (!sector.subarray(0, bootCodeBytes).equals(bootCode))
 			throw new Fault("the boot code in the first sector has changed");
 		if (!this.#state.read(this.#extent("boot loader")).equals(bootLoader))
-			throw new Fault("what lies before sda1 has changed");
+			throw new Fault("the data before sda1 has changed");
 	}
 
-	/** Whether the table has the partitions that an installation makes. */
+	/** Returns whether the table has the partitions that an installation creates. */
 	#checkTable({ table: tableBefore }: Before): boolean {
 		const sector = this.#state.read(this.#extent("boot sector"));
 		const table = sector.subarray(bootCodeBytes);
@@ -149,74 +149,74 @@ export class DiskCheck {
 				row?.readUInt32LE(2) !== startBytes / SECTOR_BYTES ||
 				row.readUInt32LE(6) !== sizeBytes / SECTOR_BYTES
 			)
-				throw new Fault(`the partition table has no right sda${number}`);
+				throw new Fault(`the partition table has a wrong sda${number}`);
 		}
 		return true;
 	}
 
-	/** Also after the repair that comes before anything is written there. */
+	/** Checks sda1, also after the repair that precedes any write. */
 	async #checkBootPartition(before: BootFilesBefore): Promise<BootPartition> {
 		const found = await this.#boot.look(before);
-		const started = found.sets.get(found.slot) as SetOfFiles;
+		const started = found.slots.get(found.slot) as SlotContent;
 		await this.#withCopy("sda1", (copy) =>
 			this.#boot.checkRepair(copy, started),
 		);
 		return found;
 	}
 
-	/** The system on sda3: complete, where it starts by itself or the ramdisk says it is. */
+	/** Checks that the system on sda3 is complete if it boots by itself or is marked as installed. */
 	async #checkSystem(
-		{ menu, slot, sets }: BootPartition,
+		{ menu, slot, slots }: BootPartition,
 		hasSystem: boolean,
 	): Promise<void> {
-		const wanted = sets.get(menu.trialSlot ?? slot);
+		const wanted = slots.get(menu.trialSlot ?? slot);
 		const mark = hasSystem
 			? await this.#once("sda3", () => this.#installedMark())
 			: Buffer.alloc(0);
 		const isMarked = wanted !== undefined && mark.toString() === wanted.sums;
-		const starts =
+		const reason =
 			menu.entry === "system"
-				? "the menu starts the system"
+				? "the menu boots the system"
 				: menu.trialSlot
-					? "the new system is tried"
+					? "the new system is on trial"
 					: isMarked
 						? "sda3 is marked as installed"
 						: undefined;
-		// Also where the system before would be kept: an update begins with a set that is there.
-		const installSlot = menu.installSlot ?? (starts ? undefined : slot);
+		// An update starts only when its slot is complete, even where the previous system would be kept.
+		const installSlot = menu.installSlot ?? (reason ? undefined : slot);
 		if (installSlot) {
-			const installed = sets.get(installSlot);
+			const installed = slots.get(installSlot);
 			if (!installed || installed.fault)
 				throw new Fault(
-					`what is to be installed is ${installed?.fault ?? "missing"}`,
+					`the slot to install is ${installed?.fault ?? "missing"}`,
 				);
 		}
-		if (!starts) return;
-		if (!hasSystem) throw new Fault(`${starts}, but there is no sda3`);
-		if (!wanted) throw new Fault(`${starts}, but its set is gone`);
+		if (!reason) return;
+		if (!hasSystem) throw new Fault(`${reason}, but there is no sda3`);
+		if (!wanted) throw new Fault(`${reason}, but its slot is missing`);
 		if (!(await this.#isMountable("sda3")))
-			throw new Fault(`${starts}, but sda3's superblock is not valid`);
+			throw new Fault(`${reason}, but sda3's superblock is not valid`);
 		const fault = await this.#once("sda3", () => this.#rootfsFault(wanted), {
 			also: sha256(Buffer.from(wanted.sums)),
 		});
-		if (fault) throw new Fault(`${starts}, but ${fault}`);
+		if (fault) throw new Fault(`${reason}, but ${fault}`);
 	}
 
-	/** Whether the kernel takes it, which does not look for another superblock. */
+	/** Returns whether the kernel mounts it; the kernel does not try a backup superblock. */
 	async #isMountable(part: Part): Promise<boolean> {
-		const label = await firstLabel(this.#state.path, this.#extent(part));
+		const label = await primaryLabel(this.#state.path, this.#extent(part));
 		return label !== undefined;
 	}
 
-	/** As the ramdisk sees it, which cannot mount all that the host reads. */
+	/** Reads the mark as the rescue system does, which cannot mount everything that the host can read. */
 	async #installedMark(): Promise<Buffer> {
 		if (!(await this.#isMountable("sda3"))) return Buffer.alloc(0);
 		return ext(this.#state.path, this.#extent("sda3"))
-			.read(installedMark)
+			.read(installedMarkPath)
 			.catch(() => Buffer.alloc(0));
 	}
 
-	async #rootfsFault({ sums }: SetOfFiles): Promise<string | undefined> {
+	async #rootfsFault({ sums }: SlotContent): Promise<string | undefined> {
 		const archiveSum = /^(\w+) {2}rootfs\.tar\.xz$/m.exec(sums)?.[1] ?? "";
 		const { complaint, result } = await this.#repaired("sda3", (copy) =>
 			rootfsFault(copy, archiveSum),
@@ -224,11 +224,11 @@ export class DiskCheck {
 		return complaint ? `sda3: ${complaint}` : result;
 	}
 
-	/** What the next start makes of sda2: new or kept, by `has_lost_superblock` too. */
+	/** Checks sda2 as the next boot handles it: created or kept, also by `has_lost_superblock`. */
 	async #checkDataPartition(): Promise<void> {
 		const hadData = this.#before?.hasData === true;
-		const first = await firstLabel(this.#state.path, this.#dataExtent());
-		const label = first ?? (await this.#withCopy("sda2", secondLabel));
+		const first = await primaryLabel(this.#state.path, this.#dataExtent());
+		const label = first ?? (await this.#withCopy("sda2", backupLabel));
 		if (label !== "data") {
 			if (hadData) throw new Fault("sda2 has lost its label");
 			return;
@@ -239,7 +239,7 @@ export class DiskCheck {
 		if (complaint) throw new Fault(`sda2: ${complaint}`);
 	}
 
-	/** A copy of the partition after what a start does first. */
+	/** Checks a copy of the partition after the repair at boot. */
 	#repaired<Result>(
 		part: Part,
 		look: (copy: string) => Promise<Result | undefined> = async () => undefined,
@@ -253,8 +253,8 @@ export class DiskCheck {
 		part: Part,
 		look: (copy: string) => Promise<Result>,
 	): Promise<Result> {
-		return withFolder(async (folder) => {
-			const copy = join(folder, "partition");
+		return withTemporaryDirectory(async (directory) => {
+			const copy = join(directory, "partition");
 			this.#state.copy(
 				part === "sda2" ? this.#dataExtent() : this.#extent(part),
 				copy,
@@ -267,7 +267,7 @@ export class DiskCheck {
 		return this.#extents[parts.indexOf(part)] as Range;
 	}
 
-	/** As the partition table has it now: sda2 grows. */
+	/** The extent in the current partition table, since sda2 can grow. */
 	#dataExtent(): Range {
 		const sector = this.#state.read(this.#extent("boot sector"));
 		const row = partitionRows(sector.subarray(bootCodeBytes))[1];
@@ -276,22 +276,22 @@ export class DiskCheck {
 		return { startBytes, sizeBytes: sectors * SECTOR_BYTES || sizeBytes };
 	}
 
-	/** Looks again only when the part has changed. */
+	/** Runs the check only when the part has changed; otherwise returns the cached result. */
 	#once<Result>(
 		part: Part,
 		look: () => Promise<Result>,
 		{ also = look.toString() } = {},
 	): Promise<Result> {
 		const key = `${part} ${this.#state.version(parts.indexOf(part))} ${also}`;
-		const known = this.#known.get(key) ?? look();
-		this.#known.set(key, known);
-		const [oldest] = this.#known.keys();
-		if (this.#known.size > mostKnown && oldest) this.#known.delete(oldest);
-		return known as Promise<Result>;
+		const result = this.#cache.get(key) ?? look();
+		this.#cache.set(key, result);
+		const [oldest] = this.#cache.keys();
+		if (this.#cache.size > maxCached && oldest) this.#cache.delete(oldest);
+		return result as Promise<Result>;
 	}
 }
 
-/** Flag, type, start and size of each; the fields of cylinders and heads mean nothing. */
+/** Returns flag, type, start and size of each row; the CHS fields are ignored. */
 function partitionRows(table: Buffer): Buffer[] {
 	return [0, 1, 2, 3].map((row) => {
 		const bytes = table.subarray(6 + 16 * row, 6 + 16 * (row + 1));

@@ -2,7 +2,7 @@ import { type Cut, SECTOR_BYTES } from "./disk-state.ts";
 import type { Random } from "./random.ts";
 import type { Entry } from "./write-log.ts";
 
-/** After each entry, and before the first. A flush changes nothing. */
+/** Returns the cuts before the first entry and after each entry except flushes, which change nothing. */
 export function prefixes(entries: readonly Entry[]): Cut[] {
 	const cuts: Cut[] = [{ kind: "prefix", complete: 0, also: [] }];
 	entries.forEach((entry, index) => {
@@ -13,8 +13,8 @@ export function prefixes(entries: readonly Entry[]): Cut[] {
 }
 
 /**
- * Each write of more than one sector, torn: its first sectors, its last, and those that chance
- * chooses. All before it are complete.
+ * Returns the cuts in each write of more than one sector: only its first sectors, only its last, and a random choice are
+ * written. All earlier entries are complete.
  */
 export function tornWrites(entries: readonly Entry[], random: Random): Cut[] {
 	return entries.flatMap((entry, index) => {
@@ -35,8 +35,8 @@ export function tornWrites(entries: readonly Entry[], random: Random): Cut[] {
 }
 
 /**
- * Between two flushes a disk may write in any order: of each such interval the cuts where only
- * the last write is there, where only the first is missing, and some that chance chooses.
+ * Between two flushes a disk may write in any order. Returns for each such interval the cuts with only the last write,
+ * without only the first, and some random subsets.
  */
 export function reorderedWrites(
 	entries: readonly Entry[],
@@ -59,7 +59,7 @@ export function reorderedWrites(
 }
 
 interface Interval {
-	/** The number of entries that a flush has made safe. */
+	/** The number of entries up to and including the last flush. */
 	complete: number;
 	/** The writes until the next flush. */
 	writes: number[];

@@ -11,30 +11,30 @@ import type { Range, WriteLog } from "./write-log.ts";
 
 export const SECTOR_BYTES = 512;
 
-/** Partitions begin at multiples of this. */
+/** Partitions start at multiples of this. */
 const chunkBytes = 1024 * 1024;
 
 /**
- * What a power cut has left: all entries of the log before one of them, and some of those that
- * the disk still had in its cache, each whole or only some of its sectors.
+ * What a power cut leaves: all entries of the log up to a point, and some later ones from the disk's cache, each whole
+ * or only some of its sectors.
  */
 export interface Cut {
 	kind: "prefix" | "torn" | "reordered";
-	/** The number of entries from the first on that are complete on the disk. */
+	/** The number of entries, from the first, that are complete on the disk. */
 	complete: number;
-	/** Later ones that have overtaken the others or are torn, in ascending order. */
+	/** Later entries that were reordered or torn, in ascending order. */
 	also: readonly PartOfWrite[];
 }
 
 export interface PartOfWrite {
 	entry: number;
-	/** Counted from the first of the write; without this, all. */
+	/** Relative to the start of the write; all if not given. */
 	sectors?: readonly number[];
 }
 
 /**
- * The disk at one cut after the other, in a raw file that starts as a copy of the base. From
- * a cut to a later one only what lies between them is written.
+ * The disk at successive cuts, in a raw file that starts as a copy of the base. From one cut to a later one only the
+ * entries in between are written.
  */
 export class DiskState {
 	readonly path: string;
@@ -43,12 +43,12 @@ export class DiskState {
 	readonly #regions: readonly Range[];
 	readonly #file: number;
 	readonly #versions: number[];
-	/** The numbers of the chunks that are more than a hole. */
+	/** The numbers of the chunks with data. */
 	readonly #chunks: Set<number>;
 	#complete = 0;
 	#latestVersion = 0;
 
-	/** Takes over the file. The regions are those whose versions are asked for. */
+	/** Takes ownership of the file. @param regionsOf returns the regions whose versions are tracked. */
 	constructor(
 		path: string,
 		log: WriteLog,
@@ -63,7 +63,7 @@ export class DiskState {
 		this.#chunks = chunksWithData(path);
 	}
 
-	/** Does the work on the disk as this cut has left it. Cuts must come in order. */
+	/** Runs the work on the disk as this cut leaves it. Cuts must be in order. */
 	async at<Result>(cut: Cut, work: () => Promise<Result>): Promise<Result> {
 		this.#advance(cut.complete);
 		const versions = [...this.#versions];
@@ -83,7 +83,7 @@ export class DiskState {
 		}
 	}
 
-	/** Leaves the disk as this cut has. */
+	/** Leaves the file as this cut leaves the disk. */
 	keep(cut: Cut): void {
 		this.#advance(cut.complete);
 		for (const { part, data } of this.#parts(cut.also)) this.#write(part, data);
@@ -95,7 +95,7 @@ export class DiskState {
 		return content;
 	}
 
-	/** Copies a part of the disk to a file of its own, without its holes. */
+	/** Copies a part of the disk to a separate file, without its holes. */
 	copy(range: Range, path: string): void {
 		const file = openSync(path, "w");
 		const end = range.startBytes + range.sizeBytes;
@@ -113,7 +113,7 @@ export class DiskState {
 		closeSync(file);
 	}
 
-	/** A number that is the same as long as nothing in the region has changed. */
+	/** Returns a number that stays the same while the region is unchanged. */
 	version(region: number): number {
 		return this.#versions[region] ?? 0;
 	}

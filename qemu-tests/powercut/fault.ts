@@ -1,4 +1,4 @@
-/** The reason why a disk would not start, or would start something incomplete. */
+/** The reason why a disk would not boot, or would boot something incomplete. */
 export class Fault extends Error {
 	override name = "Fault";
 }

@@ -11,8 +11,8 @@ import type { Range } from "./write-log.ts";
 const execute = promisify(execFile);
 const environment = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
 
-/** Runs a tool; the exit code is a result like any other. */
-export async function tool(
+/** Runs a tool and returns its exit code. */
+export async function runTool(
 	name: string,
 	...args: string[]
 ): Promise<{ exitCode: number; output: string; complaint: string }> {
@@ -31,20 +31,20 @@ export async function tool(
 }
 
 export interface Files {
-	/** @throws Error where there is no such file. */
+	/** @throws Error when there is no such file. */
 	read(path: string): Promise<Buffer>;
 }
 
-/** Files of an ext2 or ext4 within a disk, as they are without the journal. */
+/** Files of an ext2 or ext4 within a disk, without replaying the journal. */
 export function ext(
 	disk: string,
 	{ startBytes }: Pick<Range, "startBytes">,
 ): Files {
 	return {
 		async read(path) {
-			return withFolder(async (folder) => {
-				const copy = join(folder, "copy");
-				const { complaint } = await tool(
+			return withTemporaryDirectory(async (directory) => {
+				const copy = join(directory, "copy");
+				const { complaint } = await runTool(
 					"debugfs",
 					"-R",
 					`dump ${path} ${copy}`,
@@ -72,7 +72,7 @@ function fat(disk: string, { startBytes }: Pick<Range, "startBytes">): Files {
 	};
 }
 
-/** As the boot loader reads them. */
+/** Returns the files as the boot loader reads them. */
 export function filesOf(
 	fileSystem: FileSystem,
 	disk: string,
@@ -83,12 +83,12 @@ export function filesOf(
 		: ext(disk, { startBytes });
 }
 
-/** What a partition's first superblock tells; of anything but ext4, nothing. */
-export async function firstLabel(
+/** Returns the label in the primary superblock; undefined if it is not a valid ext4. */
+export async function primaryLabel(
 	disk: string,
 	{ startBytes, sizeBytes }: Range,
 ): Promise<string | undefined> {
-	const { output } = await tool(
+	const { output } = await runTool(
 		"blkid",
 		...["-p", "-O", String(startBytes), "-S", String(sizeBytes)],
 		...["-o", "export", disk],
@@ -97,11 +97,11 @@ export async function firstLabel(
 	return /^LABEL=(.*)$/m.exec(output)?.[1] ?? "";
 }
 
-/** The label that the second superblock of a partition tells. */
-export async function secondLabel(
+/** Returns the label in the first backup superblock. */
+export async function backupLabel(
 	partition: string,
 ): Promise<string | undefined> {
-	const { output } = await tool(
+	const { output } = await runTool(
 		"dumpe2fs",
 		...["-h", "-o", "superblock=32768", "-o", "blocksize=4096", partition],
 	);
@@ -109,70 +109,76 @@ export async function secondLabel(
 }
 
 /**
- * Checks a partition as a start does, `e2fsck -p`, and lets it be looked at; the data partition
- * as `repair_data` does, by the second superblock if need be. Where that is not
- * enough it goes on as the documents tell a person to, and `complaint` says so.
+ * Repairs a partition as a boot does, with `e2fsck -p`, then runs `look` on it; the data partition as `repair_data`
+ * does, from the backup superblock if necessary. If that fails, it repairs as documented for administrators and returns
+ * a `complaint`.
  */
 export async function repaired<Result>(
 	partition: string,
 	look: (partition: string) => Promise<Result | undefined>,
 	{ isData = false } = {},
 ): Promise<{ complaint?: string; result?: Result | undefined }> {
-	const { exitCode, output, complaint } = await tool("e2fsck", "-p", partition);
+	const { exitCode, output, complaint } = await runTool(
+		"e2fsck",
+		"-p",
+		partition,
+	);
 	if (exitCode <= 2) return { result: await look(partition) };
-	if (isData && (await tool("dumpe2fs", "-h", partition)).exitCode !== 0) {
-		const second = ["-b", "32768", "-B", "4096"];
-		for (const by of [second, ["-f"]])
-			if ((await tool("e2fsck", "-p", ...by, partition)).exitCode <= 2)
+	if (isData && (await runTool("dumpe2fs", "-h", partition)).exitCode !== 0) {
+		const backup = ["-b", "32768", "-B", "4096"];
+		for (const by of [backup, ["-f"]])
+			if ((await runTool("e2fsck", "-p", ...by, partition)).exitCode <= 2)
 				return { result: await look(partition) };
 	}
-	const words = `${output}\n${complaint}`.split("\n").filter(isTelling);
-	const byHand = await tool("e2fsck", "-f", "-y", partition);
+	const messages = `${output}\n${complaint}`.split("\n").filter(isMeaningful);
+	const byHand = await runTool("e2fsck", "-f", "-y", partition);
 	const found = await look(partition).then(
 		(result) => (result ? `, but then ${result}` : ", and nothing is lost"),
 		(error: Error) => `, but then ${error.message}`,
 	);
 	return {
-		complaint: `e2fsck -p does not repair it (${words.slice(0, 2).join(" ")}); e2fsck -f -y ${byHand.exitCode <= 2 ? `does${found}` : "neither"}`,
+		complaint: `e2fsck -p does not repair it (${messages.slice(0, 2).join(" ")}); e2fsck -f -y ${byHand.exitCode <= 2 ? `does${found}` : "does not either"}`,
 	};
 }
 
-/** Repairs a boot partition as a start does (`repair_boot`): whether it could. */
+/** Repairs a boot partition as a boot does (`repair_boot`) and returns whether that succeeded. */
 export async function repairedBoot(
 	partition: string,
 	fileSystem: FileSystem,
 ): Promise<boolean> {
 	if (fileSystem === "fat32")
-		return (await tool("fsck.vfat", "-a", partition)).exitCode <= 1;
-	const careful = await tool("e2fsck", "-p", partition);
+		return (await runTool("fsck.vfat", "-a", partition)).exitCode <= 1;
+	const careful = await runTool("e2fsck", "-p", partition);
 	if (careful.exitCode <= 2) return true;
-	return (await tool("e2fsck", "-f", "-y", partition)).exitCode <= 2;
+	return (await runTool("e2fsck", "-f", "-y", partition)).exitCode <= 2;
 }
 
-/** Not the path of a copy, numbers of which differ. */
-function isTelling(line: string): boolean {
+/** Returns whether a line is specific: not the random path of a copy. */
+function isMeaningful(line: string): boolean {
 	return line.trim() !== "" && !/app-platform-powercut|check forced/.test(line);
 }
 
-export async function withFolder<Result>(
-	work: (folder: string) => Promise<Result>,
+export async function withTemporaryDirectory<Result>(
+	work: (directory: string) => Promise<Result>,
 ): Promise<Result> {
-	const place = (await hasRoom(memory)) ? memory : tmpdir();
-	const folder = await mkdtemp(join(place, "app-platform-powercut-"));
-	const forget = atExit(() => rmSync(folder, { recursive: true, force: true }));
+	const parent = (await hasRoom(memory)) ? memory : tmpdir();
+	const directory = await mkdtemp(join(parent, "app-platform-powercut-"));
+	const forget = atExit(() =>
+		rmSync(directory, { recursive: true, force: true }),
+	);
 	try {
-		return await work(folder);
+		return await work(directory);
 	} finally {
-		await rm(folder, { recursive: true, force: true });
+		await rm(directory, { recursive: true, force: true });
 		forget();
 	}
 }
 
-/** A copy of a partition per cut is written faster to memory than to a disk. */
+/** Copying a partition for each cut is faster in memory than on a disk. */
 const memory = "/dev/shm";
 
-/** For the copies of two data partitions and what is taken out of them: two tests may be at it. */
-async function hasRoom(folder: string): Promise<boolean> {
-	const free = await statfs(folder).catch(() => undefined);
+/** Returns whether there is room for copies of two data partitions and their extracted files: two tests may run. */
+async function hasRoom(directory: string): Promise<boolean> {
+	const free = await statfs(directory).catch(() => undefined);
 	return free !== undefined && free.bavail * free.bsize > 8 * 1024 * MIB;
 }

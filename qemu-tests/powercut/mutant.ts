@@ -3,24 +3,24 @@ import { join } from "node:path";
 import { $ } from "zx";
 import { findSigner, sign } from "../../stages/signing.ts";
 import { builtImage, copyOf, type Disk } from "../machine/index.ts";
-import { withFolder } from "./file-systems.ts";
+import { withTemporaryDirectory } from "./file-systems.ts";
 
-/** A change to a script of the ramdisk or the system, by which a power cut would do harm. */
+/** A change to a script of the rescue system or the system that makes a power cut harmful. */
 export interface Mutant {
 	name: string;
-	/** Its path there. */
+	/** The path of the script. */
 	script: string;
-	/** Must be there, or the mutant has outlived the script. */
+	/** Must occur in the script, otherwise the mutant is outdated. */
 	original: string;
 	mutated: string;
-	/** Shown on the console when the harm is done; without this, the whole story is recorded. */
+	/** Console output after the harm is done; if not given, the whole story is recorded. */
 	until?: RegExp;
 }
 
 const quiet = $({ quiet: true });
-const set = "/a";
+const slot = "/a";
 
-/** The script with the change. @throws Error where it has no such place, or several. */
+/** Returns the changed script. @throws Error unless the original text occurs exactly once. */
 export function mutated(
 	text: string,
 	{ name, script, original, mutated }: Omit<Mutant, "until">,
@@ -33,8 +33,8 @@ export function mutated(
 	return before + mutated + after;
 }
 
-/** The built image with the change in its ramdisk. */
-export function imageOfMutant(
+/** Returns the built image with the change in its rescue system. */
+export function mutantImage(
 	mutant: Mutant,
 	{ sizeMB }: { sizeMB: number },
 ): Disk {
@@ -46,18 +46,18 @@ export function imageOfMutant(
 	};
 }
 
-/** Changes the ramdisk on a raw disk; its set is signed anew. */
+/** Changes the rescue system on a raw disk and signs its slot again. */
 export async function mutate(disk: string, mutant: Mutant): Promise<void> {
 	const partition = `${disk}?offset=1048576`;
-	await withFolder(async (folder) => {
+	await withTemporaryDirectory(async (directory) => {
 		const dump = async (file: string) => {
-			await quiet`debugfs -R ${`dump ${set}/${file} ${join(folder, file)}`} ${partition}`;
-			return join(folder, file);
+			await quiet`debugfs -R ${`dump ${slot}/${file} ${join(directory, file)}`} ${partition}`;
+			return join(directory, file);
 		};
-		const ramdisk = await dump("ramdisk.ext2.xz");
+		const archive = await dump("ramdisk.ext2.xz");
 		const sums = await dump("SHA256SUMS");
-		await changeRamdisk(ramdisk, mutant);
-		const { stdout } = await quiet`sha256sum ${ramdisk}`;
+		await changeRescueSystem(archive, mutant);
+		const { stdout } = await quiet`sha256sum ${archive}`;
 		const text = await readFile(sums, "utf8");
 		await writeFile(
 			sums,
@@ -65,11 +65,14 @@ export async function mutate(disk: string, mutant: Mutant): Promise<void> {
 		);
 		await sign(await findSigner(undefined), sums, "a mutant");
 		for (const file of ["ramdisk.ext2.xz", "SHA256SUMS", "SHA256SUMS.minisig"])
-			await replaceFile(partition, `${set}/${file}`, join(folder, file));
+			await replaceFile(partition, `${slot}/${file}`, join(directory, file));
 	});
 }
 
-async function changeRamdisk(archive: string, mutant: Mutant): Promise<void> {
+async function changeRescueSystem(
+	archive: string,
+	mutant: Mutant,
+): Promise<void> {
 	const { script } = mutant;
 	await quiet`xz -d ${archive}`;
 	const fileSystem = archive.replace(/\.xz$/, "");

@@ -2,25 +2,25 @@ import type { Mutant } from "./mutant.ts";
 
 const script = "/home/root/install.sh";
 
-/** Mistakes of the installation that the test has to find. */
+/** Mistakes in the installation that the test must find. */
 export const mutants: readonly Mutant[] = [
 	{
-		name: "the entry switched before the system is installed",
+		name: "a boot entry that is switched before the system is installed",
 		script,
-		original: `	hold_rescue
-	put_system
+		original: `	make_rescue_default
+	install_system
 }
 
 factory()`,
 		mutated: `	set_default_entry system
-	put_system
+	install_system
 }
 
 factory()`,
 		until: /Unpacking the system/,
 	},
 	{
-		name: "a flush left out before the entry is switched",
+		name: "a missing flush before the boot entry is switched",
 		script,
 		original: `	copy_settings "$disk"
 	finish_rootfs "$disk" "$slot"
@@ -31,10 +31,10 @@ factory()`,
 	},
 ];
 
-/** Mistakes of an update, in what the manager does on the boot partition. */
-export const mutantsOfUpdate: readonly Omit<Mutant, "until">[] = [
+/** Mistakes in what the manager does on the boot partition during an update. */
+export const updateMutants: readonly Omit<Mutant, "until">[] = [
 	{
-		name: "an update whose entry is switched before its set is there",
+		name: "an update whose boot entry is switched before its slot is written",
 		script: "/usr/lib/app-platform/boot-partition",
 		original: `	echo "FOLDER=$BOOT/$1"
 `,
@@ -43,7 +43,7 @@ export const mutantsOfUpdate: readonly Omit<Mutant, "until">[] = [
 `,
 	},
 	{
-		name: "an update that writes its set in place of the one in use",
+		name: "an update that overwrites the slot in use",
 		script: "/usr/lib/app-platform/boot-partition",
 		original: `	{ rm -rf "\${BOOT:?}/$1"`,
 		mutated: `	set -- a

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import Table from "cli-table3";
 import { Command } from "commander";
-import { logDirectory } from "../machine/places.ts";
-import { type BootResult, cutInARow } from "./boot.ts";
+import { logDirectory } from "../machine/build-output.ts";
+import { type BootResult, cutRepeatedly } from "./boot.ts";
 import type { Cut } from "./disk-state.ts";
 import { Random } from "./random.ts";
 import { type Recording, record } from "./record.ts";
@@ -11,15 +11,15 @@ import { stories } from "./stories/index.ts";
 import type { Story } from "./story.ts";
 import { WriteLog } from "./write-log.ts";
 
-/** `npm run test:powercut`: cuts the power at many points of each story. */
+/** `npm run test:powercut` cuts the power at many points of each story. */
 const command = new Command("npm run test:powercut --")
-	.description("Cuts the power at many points and checks what is left.")
+	.description("Cuts the power at many points and checks the disk.")
 	.option("--points <number>", "points to check per story", Number, 500)
-	.option("--seed <number>", "for another choice of points", Number, 1)
+	.option("--seed <number>", "seed for the choice of points", Number, 1)
 	.option("--story <name>", stories.map(({ name }) => name).join(", "))
-	.option("--boot <number>", "points to start the machine at", Number, 3)
-	.option("--in-a-row <number>", "cuts in one row", Number, 5)
-	.option("--reuse", "take the recordings of the last run")
+	.option("--boot <number>", "points at which the machine is booted", Number, 3)
+	.option("--in-a-row <number>", "cuts in a row", Number, 5)
+	.option("--reuse", "reuse the recordings of the last run")
 	.parse();
 const options = command.opts<{
 	points: number;
@@ -85,10 +85,10 @@ for (const story of chosen) {
 		process.exitCode = 1;
 }
 console.log(table.toString());
-// What a console of a machine that is gone still waits for would keep this process.
+// Pending waits on consoles of ended machines would keep this process running.
 process.exit();
 
-/** Single cuts, one cut with a second in its recovery, and a row of them. */
+/** Boots at some cuts: the first is cut repeatedly during recovery, the second once, the others not. */
 async function bootSome(
 	story: Story,
 	recording: Recording,
@@ -101,7 +101,7 @@ async function bootSome(
 		const times =
 			index === 0 ? options.inARow : index === 1 && options.inARow > 1 ? 2 : 1;
 		const directory = join(logDirectory, "powercut", `${story.name}-boot`);
-		const result = await cutInARow(story, recording, first, {
+		const result = await cutRepeatedly(story, recording, first, {
 			times,
 			random,
 			directory,

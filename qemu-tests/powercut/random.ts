@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same for the same seed (mulberry32). */
+/** A pseudo-random number generator with a seed (mulberry32). */
 export class Random {
 	#state: number;
 
@@ -6,7 +6,7 @@ export class Random {
 		this.#state = seed >>> 0;
 	}
 
-	/** From 0 on, less than 1. */
+	/** Returns a number from 0 to less than 1. */
 	next(): number {
 		this.#state = (this.#state + 0x6d2b79f5) >>> 0;
 		let mixed = this.#state;
@@ -15,17 +15,17 @@ export class Random {
 		return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
 	}
 
-	/** A whole number from 0 on, less than `end`. */
+	/** Returns an integer from 0 to less than `end`. */
 	below(end: number): number {
 		return Math.floor(this.next() * end);
 	}
 
-	/** Each of them with a chance of one half. */
+	/** Returns each item with a probability of one half. */
 	someOf<Item>(items: readonly Item[]): Item[] {
 		return items.filter(() => this.next() < 0.5);
 	}
 
-	/** That many of them, in their order; all when there are no more. */
+	/** Returns `count` items in their order, or all if there are fewer. */
 	sample<Item>(items: readonly Item[], count: number): Item[] {
 		const chosen: Item[] = [];
 		items.forEach((item, index) => {

@@ -11,15 +11,15 @@ import {
 } from "../machine/index.ts";
 import type { Story } from "./story.ts";
 
-/** A disk before a story, and all that the story then did to it. */
+/** A disk before a story, and everything the story wrote to it. */
 export interface Recording {
-	/** A raw file, not to be written to. */
+	/** A raw file. Never write to it. */
 	base: DiskFile;
 	/** For WriteLog. */
 	writeLog: string;
 }
 
-/** Runs a story once on a machine whose disk is recorded; or takes a recording that is there. */
+/** Runs a story on a machine whose disk is recorded, or reuses an existing recording. */
 export async function record(
 	story: Story,
 	directory: string,
@@ -37,8 +37,8 @@ export async function record(
 }
 
 /**
- * Starts a machine on the disk, which is not changed, and keeps the log of what it wrote during
- * `run`. It is started once more for `afterwards`, which is not kept.
+ * Boots a machine on an overlay of the disk and saves the log of its writes during `run`. Boots it again for
+ * `afterwards`, which is not recorded.
  */
 export async function recordRun(
 	base: DiskFile,
@@ -57,7 +57,7 @@ export async function recordRun(
 		await machine.cutPower();
 		const [disk] = await machine.disks();
 		if (!disk?.writeLog) throw new Error("The disk was not recorded");
-		// Sparse, and may lie on another file system.
+		// Sparse, and possibly on another file system.
 		await $`cp --sparse=always ${disk.writeLog} ${`${writeLog}.part`}`.quiet();
 		await rename(`${writeLog}.part`, writeLog);
 		if (!afterwards) return;

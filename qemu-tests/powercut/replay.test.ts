@@ -25,7 +25,7 @@ function sector(...numbers: bigint[]): Buffer {
 const filled = (sectors: number, byte: number) =>
 	Buffer.alloc(sectors * SECTOR_BYTES, byte);
 
-// Two writes, a flush that the superblock counts, then a discard and a write after it.
+// Two writes and a flush, which the superblock counts, then a discard and a write.
 const entries = [
 	...[sector(1n, 2n, 0n, 0n), filled(2, 1)],
 	...[sector(4n, 1n, 0n, 0n), filled(1, 2)],
@@ -34,38 +34,38 @@ const entries = [
 	...[sector(2n, 1n, 0n, 0n), filled(1, 3)],
 ];
 
-function folder(): string {
+function newDirectory(): string {
 	return mkdtempSync(join(tmpdir(), "app-platform-powercut-test-"));
 }
 
 function logOf(...more: Buffer[]): WriteLog {
-	const path = join(folder(), "writes");
+	const path = join(newDirectory(), "writes");
 	const superblock = sector(magic, 1n, 3n, BigInt(SECTOR_BYTES));
 	writeFileSync(path, Buffer.concat([superblock, ...entries, ...more]));
 	return new WriteLog(path);
 }
 
-test("entries behind those that the superblock counts are read too", (t) => {
+test("entries beyond the superblock's count are read", (t) => {
 	t.deepEqual(
 		logOf().entries.map(({ kind }) => kind),
 		["write", "write", "flush", "discard", "write"],
 	);
 });
 
-test("an entry that QEMU did not finish is left out", (t) => {
+test("an incomplete entry is ignored", (t) => {
 	const unfinished = sector(7n, 9n, 0n, 0n);
 	t.is(logOf(unfinished, filled(1, 4)).entries.length, 5);
 });
 
-test("a log with fewer entries than it says is an error", (t) => {
-	const path = join(folder(), "writes");
+test("a log with fewer entries than its count is an error", (t) => {
+	const path = join(newDirectory(), "writes");
 	const superblock = sector(magic, 1n, 9n, BigInt(SECTOR_BYTES));
 	writeFileSync(path, Buffer.concat([superblock, ...entries]));
 	t.throws(() => new WriteLog(path), { message: /9 entries, but only 5/ });
 });
 
-test("a disk is rebuilt at each cut, and parts of writes are taken back", async (t) => {
-	const path = join(folder(), "disk");
+test("a disk is rebuilt at each cut, and partial writes are reverted", async (t) => {
+	const path = join(newDirectory(), "disk");
 	writeFileSync(path, filled(8, 0));
 	const state = new DiskState(path, logOf(), (sizeBytes) => [
 		{ startBytes: 0, sizeBytes: SECTOR_BYTES },
@@ -91,7 +91,7 @@ test("a disk is rebuilt at each cut, and parts of writes are taken back", async 
 	await t.throwsAsync(at(0), { message: /cannot go back/ });
 });
 
-test("no write is reordered over a flush", (t) => {
+test("no write is reordered across a flush", (t) => {
 	const { entries } = logOf();
 	t.deepEqual(flushIntervals(entries), [
 		{ complete: 0, writes: [0, 1] },
@@ -109,7 +109,7 @@ test("no write is reordered over a flush", (t) => {
 	);
 });
 
-test("the same seed chooses the same", (t) => {
+test("the same seed gives the same sample", (t) => {
 	const numbers = Array.from({ length: 100 }, (_, number) => number);
 	const sample = (seed: number) => new Random(seed).sample(numbers, 10);
 	t.deepEqual(sample(7), sample(7));

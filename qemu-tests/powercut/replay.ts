@@ -19,7 +19,7 @@ export interface Failure {
 	around: string[];
 }
 
-/** All cuts of a recording that are looked at, in the order of the log. */
+/** Returns a sample of all cuts of a recording, in the order of the log. */
 export function cutsOf(
 	entries: readonly Entry[],
 	{ points, seed }: { points: number; seed: number },
@@ -35,13 +35,13 @@ export function cutsOf(
 		.sort((one, other) => one.complete - other.complete);
 }
 
-/** Rebuilds the disk at each cut and checks it from the host, up to so many failures. */
+/** Rebuilds the disk at each cut and checks it from the host; stops after `maxFailures`. */
 export async function checkCuts(
 	{ base, writeLog }: Recording,
 	{ target, checkData }: Pick<Story, "target" | "checkData">,
 	cuts: readonly Cut[],
 	{
-		mostFailures = Number.POSITIVE_INFINITY,
+		maxFailures = Number.POSITIVE_INFINITY,
 		onFailure = (_failure: Failure): void => {},
 		onProgress = (_done: number, _failures: number): void => {},
 	} = {},
@@ -54,7 +54,8 @@ export async function checkCuts(
 		const check = new DiskCheck(state, layout, checkData);
 		const start: Cut = { kind: "prefix", complete: 0, also: [] };
 		const before = await state.at(start, () => check.fault());
-		if (before) throw new Error(`The disk is bad before the story: ${before}`);
+		if (before)
+			throw new Error(`The disk is faulty before the story: ${before}`);
 		for (const [index, cut] of cuts.entries()) {
 			const reason = await state.at(cut, () => check.fault());
 			if (reason) {
@@ -67,7 +68,7 @@ export async function checkCuts(
 				onFailure(failure);
 			}
 			onProgress(index + 1, failures.length);
-			if (failures.length >= mostFailures) break;
+			if (failures.length >= maxFailures) break;
 		}
 		state.close();
 	});
@@ -75,7 +76,7 @@ export async function checkCuts(
 	return failures;
 }
 
-/** Makes the disk as a cut leaves it, as a raw file of its own. */
+/** Creates the disk as a cut leaves it, as a raw file. */
 export async function diskAt(
 	{ base, writeLog }: Recording,
 	target: TargetName,
@@ -142,8 +143,8 @@ function around(
 
 function description(entry: Entry, layout: DiskLayout): string {
 	if (entry.kind === "flush") return "flush";
-	const places = extents(layout, Number.MAX_SAFE_INTEGER - 2 ** 40);
-	const place = places.findIndex((extent) => overlap(extent, entry));
-	const offset = entry.startBytes - (places[place]?.startBytes ?? 0);
-	return `${entry.kind} ${parts[place]} +${offset / 512}, ${entry.sizeBytes / 512} sectors`;
+	const ranges = extents(layout, Number.MAX_SAFE_INTEGER - 2 ** 40);
+	const index = ranges.findIndex((extent) => overlap(extent, entry));
+	const offset = entry.startBytes - (ranges[index]?.startBytes ?? 0);
+	return `${entry.kind} ${parts[index]} +${offset / 512}, ${entry.sizeBytes / 512} sectors`;
 }

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestFn } from "ava";
 import { logDirectory, timeLimit } from "../machine/index.ts";
-import { cutInARow } from "./boot.ts";
+import { cutRepeatedly } from "./boot.ts";
 import { prefixes } from "./cuts.ts";
 import type { Cut } from "./disk-state.ts";
 import { Random } from "./random.ts";
@@ -11,12 +11,12 @@ import { checkCuts, cutsOf } from "./replay.ts";
 import type { Story } from "./story.ts";
 import { WriteLog } from "./write-log.ts";
 
-// What every run sees of the power cuts; `npm run test:powercut` sees more of them.
+// A sample of the power cuts for every test run; `npm run test:powercut` tests more of them.
 const minute = 60_000;
 const directoryOf = ({ name }: Story) =>
 	join(logDirectory, "powercut", `sample-${name}`);
 
-/** The story once, and the disk after some cuts, seen from the host. */
+/** Records the story once and checks the disk after some cuts from the host. */
 export function cutTests(
 	test: TestFn,
 	story: Story,
@@ -35,7 +35,7 @@ export function cutTests(
 	});
 
 	test.serial(
-		`${story.name}: the disk is in order after each of ${points} cuts`,
+		`${story.name}: the disk is intact after each of ${points} cuts`,
 		async (t) => {
 			t.timeout(timeLimit(10 * minute));
 			const cuts = cutsOf(entriesOf(recording), { points, seed: 1 });
@@ -47,20 +47,20 @@ export function cutTests(
 	return () => recording;
 }
 
-/** The machine at one of them. */
+/** Tests that the machine recovers from a cut. */
 export function recoveryTest(
 	test: TestFn,
 	story: Story,
 	recording: () => Recording,
 ): void {
 	test.serial(
-		`${story.name}: the machine comes back after a cut half-way and takes another update`,
+		`${story.name}: the machine recovers from a cut half-way and installs another update`,
 		async (t) => {
 			t.timeout(timeLimit(20 * minute));
-			const { reason } = await cutInARow(
+			const { reason } = await cutRepeatedly(
 				story,
 				recording(),
-				cutInTheMiddle(recording()),
+				middleCut(recording()),
 				{
 					times: 1,
 					random: new Random(1),
@@ -72,8 +72,8 @@ export function recoveryTest(
 	);
 }
 
-/** Half of its writes are done. */
-export function cutInTheMiddle(recording: Recording): Cut {
+/** Returns the cut after half of the writes. */
+export function middleCut(recording: Recording): Cut {
 	const all = prefixes(entriesOf(recording));
 	return all[Math.floor(all.length / 2)] as Cut;
 }

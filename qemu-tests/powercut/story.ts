@@ -1,18 +1,18 @@
 import type { Disk, Machine, TargetName } from "../machine/index.ts";
 
-/** What happens to a disk while the power may fail. A new story is a file in stories/. */
+/** Something a machine does while the power may fail. A new story is a file in stories/. */
 export interface Story {
 	name: string;
 	target: TargetName;
-	/** The disk before it, as a raw file. */
+	/** The disk before the story, as a raw file. */
 	disk: Disk;
-	/** The machine is switched on with that disk; ends where nothing more is to be recorded. */
+	/** Runs the story on a machine that was just switched on; the recording ends with it. */
 	run(machine: Machine): Promise<void>;
 	/**
-	 * Looks at a copy of sda2 after a cut: throws when something is lost that was there before.
-	 * Only for disks that had data.
+	 * Checks a copy of sda2 after a cut. Only for disks that had data.
+	 * @throws Fault when data from before the story are lost.
 	 */
 	checkData?(dataPartition: string): Promise<void>;
-	/** A machine that was started after a cut: the system runs and nothing is lost. */
-	holds(machine: Machine): Promise<void>;
+	/** Asserts on a machine booted after a cut that the system runs and nothing is lost. */
+	assertRecovered(machine: Machine): Promise<void>;
 }

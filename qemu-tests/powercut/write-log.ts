@@ -6,7 +6,7 @@ export interface Range {
 	sizeBytes: number;
 }
 
-/** One entry of a log, in the order in which the disk completed them. */
+/** An entry of a log, which has the order in which the disk completed them. */
 export type Entry =
 	| { kind: "flush" }
 	| ({ kind: "discard" } & Range)
@@ -20,10 +20,9 @@ const allFlags = 15n;
 const entryHeaderBytes = 32;
 
 /**
- * The log that QEMU's driver blklogwrites writes, in the format of dm-log-writes: a superblock,
- * then each entry in a sector of its own with its data behind it, all little endian. Discards
- * have no data. The superblock's count is brought up to date at flushes and now and then: what
- * lies behind it up to the end of the file was written too, unless QEMU ended within an entry.
+ * The log that QEMU's driver blklogwrites writes, in the format of dm-log-writes: a superblock, then each entry in a
+ * separate sector followed by its data, all little endian. Discards have no data. The superblock's count is updated only
+ * at flushes and at intervals: entries beyond it were written too, unless QEMU ended within an entry.
  */
 export class WriteLog {
 	readonly entries: readonly Entry[];
@@ -34,7 +33,7 @@ export class WriteLog {
 		this.entries = readEntries(this.#file, statSync(path).size);
 	}
 
-	/** What was written, or zeros in place of what was discarded. */
+	/** Returns the written data, or zeros for a discard. */
 	data(entry: Write): Buffer {
 		const data = Buffer.alloc(entry.sizeBytes);
 		if (entry.kind === "write")
@@ -51,7 +50,7 @@ function readEntries(file: number, fileBytes: number): Entry[] {
 	const header = Buffer.alloc(entryHeaderBytes);
 	readSync(file, header, 0, entryHeaderBytes, 0);
 	if (header.readBigUInt64LE(0) !== magic || header.readBigUInt64LE(8) !== 1n)
-		throw new Error("This is not a log of writes: no flush has reached it");
+		throw new Error("This is not a write log: no flush has reached it");
 	const counted = Number(header.readBigUInt64LE(16));
 	const sectorBytes = header.readUInt32LE(24);
 
@@ -70,8 +69,8 @@ function readEntries(file: number, fileBytes: number): Entry[] {
 			(entryFlags & ~allFlags) === 0n &&
 			(sizeBytes > 0 || entryFlags !== 0n);
 		if (!isWhole) break;
-		// dm-log-writes and the block layer agree: a flush comes before the data of its entry,
-		// data with forced unit access are as if a flush followed.
+		// In dm-log-writes, as in the block layer, a flush precedes the data of its entry. Forced unit access acts as
+		// a flush after the data.
 		if (entryFlags & flags.flush) entries.push({ kind: "flush" });
 		if (sizeBytes > 0)
 			entries.push(
@@ -84,7 +83,7 @@ function readEntries(file: number, fileBytes: number): Entry[] {
 	}
 	if (entries.length < counted)
 		throw new Error(
-			`The log says it has ${counted} entries, but only ${entries.length} can be read`,
+			`The log should have ${counted} entries, but only ${entries.length} can be read`,
 		);
 	return entries;
 }

@@ -4,12 +4,12 @@ import { processes, processId } from "./processes.ts";
 import { outputOf } from "./steps.ts";
 
 /**
- * What an app may do on the device. "notes" has an instance of example.com and one of
- * example.org; root is at the console.
+ * Tests of an app's rights on the device. "notes" has instances in example.com and example.org; root is logged in at
+ * the console.
  */
 export function appRightsTests(test: TestFn, machine: Machine): void {
 	test.serial(
-		"the service has a user of its own and no more rights",
+		"a service runs as its own user without further rights",
 		async (t) => {
 			const pid = await processId(machine, processes.notes);
 			const status = await outputOf(machine.console, `cat /proc/${pid}/status`);
@@ -22,7 +22,7 @@ export function appRightsTests(test: TestFn, machine: Machine): void {
 				await outputOf(machine.console, `cat /proc/${pid}/cgroup`),
 				/^0::\/apps\/notes\s*$/m,
 			);
-			// What it kept mounted could not be checked or taken out.
+			// A device that a service kept mounted could not be checked or removed.
 			t.deepEqual(
 				(
 					await outputOf(
@@ -59,7 +59,7 @@ export function appRightsTests(test: TestFn, machine: Machine): void {
 	);
 
 	test.serial(
-		"an instance's password opens its own database and no other",
+		"an instance's password opens only its own database",
 		async (t) => {
 			const sql =
 				"SELECT database_password FROM instance WHERE domain = 'example.com'";

@@ -14,39 +14,43 @@ import {
 	rawCopyOf,
 	timeLimit,
 } from "../machine/index.ts";
-import { madeOnce } from "./made-once.ts";
+import { cachedDirectory } from "./cached-directory.ts";
 import { loginPage, logins, switchOff, watchInstallation } from "./steps.ts";
 
 const snapshot = "running";
 
-/** A snapshot can only be woken by the very machine that went to sleep. */
+/** A snapshot can only be resumed on the same hardware. */
 const runningHardware = { guestAgent: "virtio", memoryMB: 512 } as const;
 
-/** By it HAProxy counts its open files, of which a host may allow 20,000. */
+/** HAProxy derives its number of open files from it; a host may allow 20,000. */
 export const containerMemoryMB = 384;
 
-/** A disk after installation and first start, switched off cleanly. Never write to it. */
+/** Returns a disk after installation, first boot and shutdown. Never write to it. */
 export async function installedDisk(): Promise<DiskFile> {
 	return { path: join(await base(), "installed.qcow2"), format: "qcow2" };
 }
 
-/** The same disk, as a container takes it. Never write to it. */
+/** Returns the same disk in raw format, for containers. Never write to it. */
 export async function installedRawDisk(): Promise<DiskFile> {
 	const raw = rawCopyOf(installedDisk);
-	const directory = await madeOnce("raw", builtImage("qcow2"), async (into) => {
-		await raw(into, "installed");
-	});
+	const directory = await cachedDirectory(
+		"raw",
+		builtImage("qcow2"),
+		async (into) => {
+			await raw(into, "installed");
+		},
+	);
 	return { path: join(directory, "installed.raw"), format: "raw" };
 }
 
-/** The same disk with a snapshot of the running system. Never write to it. */
+/** Returns the same disk with a snapshot of the running system. Never write to it. */
 async function runningDisk(): Promise<DiskFile> {
 	return { path: join(await base(), "running.qcow2"), format: "qcow2" };
 }
 
 /**
- * A machine for the tests of a file that wakes up where the login page is served and a
- * getty waits on the console: in seconds instead of a start. Its clock lags behind.
+ * Returns a machine for the tests of a file that resumes a snapshot where the login page is served and a getty waits on
+ * the console. Takes seconds instead of a boot. Its clock lags behind.
  */
 export function runningMachine(
 	test: TestFn,
@@ -61,15 +65,15 @@ export function runningMachine(
 	test.before("the installed system runs", async (t) => {
 		t.timeout(timeLimit(20 * 60_000));
 		await machine.boot({ snapshot });
-		// The getty's prompt was shown before the snapshot: ask for another.
+		// The getty's prompt was shown before the snapshot: request another.
 		machine.console.send("\n");
 	});
 	return machine;
 }
 
 /**
- * A machine for the tests of a file that do not care for kernel, disks and power: the installed system in a
- * container, started up to the login page.
+ * Returns a machine for the tests of a file that do not depend on kernel, disks and power: the installed system in a
+ * container, booted up to the login page.
  */
 export function runningContainer(
 	test: TestFn,
@@ -90,7 +94,7 @@ export function runningContainer(
 	return machine;
 }
 
-/** A container with the installed system, switched off. */
+/** Returns a container with the installed system, switched off. */
 export function installedContainer(
 	options: MachineOptions & { lan: Lan },
 ): Machine {
@@ -103,7 +107,7 @@ const containerOptions = (options: MachineOptions): MachineOptions => ({
 	disks: [copyOf(installedRawDisk)],
 });
 
-/** A machine with the installed system, switched off, on any hardware. */
+/** Returns a machine with the installed system, switched off, on any hardware. */
 export function installedMachine(
 	test: TestFn,
 	options: MachineOptions,
@@ -120,7 +124,7 @@ export function installedMachine(
 }
 
 function base(): Promise<string> {
-	return madeOnce("base", builtImage("qcow2"), async (directory) => {
+	return cachedDirectory("base", builtImage("qcow2"), async (directory) => {
 		await install(directory);
 		await makeRunning(directory);
 	});

@@ -4,10 +4,10 @@ import {
 	bootByFields,
 	type GatewayTarget,
 	newGateway,
-	startedByUBoot,
 	switchOff,
-} from "./gateway-starts.ts";
-import { dataFound, leaveData } from "./kept.ts";
+	waitForUBoot,
+} from "./gateway-boot.ts";
+import { readOwnerData, writeOwnerData } from "./owner-data.ts";
 import {
 	loginPage,
 	logins,
@@ -20,16 +20,15 @@ import { runningBuild, updateResult, uploadUpdate } from "./update.ts";
 const minute = 60_000;
 
 /**
- * An update of a gateway whose fields name the kernel at the top of the disk and sda3, and know
- * nothing of a boot menu.
+ * Updates a gateway whose fields name the kernel at the top of the disk and sda3, and which uses no boot menu.
  */
 export function gatewayUpdateTests(test: TestFn, target: GatewayTarget): void {
 	const machine = newGateway(test, target, `gateway-update-${target}`);
 
-	test.serial("installs and starts", async (t) => {
+	test.serial("installs and boots", async (t) => {
 		t.timeout(timeLimit(20 * minute));
 		await machine.boot();
-		await startedByUBoot(machine, "rescue");
+		await waitForUBoot(machine, "rescue");
 		await watchInstallation(machine, { timeoutMs: 15 * minute });
 		await loginPage(machine, { timeoutMs: 12 * minute });
 		await machine.console.login(...logins.root);
@@ -37,16 +36,16 @@ export function gatewayUpdateTests(test: TestFn, target: GatewayTarget): void {
 	});
 
 	test.serial(
-		"takes an update, which its fields know nothing of",
+		"installs an update although its fields stay the same",
 		async (t) => {
 			t.timeout(timeLimit(20 * minute));
-			// Each power-on has a console of its own.
+			// Each boot has a new console.
 			const console = () => machine.console;
-			const words = { unless: /FAILED|Kernel panic/ };
+			const failure = { unless: /FAILED|Kernel panic/ };
 			const bootSystem = () =>
 				bootByFields(machine, { root: "root=/dev/sda3" });
-			await leaveData(console());
-			const kept = await dataFound(console());
+			await writeOwnerData(console());
+			const kept = await readOwnerData(console());
 			const build = await runningBuild(console());
 			await uploadUpdate(machine, builtUpdate("out", target));
 			const call = await managerSession(machine);
@@ -56,25 +55,28 @@ export function gatewayUpdateTests(test: TestFn, target: GatewayTarget): void {
 				/on trial \(1 of 3\)/,
 			]) {
 				await machine.waitForReboot({ timeoutMs: 3 * minute });
-				// Emulation is slow after a restart that the guest made.
+				// Emulation is slow after a restart by the guest.
 				await machine.cutPower();
 				await bootSystem();
-				await console().expect("Handing over to the ramdisk", {
+				await console().expect("Handing over to the rescue system", {
 					timeoutMs: 3 * minute,
-					...words,
+					...failure,
 				});
-				await console().expect(handedOver, { timeoutMs: 5 * minute, ...words });
+				await console().expect(handedOver, {
+					timeoutMs: 5 * minute,
+					...failure,
+				});
 			}
 			await loginPage(machine, { timeoutMs: 8 * minute });
 			await updateResult(machine, build, "installed");
 			await console().login(...logins.root);
-			t.deepEqual(await dataFound(console()), kept);
+			t.deepEqual(await readOwnerData(console()), kept);
 			await switchOff(machine);
 
 			await bootSystem();
-			await console().expect("Handing over to the kernel of set b", {
+			await console().expect("Handing over to the kernel of slot b", {
 				timeoutMs: 3 * minute,
-				...words,
+				...failure,
 			});
 			await loginPage(machine, { timeoutMs: 8 * minute });
 			await console().login(...logins.root);

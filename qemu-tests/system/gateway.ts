@@ -3,16 +3,16 @@ import { join } from "node:path";
 import type { TestFn } from "ava";
 import { machineForTests, timeLimit } from "../machine/index.ts";
 import { diskAt } from "../powercut/replay.ts";
-import { cutInTheMiddle, cutTests } from "../powercut/sample.ts";
-import { installOn } from "../powercut/stories/install.ts";
+import { cutTests, middleCut } from "../powercut/sample.ts";
+import { installStory } from "../powercut/stories/install.ts";
 import type { Story } from "../powercut/story.ts";
 import {
 	bootByFields,
 	type GatewayTarget,
-	runsWithoutRamdisk,
-	startedByUBoot,
 	switchOff,
-} from "./gateway-starts.ts";
+	waitForInit,
+	waitForUBoot,
+} from "./gateway-boot.ts";
 import { installedDiskTests } from "./installed-disk.ts";
 import { memoryFigures } from "./memory.ts";
 import { report } from "./report.ts";
@@ -29,9 +29,8 @@ const minute = 60_000;
 const menu = "/mnt/sda1/extlinux/extlinux.conf";
 
 /**
- * The life of a gateway, told on one machine since an emulated one is slow: its image is at the
- * start of an SSD, which is installed, loses its power half-way and is installed again, is
- * started again, repaired in rescue and started once more.
+ * Tests the life of a gateway on one machine, since emulation is slow: the image at the start of an SSD installs itself,
+ * loses its power half-way, installs itself again, boots again, is repaired in the rescue system and boots once more.
  */
 export function gatewayTests(test: TestFn, target: GatewayTarget): void {
 	const figures = (values: Record<string, unknown>) =>
@@ -41,10 +40,10 @@ export function gatewayTests(test: TestFn, target: GatewayTarget): void {
 		Math.round((performance.now() - powerOnMs) / 1000);
 
 	const installation: Story = {
-		...installOn(target, { sizeMB: 8_000 }),
+		...installStory(target, { sizeMB: 8_000 }),
 		async run(installing) {
 			powerOnMs = performance.now();
-			await startedByUBoot(installing, "rescue");
+			await waitForUBoot(installing, "rescue");
 			await watchInstallation(installing, { timeoutMs: 15 * minute });
 			await figures({ secondsFromPowerOnToRestart: secondsSincePowerOn() });
 		},
@@ -56,25 +55,25 @@ export function gatewayTests(test: TestFn, target: GatewayTarget): void {
 		disks: [
 			async (directory, name) => {
 				const path = join(directory, `${name}.raw`);
-				await diskAt(recording(), target, cutInTheMiddle(recording()), path);
+				await diskAt(recording(), target, middleCut(recording()), path);
 				return { path, format: "raw" };
 			},
 		],
 	});
 
-	test.serial("installs after a power cut without a question", async (t) => {
+	test.serial("installs after a power cut without user input", async (t) => {
 		t.timeout(timeLimit(20 * minute));
 		powerOnMs = performance.now();
 		await machine.boot();
-		await startedByUBoot(machine, "rescue");
+		await waitForUBoot(machine, "rescue");
 		await watchInstallation(machine, { timeoutMs: 15 * minute });
 		t.pass();
 	});
 
-	test.serial("restarts by U-Boot into the system", async (t) => {
+	test.serial("restarts with U-Boot into the system", async (t) => {
 		t.timeout(timeLimit(15 * minute));
-		await startedByUBoot(machine, "system");
-		await runsWithoutRamdisk(machine);
+		await waitForUBoot(machine, "system");
+		await waitForInit(machine);
 		await loginPage(machine, { timeoutMs: 12 * minute });
 		await figures({ secondsFromPowerOnToLoginPage: secondsSincePowerOn() });
 		t.pass();
@@ -113,7 +112,7 @@ export function gatewayTests(test: TestFn, target: GatewayTarget): void {
 		ssh.close();
 	});
 
-	test.serial("has enough with 256 MB of memory", async (t) => {
+	test.serial("runs in 256 MB of memory", async (t) => {
 		t.timeout(timeLimit(3 * minute));
 		const free = await outputOf(machine.console, "free");
 		const memory = await memoryFigures(machine.console);
@@ -127,18 +126,18 @@ export function gatewayTests(test: TestFn, target: GatewayTarget): void {
 		t.notRegex(kernel, /Out of memory|oom-kill/i);
 	});
 
-	test.serial("switches itself off at the power button", async (t) => {
+	test.serial("shuts down at the power button", async (t) => {
 		t.timeout(timeLimit(4 * minute));
 		await machine.shutdown({ timeoutMs: 3 * minute });
 		t.pass();
 	});
 
-	test.serial("starts straight into the system", async (t) => {
+	test.serial("boots straight into the system", async (t) => {
 		t.timeout(timeLimit(10 * minute));
 		powerOnMs = performance.now();
 		await machine.boot();
-		await startedByUBoot(machine, "system");
-		await runsWithoutRamdisk(machine);
+		await waitForUBoot(machine, "system");
+		await waitForInit(machine);
 		await loginPage(machine, { timeoutMs: 8 * minute });
 		await figures({ secondsOfSecondStart: secondsSincePowerOn() });
 		await machine.console.login(...logins.root);
@@ -147,21 +146,21 @@ export function gatewayTests(test: TestFn, target: GatewayTarget): void {
 	});
 
 	let shownBefore = 0;
-	test.serial("starts rescue by its fields", async (t) => {
+	test.serial("boots the rescue system by its fields", async (t) => {
 		t.timeout(timeLimit(10 * minute));
 		shownBefore = (await readFile(machine.serialLog, "utf8")).length;
 		await bootByFields(machine, {
 			root: "root=/dev/ram0 ramdisk_size=100000",
 			initrd: "ramdisk.ext2.xz",
 		});
-		await machine.console.expect(/rescue and setup/, { timeoutMs: 5 * minute });
+		await machine.console.expect(/rescue system/, { timeoutMs: 5 * minute });
 		await machine.console.login(...logins.root);
 		const mounts = await outputOf(machine.console, "cat /proc/mounts");
 		t.regex(mounts, / \/mnt\/sda1 vfat /);
 		t.notRegex(mounts, / \/mnt\/sda2 /);
 	});
 
-	test.serial("finds both file systems in order in rescue", async (t) => {
+	test.serial("both file systems pass a check in rescue", async (t) => {
 		t.timeout(timeLimit(10 * minute));
 		for (const output of await checkFileSystems(machine.console))
 			t.regex(output, /files \([\d.]+% non-contiguous\)/);
@@ -186,18 +185,18 @@ export function gatewayTests(test: TestFn, target: GatewayTarget): void {
 		}
 	});
 
-	test.serial("installs nothing in rescue", async (t) => {
+	test.serial("the rescue system installs nothing by itself", async (t) => {
 		t.timeout(timeLimit(4 * minute));
 		await switchOff(machine);
 		const log = await readFile(machine.serialLog, "utf8");
 		t.notRegex(log.slice(shownBefore), /Partitioning|Installing/);
 	});
 
-	test.serial("starts the system by its fields", async (t) => {
+	test.serial("boots the system by its fields", async (t) => {
 		t.timeout(timeLimit(10 * minute));
 		powerOnMs = performance.now();
 		await bootByFields(machine, { root: "root=/dev/sda3" });
-		await runsWithoutRamdisk(machine);
+		await waitForInit(machine);
 		await loginPage(machine, { timeoutMs: 8 * minute });
 		await figures({ secondsOfStartByFields: secondsSincePowerOn() });
 		await machine.console.login(...logins.root);

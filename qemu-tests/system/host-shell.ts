@@ -4,17 +4,17 @@ import { Agent, fetch } from "undici";
 import { atExit } from "../machine/cleanup.ts";
 
 /**
- * Runs commands in a shell of this host, as somebody types them in a folder, until the first that fails.
- * @param signal ends them, and everything they have started.
- * @returns what they print to their standard output.
+ * Runs commands in a shell of this host, in a directory, until one fails.
+ * @param signal kills them and everything they have started.
+ * @returns their standard output.
  */
-export async function typedAtHost(
-	folder: string,
+export async function runOnHost(
+	directory: string,
 	commands: readonly string[],
 	{ signal }: { signal?: AbortSignal } = {},
 ): Promise<string> {
 	const shell = spawn("bash", ["-ec", commands.join("\n")], {
-		cwd: folder,
+		cwd: directory,
 		detached: true,
 		stdio: ["ignore", "pipe", "pipe"],
 	});
@@ -41,15 +41,15 @@ export async function typedAtHost(
 
 const anyCertificate = new Agent({ connect: { rejectUnauthorized: false } });
 
-/** A page that has these words; undefined where it has not. */
+/** Returns a page if it contains this text, otherwise undefined. */
 export async function pageWith(
 	url: string,
-	words: string,
+	text: string,
 ): Promise<string | undefined> {
 	const response = await fetch(url, {
 		dispatcher: anyCertificate,
 		signal: AbortSignal.timeout(5_000),
 	});
 	const html = await response.text();
-	return response.status === 200 && html.includes(words) ? html : undefined;
+	return response.status === 200 && html.includes(text) ? html : undefined;
 }

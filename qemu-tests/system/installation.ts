@@ -10,9 +10,8 @@ import { report } from "./report.ts";
 import { loginPage, outputOf, watchInstallation } from "./steps.ts";
 
 /**
- * What the owner of a new machine sees: it is switched on and left alone, and ends with the
- * login page. The same story for every kind of image, on different hardware. Root is logged in at the
- * console of the machine that it returns.
+ * Tests the first boot of a new machine, without user input, up to the login page. The same for every image format, on
+ * different hardware. Root is logged in at the console of the returned machine.
  */
 export function installationTests(
 	test: TestFn,
@@ -20,7 +19,7 @@ export function installationTests(
 ): Machine {
 	const machine = machineForTests(test, options);
 
-	test.serial("installs without a question and restarts", async (t) => {
+	test.serial("installs without user input and restarts", async (t) => {
 		t.timeout(timeLimit(8 * 60_000));
 		const start = performance.now();
 		await machine.boot();
@@ -44,7 +43,7 @@ export function installationTests(
 	});
 
 	test.serial(
-		"makes the system GRUB's default, with rescue above",
+		"makes the system GRUB's default, below the rescue system",
 		async (t) => {
 			const menu = await outputOf(machine.console, "cat /boot/grub/grub.cfg");
 			t.regex(menu, /^set default=1\nset slot=a\nset disk=[0-9a-f]{8}\n/);

@@ -4,10 +4,10 @@ import { partitions } from "./partitions.ts";
 import { logins, outputOf } from "./steps.ts";
 
 const MiB = 1024 * 1024;
-/** What an MBR can address. */
-const mostBytes = 2 * 1024 * 1024 * MiB;
+/** The limit of an MBR: 2 TiB. */
+const maxAddressableBytes = 2 * 1024 * 1024 * MiB;
 
-/** The first partition, which is on the image; the others are made by the installation. */
+/** The first partition, which is part of the image; the installation creates the others. */
 export type BootPartition = {
 	mbrType: string;
 	fileSystem: string;
@@ -15,7 +15,7 @@ export type BootPartition = {
 	sizeMiB: number;
 };
 
-/** What an installation leaves on any disk. The installed system runs; nobody is logged in. */
+/** Tests of a disk after an installation. The installed system runs; nobody is logged in. */
 export function installedDiskTests(
 	test: TestFn,
 	machine: Machine,
@@ -26,17 +26,17 @@ export function installedDiskTests(
 		t.is((await outputOf(machine.console, "whoami")).trim(), "root");
 	});
 
-	test.serial("shows password hashes to root alone", async (t) => {
+	test.serial("only root can read password hashes", async (t) => {
 		const mode = "stat -L -c '%a %U' /etc/shadow";
 		t.is((await outputOf(machine.console, mode)).trim(), "600 root");
 	});
 
-	test.serial("keeps a log that ends with finished", async (t) => {
+	test.serial("has an installation log that ends with finished", async (t) => {
 		const log = await outputOf(machine.console, "cat /apps/install_step1.log");
 		t.is(log.trim().split("\n").at(-1), "finished");
 	});
 
-	test.serial("has made the four partitions", async (t) => {
+	test.serial("has the four partitions", async (t) => {
 		const { found } = await partitions(machine.console);
 		t.like(
 			found.map(({ number, mbrType, fileSystem, label }) => ({
@@ -62,7 +62,8 @@ export function installedDiskTests(
 		t.is(rootfs.sizeBytes, 500 * MiB);
 		t.is(swap.sizeBytes, 512 * MiB);
 		const unused =
-			Math.min(diskBytes, mostBytes) - (data.startBytes + data.sizeBytes);
+			Math.min(diskBytes, maxAddressableBytes) -
+			(data.startBytes + data.sizeBytes);
 		t.true(unused >= 0 && unused <= 2 * MiB, `${unused} bytes are unused`);
 		const size = await outputOf(
 			machine.console,
@@ -71,7 +72,7 @@ export function installedDiskTests(
 		t.true(Number(size) * 1024 > 0.95 * data.sizeBytes);
 	});
 
-	test.serial("uses the swap and mounts the data", async (t) => {
+	test.serial("uses the swap and mounts the data partition", async (t) => {
 		const swap = await outputOf(machine.console, "cat /proc/swaps");
 		t.regex(swap, /partition\s+5242\d\d/);
 		const mounts = await outputOf(machine.console, "cat /proc/mounts");

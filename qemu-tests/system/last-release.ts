@@ -15,9 +15,9 @@ import {
 const repository = fileURLToPath(new URL("../../", import.meta.url));
 
 /**
- * The x86_64 image of the last release, as devices in the field have it. Built from this repository's
- * history, once for each commit and signing key; later runs find it in the cache. Never write to it.
- * @throws Error where the repository does not have the commit.
+ * Returns the x86_64 image of the last release, as devices in the field have it. It is built from this repository's
+ * history once per commit and signing key, and cached. Never write to it.
+ * @throws Error when the repository does not have the commit.
  */
 export async function lastReleaseImage(): Promise<DiskFile> {
 	const commit = await lastReleaseCommit();
@@ -35,7 +35,7 @@ export async function lastReleaseImage(): Promise<DiskFile> {
 	});
 }
 
-/** The one place that names it is `package.json`. */
+/** Only `package.json` names the last release. */
 async function lastReleaseCommit(): Promise<string> {
 	const path = join(repository, "package.json");
 	const { config } = JSON.parse(await readFile(path, "utf8"));
@@ -58,12 +58,12 @@ async function buildImage(commit: string, directory: string): Promise<void> {
 	}
 }
 
-async function unpackCommit(commit: string, folder: string): Promise<void> {
+async function unpackCommit(commit: string, directory: string): Promise<void> {
 	const git = $({ cwd: repository, quiet: true, nothrow: true });
 	const found = await git`git cat-file -e ${`${commit}^{commit}`}`;
 	if (found.exitCode !== 0)
 		throw new Error(
 			`This repository does not have the last release, commit ${commit} (package.json, config.lastRelease): clone it with its whole history, or complete a shallow clone with "git fetch --unshallow"`,
 		);
-	await git`git archive ${commit}`.pipe($`tar -x -C ${folder}`);
+	await git`git archive ${commit}`.pipe($`tar -x -C ${directory}`);
 }

@@ -1,7 +1,7 @@
 import type { Locator, Page } from "playwright-core";
 import { managerPassword } from "./steps.ts";
 
-// The manager's pages, as somebody with a browser uses them.
+// Steps on the manager's pages, in a browser.
 
 /** Opens the manager's page and logs in. @param origin such as `https://127.0.0.1:443`. */
 export async function logInToPage(
@@ -15,17 +15,20 @@ export async function logInToPage(
 	await page.getByRole("button", { name: "Log out" }).waitFor();
 }
 
-/** The part of a page below a heading. */
+/** Returns the section of a page with a heading. */
 export function card(page: Page, heading: string): Locator {
 	return page
 		.locator("section")
 		.filter({ has: page.getByRole("heading", { name: heading, exact: true }) });
 }
 
-/** Opens what can be opened, below a word that is there once; nothing changes when it is open. */
-export async function unfold(within: Locator, word: string): Promise<Locator> {
+/** Opens the details element with a summary that occurs once; does nothing if it is open. */
+export async function unfold(
+	within: Locator,
+	summary: string,
+): Promise<Locator> {
 	const details = within.locator("details").filter({
-		has: within.page().locator(`summary:text-is("${word}")`),
+		has: within.page().locator(`summary:text-is("${summary}")`),
 	});
 	await details.waitFor();
 	if ((await details.getAttribute("open")) === null)

@@ -3,13 +3,13 @@ import { outputOf } from "./steps.ts";
 
 type ProcessMemory = { command: string; kilobytes: number };
 
-// Proportional: what processes share is counted once, so that the sum is what they take.
+// Proportional set size: shared memory is counted once, so that the sum is the total use.
 const perProcess = `for process in /proc/[0-9]*; do
 	kilobytes=$(awk '/^Pss:/ { print $2 }' $process/smaps_rollup 2>/dev/null)
 	[ -z "$kilobytes" ] || echo "$kilobytes $(tr '\\0' ' ' <$process/cmdline)"
 done`;
 
-/** The proportional memory of each process with memory of its own, largest first. */
+/** Returns the proportional memory of each process that has any, largest first. */
 async function memoryOfProcesses(console: Console): Promise<ProcessMemory[]> {
 	const lines = (await outputOf(console, perProcess)).trim().split("\n");
 	return lines
@@ -20,7 +20,7 @@ async function memoryOfProcesses(console: Console): Promise<ProcessMemory[]> {
 		.sort((a, b) => b.kilobytes - a.kilobytes);
 }
 
-/** What is used of the memory and by whom, for the report. */
+/** Returns the use of memory by process, for the report. */
 export async function memoryFigures(console: Console) {
 	return {
 		totalKilobytes: await memoryInfo(console, "MemTotal"),
@@ -32,7 +32,7 @@ export async function memoryFigures(console: Console) {
 	};
 }
 
-/** The line `name:` of /proc/meminfo, in kilobytes. */
+/** Returns the value of `name:` in /proc/meminfo, in kilobytes. */
 async function memoryInfo(
 	console: Console,
 	name: "MemTotal" | "MemAvailable" | "SwapTotal" | "SwapFree",

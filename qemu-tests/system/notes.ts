@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { appFoldersIn, makeStore } from "../../development/make-store.ts";
+import { appDirectoriesIn, makeStore } from "../../development/make-store.ts";
 import {
 	eventually,
 	type Machine,
@@ -13,54 +13,54 @@ import { loginsOf, managerSession, outputOf } from "./steps.ts";
 
 // The example app "notes": its store on the device, its instances from outside.
 
-export const storeFolder = "/home/root/store";
+export const storeDirectory = "/home/root/store";
 const serviceId = "app-platform_notes";
 
-/** The path of the instance "notes" of a domain. */
-export const notesOf = (domain: string) => `/${domain}/notes/`;
+/** Returns the path of the instance "notes" of a domain. */
+export const notesPath = (domain: string) => `/${domain}/notes/`;
 
 const examples = join(import.meta.dirname, "../../apps");
 
-/** A store with these apps, as a tar archive. */
-async function storeArchive(appFolders: readonly string[]): Promise<Buffer> {
-	const folder = temporaryDirectory();
-	await makeStore(appFolders, folder.path);
-	const archive = execFileSync("tar", ["-c", "-C", folder.path, "."], {
+/** Returns a store with these apps, as a tar archive. */
+async function packStore(appFolders: readonly string[]): Promise<Buffer> {
+	const directory = temporaryDirectory();
+	await makeStore(appFolders, directory.path);
+	const archive = execFileSync("tar", ["-c", "-C", directory.path, "."], {
 		maxBuffer: 64 * 1024 * 1024,
 	});
-	folder.remove();
+	directory.remove();
 	return archive;
 }
 
-/** The same program as another build, as developers upload it. */
+/** Returns the app "notes" as another build, as developers upload it. */
 export async function newerNotes(release: {
 	build: number;
 	label: string;
 }): Promise<Buffer> {
-	const folder = temporaryDirectory();
+	const directory = temporaryDirectory();
 	const notes = join(examples, "notes");
-	await cp(notes, folder.path, { recursive: true });
-	const description = join(folder.path, "app.json");
+	await cp(notes, directory.path, { recursive: true });
+	const description = join(directory.path, "app.json");
 	const app = JSON.parse(await readFile(description, "utf8"));
 	await writeFile(description, JSON.stringify({ ...app, ...release }));
-	// It imports by paths from where it was.
+	// The app's imports are relative to its directory.
 	const program = JSON.stringify(join(notes, "main.ts"));
-	await writeFile(join(folder.path, "main.ts"), `import ${program};\n`);
-	const archive = await storeArchive([folder.path]);
-	folder.remove();
+	await writeFile(join(directory.path, "main.ts"), `import ${program};\n`);
+	const archive = await packStore([directory.path]);
+	directory.remove();
 	return archive;
 }
 
 /**
- * Puts a store with our examples on the device; root is at its console then.
- * @param appFolders others instead.
+ * Copies a store with the example apps to the device. Root is then logged in at its console.
+ * @param appFolders directories of other apps to use instead.
  */
 export async function putStore(
 	machine: Machine,
 	appFolders?: readonly string[],
 ): Promise<void> {
-	const archive = await storeArchive(
-		appFolders ?? (await appFoldersIn(examples)),
+	const archive = await packStore(
+		appFolders ?? (await appDirectoriesIn(examples)),
 	);
 	const ssh = await machine.ssh(...loginsOf(machine).admin);
 	await ssh.writeFile("/tmp/store.tar", archive);
@@ -68,25 +68,25 @@ export async function putStore(
 	await machine.console.login(...loginsOf(machine).root);
 	await outputOf(
 		machine.console,
-		`mkdir ${storeFolder} && tar -x -C ${storeFolder} -f /tmp/store.tar && rm /tmp/store.tar`,
+		`mkdir ${storeDirectory} && tar -x -C ${storeDirectory} -f /tmp/store.tar && rm /tmp/store.tar`,
 	);
 }
 
 /**
- * Has "notes" installed from a store on the device, by the manager's API.
- * @returns makes the instance "notes" of a domain.
+ * Installs "notes" from a store on the device, through the manager's API.
+ * @returns a function that creates the instance "notes" of a domain.
  */
 export async function installNotes(machine: Machine) {
 	await putStore(machine);
 	const call = await managerSession(machine);
-	await call("storeUrlChange", { url: storeFolder });
+	await call("storeUrlChange", { url: storeDirectory });
 	await call("serviceInstall", { id: serviceId });
 	return async (domain: string): Promise<void> => {
 		await call("instanceCreate", { serviceId, name: "notes", domain });
 	};
 }
 
-/** The page of an instance, as soon as the web server leads to it. */
+/** Waits for the page of an instance and returns it. */
 export async function notesPage(
 	machine: Machine,
 	path: string,
@@ -103,13 +103,13 @@ export async function notesPage(
 	);
 }
 
-/** A WebSocket to an instance, and what it was told first. */
+/** Opens a WebSocket to an instance; also returns the first message. */
 export async function openNotes(
 	machine: Pick<Machine, "websocket">,
 	path: string,
 ) {
 	const socket = machine.websocket(path);
-	// Also once nobody waits for it any more.
+	// Errors after the first message are expected.
 	socket.on("error", () => {});
 	const closed = new AbortController();
 	socket.once("close", (code) =>
@@ -122,8 +122,8 @@ export async function openNotes(
 	return { socket, text: String(data) };
 }
 
-/** Until whoever opens an instance is told this text. */
-export async function notesThere(
+/** Waits until an instance has this text. */
+export async function waitForNotes(
 	machine: Machine,
 	path: string,
 	expected: string,

@@ -7,9 +7,8 @@ import { $ } from "zx";
 const quiet = $({ quiet: true });
 
 /**
- * The PostgreSQL server of this machine, as an archive (tar.xz) for a guest that has these
- * libraries: those that it lacks come with it.
- * @throws Error where this machine has another version.
+ * Packs the PostgreSQL server of this host as an archive (tar.xz), with the libraries that the guest lacks.
+ * @throws Error when this host does not have the version.
  */
 export async function olderServer(
 	major: string,
@@ -18,7 +17,7 @@ export async function olderServer(
 	const programs = `/usr/lib/postgresql/${major}`;
 	if (!existsSync(programs))
 		throw new Error(
-			`This machine has no PostgreSQL ${major}, with which databases are made that are to be upgraded: apt-get install postgresql-${major}`,
+			`This host has no PostgreSQL ${major}, which creates the databases to upgrade: apt-get install postgresql-${major}`,
 		);
 	const { stdout } =
 		await quiet`ldd ${programs}/bin/postgres ${programs}/bin/initdb ${programs}/bin/pg_ctl`;
@@ -28,19 +27,19 @@ export async function olderServer(
 	const missing = [...libraries].filter(
 		(path) => !librariesOfGuest.includes(basename(path)),
 	);
-	const folder = await mkdtemp(join(tmpdir(), "app-platform-server-"));
+	const directory = await mkdtemp(join(tmpdir(), "app-platform-server-"));
 	try {
-		const archive = join(folder, "server.tar.xz");
+		const archive = join(directory, "server.tar.xz");
 		const parts = [programs, `/usr/share/postgresql/${major}`, ...missing].map(
 			(path) => path.slice(1),
 		);
-		const leftOut = ["bitcode", "llvmjit*", "man"].map(
+		const excluded = ["bitcode", "llvmjit*", "man"].map(
 			(name) => `--exclude=${name}`,
 		);
-		// Links are followed: a library has the name that programs ask for.
-		await quiet`tar -cJh -C / --transform s,^lib/,usr/lib/, ${leftOut} -f ${archive} ${parts}`;
+		// -h follows links, so that each library has the name that programs load.
+		await quiet`tar -cJh -C / --transform s,^lib/,usr/lib/, ${excluded} -f ${archive} ${parts}`;
 		return await readFile(archive);
 	} finally {
-		await rm(folder, { recursive: true, force: true });
+		await rm(directory, { recursive: true, force: true });
 	}
 }

@@ -19,7 +19,7 @@ type SfdiskTable = {
 	};
 };
 
-/** What is on the disk that the guest started from, in the order on the disk. Needs root. */
+/** Returns the partitions of the disk that the guest booted from, in the order on the disk. Needs root. */
 export async function partitions(
 	console: Console,
 ): Promise<{ diskBytes: number; found: PartitionFound[] }> {

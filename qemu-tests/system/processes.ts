@@ -1,7 +1,7 @@
 import { eventually, type Machine } from "../machine/index.ts";
 import { outputOf } from "./steps.ts";
 
-/** How the processes begin that run all the time, as `pgrep -f` sees them. */
+/** The start of the command line of processes that always run, for `pgrep -f`. */
 export const processes = {
 	haproxy: "haproxy ",
 	postgresql: "postgres -D",
@@ -10,7 +10,7 @@ export const processes = {
 	files: "/mnt/sda2/apps/files/files",
 } as const;
 
-/** Of the oldest process with such a command line. Somebody is at the console. */
+/** Returns the id of the oldest process with such a command line. A user is logged in at the console. */
 export async function processId(
 	{ console }: Machine,
 	command: string,
@@ -23,9 +23,9 @@ export async function processId(
 }
 
 /**
- * Kills a process and waits for the one that takes its place.
+ * Kills a process and waits for its replacement.
  * @param signal as `kill` takes it.
- * @returns the id of the process that was killed.
+ * @returns the id of the killed process.
  */
 export async function killProcess(
 	machine: Machine,

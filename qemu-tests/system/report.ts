@@ -5,8 +5,7 @@ import { logDirectory, withLock } from "../machine/index.ts";
 type Report = Record<string, Record<string, unknown>>;
 
 /**
- * Puts figures for the release engineer into out/qemu-tests/report.json, next to those of
- * other test files.
+ * Adds figures for the release engineer to out/qemu-tests/report.json, next to those of other test files.
  */
 export async function report(
 	chapter: string,

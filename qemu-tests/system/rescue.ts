@@ -1,7 +1,7 @@
 import type { Machine } from "../machine/index.ts";
 import { chooseRescue, logins } from "./steps.ts";
 
-/** Rescue by hand, from any state that the machine is in, with root at the console. */
+/** Boots the rescue system from GRUB's menu, from any state of the machine, and logs in as root. */
 export async function enterRescue(
 	machine: Machine,
 	password: string = logins.root[1],
@@ -10,7 +10,7 @@ export async function enterRescue(
 	await machine.console.login("root", password);
 }
 
-/** A command that restarts the machine when it succeeds: what it showed until then. */
+/** Runs a command that restarts the machine on success, and returns its output until then. */
 export async function runUntilRestart(
 	machine: Machine,
 	command: string,
@@ -22,21 +22,21 @@ export async function runUntilRestart(
 		timeoutMs,
 		unless: /Kernel panic|This FAILED|usage:/,
 	});
-	await startAfresh(machine);
+	await powerCycleAfterReboot(machine);
 	return shown.input.slice(0, shown.index);
 }
 
-/** Root, at the console, restarts the machine. */
+/** Restarts the machine. Root is logged in at the console. */
 export async function restart(machine: Machine): Promise<void> {
 	machine.console.send("reboot\n");
-	await startAfresh(machine);
+	await powerCycleAfterReboot(machine);
 }
 
 /**
- * Waits for the machine's restart and switches it off and on in its place: QEMU's translator is
- * several times slower in a machine whose memory has held other programs.
+ * Waits until the machine restarts, then switches it off and on: QEMU's translator is several times slower in a machine
+ * whose memory has held other programs.
  */
-export async function startAfresh(machine: Machine): Promise<void> {
+export async function powerCycleAfterReboot(machine: Machine): Promise<void> {
 	await machine.waitForReboot({ timeoutMs: 120_000 });
 	await machine.cutPower();
 	await machine.boot();

@@ -6,7 +6,7 @@ import {
 	timeLimit,
 } from "../machine/index.ts";
 
-/** The logins of a system as it was installed. */
+/** The default logins of an installed system. */
 export const logins = {
 	root: ["root", "iplinux"],
 	admin: ["admin", "ipapps"],
@@ -28,7 +28,7 @@ export function loginsOf(machine: Machine): Logins {
 	return changedLogins.get(machine) ?? { ...logins, manager: managerPassword };
 }
 
-/** Tells all steps which passwords the system on a machine's disk has. */
+/** Sets the passwords that all steps use for the system on a machine's disk. */
 export function setLoginsOf(machine: Machine, changed: Logins): void {
 	changedLogins.set(machine, changed);
 }
@@ -58,7 +58,7 @@ export async function loginPage(
 				signal: AbortSignal.timeout(5_000),
 			});
 			const html = await response.text();
-			// The ramdisk has a page at this address too.
+			// The rescue system serves a page at this address too.
 			return response.status === 200 &&
 				html.includes("<title>App Platform</title>")
 				? html
@@ -68,14 +68,14 @@ export async function loginPage(
 	);
 }
 
-/** Shuts the system down. Root is at the console. */
+/** Shuts the system down. Root is logged in at the console. */
 export async function switchOff(machine: Machine): Promise<void> {
 	await machine.console.run("sync");
 	machine.console.send("poweroff\n");
 	await machine.waitForPowerOff();
 }
 
-/** Holds GRUB's menu and starts its first entry. The machine has just been switched on. */
+/** Stops GRUB's countdown and boots the first entry. The machine has just been switched on. */
 export async function chooseRescue(machine: Machine): Promise<void> {
 	await machine.console.expect("Rescue and setup", { timeoutMs: 30_000 });
 	const upAndEnter = "\u0010\n";
@@ -83,7 +83,7 @@ export async function chooseRescue(machine: Machine): Promise<void> {
 	await machine.console.expect(/Linux version \d/, { timeoutMs: 60_000 });
 }
 
-/** Logs in to the manager's API; the result calls one operation and gives its answer. */
+/** Logs in to the manager's API; returns a function that calls an operation and returns its output. */
 export async function managerSession(machine: Machine) {
 	const cookie = await managerCookie(machine);
 	return async (operation: string, input: object = {}): Promise<unknown> => {
@@ -93,15 +93,15 @@ export async function managerSession(machine: Machine) {
 		});
 		if (response.status !== 200)
 			throw new Error(
-				`${operation} answers ${response.status}: ${await response.text()}`,
+				`${operation} returns ${response.status}: ${await response.text()}`,
 			);
 		return response.json();
 	};
 }
 
-/** What a browser that has logged in sends. */
+/** Logs in to the manager and returns the session cookie. */
 export async function managerCookie(machine: Machine): Promise<string> {
-	// Its page is there before its database.
+	// The manager serves its page before its database is ready.
 	const login = await eventually(
 		"the manager's database answers",
 		async () => {
@@ -112,7 +112,7 @@ export async function managerCookie(machine: Machine): Promise<string> {
 		{ timeoutMs: 180_000 },
 	);
 	if (login.status !== 200)
-		throw new Error(`The manager's login answers ${login.status}`);
+		throw new Error(`The manager's login returns ${login.status}`);
 	return login.headers.getSetCookie()[0]?.split(";")[0] ?? "";
 }
 
@@ -134,7 +134,7 @@ export function post(
 	});
 }
 
-/** The documents' check of both file systems in rescue; an error when one is not in order. */
+/** Checks both file systems in the rescue system, as documented. @throws Error when a check fails. */
 export async function checkFileSystems(console: Console): Promise<string[]> {
 	const outputs = [];
 	for (const partition of ["/dev/sda2", "/dev/sda3"])
@@ -146,7 +146,7 @@ export async function checkFileSystems(console: Console): Promise<string[]> {
 	return outputs;
 }
 
-/** The memory that a process has in RAM. */
+/** Returns the resident memory of a process. */
 export async function residentBytes(
 	console: Console,
 	pid: string,
@@ -155,13 +155,13 @@ export async function residentBytes(
 	return 1024 * Number(/\d+/.exec(status)?.[0]);
 }
 
-/** The clock of a snapshot is behind: for it, a new certificate is not valid yet. */
+/** Sets the clock of a resumed snapshot, for which a new certificate would not be valid yet. */
 export async function setClock(console: Console): Promise<void> {
 	const seconds = Math.ceil(Date.now() / 1000);
 	await outputOf(console, `date -u -s @${seconds}`);
 }
 
-/** The version of the image's PostgreSQL, such as "17.6"; bases have different ones. */
+/** Returns the version of the image's PostgreSQL, such as "17.6". It depends on the base. */
 export async function postgresqlVersion(console: Console): Promise<string> {
 	const output = await outputOf(console, "postgres --version");
 	const [, version] = /\(PostgreSQL\) (\d+\.\d+)/.exec(output) ?? [];
@@ -169,7 +169,7 @@ export async function postgresqlVersion(console: Console): Promise<string> {
 	return version;
 }
 
-/** What a command prints; an error when it fails. Over SSH or at a console. */
+/** Runs a command over SSH or at a console and returns its output. @throws Error when the command fails. */
 export async function outputOf(
 	at: {
 		run(
@@ -186,7 +186,7 @@ export async function outputOf(
 	return output;
 }
 
-/** Logs in by SSH as admin and becomes root there, as the documents say. */
+/** Logs in by SSH as admin and becomes root with su, as documented. */
 export async function rootBySsh(
 	machine: Machine,
 ): Promise<{ ssh: Ssh; terminal: Console }> {

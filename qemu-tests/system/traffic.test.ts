@@ -8,7 +8,7 @@ import { Traffic } from "./traffic.ts";
 
 const path = "/example.com/notes/";
 
-/** Stands for a device whose app acknowledges edits and keeps them or not. */
+/** A fake device whose app acknowledges edits, and stores or forgets them. */
 async function device() {
 	const kept = { text: "", forgets: false };
 	const server = createServer((_request, response) => response.end("page"));
@@ -30,7 +30,7 @@ async function device() {
 				fetch(`http://${at}${path}`),
 			websocket: (path: string) => new WebSocket(`ws://${at}${path}`),
 		},
-		cutOff() {
+		disconnectAll() {
 			for (const socket of sockets.clients) socket.terminate();
 		},
 		end() {
@@ -41,16 +41,16 @@ async function device() {
 }
 
 for (const forgets of [false, true])
-	test(`edits that are ${forgets ? "forgotten are found" : "kept are kept"}`, async (t) => {
-		const { machine, kept, cutOff, end } = await device();
+	test(`${forgets ? "lost edits are" : "stored edits are not"} reported`, async (t) => {
+		const { machine, kept, disconnectAll, end } = await device();
 		t.teardown(end);
 		const traffic = new Traffic(machine, [path]);
 		t.teardown(async () => void (await traffic.stop()));
-		await traffic.flows();
+		await traffic.waitForAnswers();
 		kept.forgets = forgets;
-		await traffic.flows();
-		cutOff();
-		await traffic.flows();
+		await traffic.waitForAnswers();
+		disconnectAll();
+		await traffic.waitForAnswers();
 		const { lost, texts, answers } = await traffic.stop();
 		t.is(lost.length > 0, forgets, lost.join());
 		t.is(texts[path] === kept.text, !forgets);

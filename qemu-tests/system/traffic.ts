@@ -4,65 +4,65 @@ import WebSocket from "ws";
 import { type Machine, timeLimit, within } from "../machine/index.ts";
 import { openNotes } from "./notes.ts";
 
-// So that the machine is not busy with them alone: it has one emulated core, for which each new
-// TLS connection is much work.
+// Pauses leave the machine time for other work: it has one emulated core, for which each new TLS connection is
+// expensive.
 const pauseMs = 200;
 const pauseAfterFailureMs = 1_000;
-const patienceMs = 10_000;
-const longestGapMs = 180_000;
+const requestTimeoutMs = 10_000;
+const maxGapMs = 180_000;
 
-type Reached = Pick<Machine, "fetch" | "websocket">;
+type Reachable = Pick<Machine, "fetch" | "websocket">;
 
-/** What some people have seen of the device while they used it. */
-export interface Experience {
-	/** By what they asked for: the longest time without an answer. */
-	longestGapMs: Record<string, number>;
+/** What the clients of the device observed. */
+export interface TrafficResult {
+	/** By request: the longest time without an answer. */
+	maxGapMs: Record<string, number>;
 	answers: Record<string, number>;
-	/** Edits that were acknowledged and not there any more when somebody looked. */
+	/** Acknowledged edits that were missing later. */
 	lost: string[];
-	/** By path: the text whose edit was acknowledged last. */
+	/** By path: the text of the last acknowledged edit. */
 	texts: Record<string, string>;
 }
 
 /**
- * People who use the device and do not stop when it fails: of each instance of "notes" one
- * who edits and one who opens its page, and one at the manager.
+ * Clients that use the device and keep retrying when it fails: for each instance of "notes" one that edits and one that
+ * requests its page, and one that requests the manager's health.
  */
 export class Traffic {
 	readonly #stopping = new AbortController();
-	readonly #people: Person[];
+	readonly #clients: Client[];
 	readonly #editors: Editor[];
 	readonly #ended: Promise<unknown>;
 
 	/** @param paths of the instances. */
-	constructor(machine: Reached, paths: readonly string[]) {
+	constructor(machine: Reachable, paths: readonly string[]) {
 		this.#editors = paths.map((path) => new Editor(machine, path));
-		this.#people = [
+		this.#clients = [
 			...this.#editors,
 			...[...paths, "/manager/api/health"].map(
 				(path) => new Reader(machine, path),
 			),
 		];
 		this.#ended = Promise.all(
-			this.#people.map((person) => person.goOn(this.#stopping.signal)),
+			this.#clients.map((client) => client.run(this.#stopping.signal)),
 		);
 	}
 
-	/** Until everybody was answered what they asked from now on. */
-	async flows(): Promise<void> {
+	/** Waits until each client has an answer to a request it sends from now on. */
+	async waitForAnswers(): Promise<void> {
 		const now = performance.now();
-		for (const person of this.#people) await person.answered(now);
+		for (const client of this.#clients) await client.answered(now);
 	}
 
-	async stop(): Promise<Experience> {
+	async stop(): Promise<TrafficResult> {
 		this.#stopping.abort();
 		await this.#ended;
-		const figures = (value: (person: Person) => number) =>
+		const figures = (value: (client: Client) => number) =>
 			Object.fromEntries(
-				this.#people.map((person) => [person.name, Math.round(value(person))]),
+				this.#clients.map((client) => [client.name, Math.round(value(client))]),
 			);
 		return {
-			longestGapMs: figures(({ longestGapMs }) => longestGapMs),
+			maxGapMs: figures(({ maxGapMs }) => maxGapMs),
 			answers: figures(({ answers }) => answers),
 			lost: this.#editors.flatMap(({ lost }) => lost),
 			texts: Object.fromEntries(
@@ -72,11 +72,11 @@ export class Traffic {
 	}
 }
 
-abstract class Person {
+abstract class Client {
 	readonly name: string;
 	answers = 0;
-	longestGapMs = 0;
-	/** When what was answered last had been asked. */
+	maxGapMs = 0;
+	/** When the last answered request was sent. */
 	#askedAt = 0;
 	readonly #events = new EventEmitter();
 
@@ -84,12 +84,12 @@ abstract class Person {
 		this.name = name;
 	}
 
-	/** Fails where there is no answer. */
+	/** Sends a request; rejects without an answer. */
 	protected abstract ask(): Promise<void>;
 
 	protected end(): void {}
 
-	async goOn(stopping: AbortSignal): Promise<void> {
+	async run(stopping: AbortSignal): Promise<void> {
 		let answeredAt = performance.now();
 		while (!stopping.aborted) {
 			const askedAt = performance.now();
@@ -99,7 +99,7 @@ abstract class Person {
 			);
 			if (isAnswered) {
 				const now = performance.now();
-				this.longestGapMs = Math.max(this.longestGapMs, now - answeredAt);
+				this.maxGapMs = Math.max(this.maxGapMs, now - answeredAt);
 				answeredAt = now;
 				this.answers++;
 				this.#askedAt = askedAt;
@@ -115,15 +115,15 @@ abstract class Person {
 		const wait = async () => {
 			while (this.#askedAt < askedAt) await answers.next();
 		};
-		await within(`an answer to ${this.name}`, longestGapMs, wait());
+		await within(`an answer to ${this.name}`, maxGapMs, wait());
 	}
 }
 
-class Reader extends Person {
-	readonly #machine: Reached;
+class Reader extends Client {
+	readonly #machine: Reachable;
 	readonly #path: string;
 
-	constructor(machine: Reached, path: string) {
+	constructor(machine: Reachable, path: string) {
 		super(`GET ${path}`);
 		this.#machine = machine;
 		this.#path = path;
@@ -131,24 +131,24 @@ class Reader extends Person {
 
 	protected async ask(): Promise<void> {
 		const response = await this.#machine.fetch("https", this.#path, {
-			signal: AbortSignal.timeout(timeLimit(patienceMs)),
+			signal: AbortSignal.timeout(timeLimit(requestTimeoutMs)),
 		});
 		await response.text();
 		if (response.status !== 200) throw new Error(`${response.status}`);
 	}
 }
 
-/** An edit is acknowledged when it comes back: it is in the database then. */
-class Editor extends Person {
+/** An edit is acknowledged when it is sent back: it is then in the database. */
+class Editor extends Client {
 	readonly path: string;
 	readonly lost: string[] = [];
-	readonly #machine: Reached;
+	readonly #machine: Reachable;
 	#socket: WebSocket | undefined;
 	#edits = 0;
-	/** What may be there: what was acknowledged last and what was sent since. */
+	/** The texts that may be stored: the last acknowledged one and those sent since. */
 	#possible: string[] = [];
 
-	constructor(machine: Reached, path: string) {
+	constructor(machine: Reachable, path: string) {
 		super(`edit ${path}`);
 		this.#machine = machine;
 		this.path = path;
@@ -160,7 +160,7 @@ class Editor extends Person {
 
 	protected async ask(): Promise<void> {
 		try {
-			const signal = AbortSignal.timeout(timeLimit(patienceMs));
+			const signal = AbortSignal.timeout(timeLimit(requestTimeoutMs));
 			if (this.#socket?.readyState !== WebSocket.OPEN)
 				this.#socket = await this.#open();
 			const text = `edit ${++this.#edits} of ${this.path}`;

@@ -5,7 +5,7 @@ import {
 	eventually,
 	type Machine,
 } from "../machine/index.ts";
-import { startAfresh } from "./rescue.ts";
+import { powerCycleAfterReboot } from "./rescue.ts";
 import {
 	loginPage,
 	loginsOf,
@@ -16,10 +16,10 @@ import {
 } from "./steps.ts";
 
 const chunkBytes = 1024 * 1024;
-/** What builtUpdate("next") installs. */
+/** The build number of builtUpdate("next"). */
 export const nextBuild = 999_999;
 
-/** Sends an update file the way the page does. */
+/** Uploads an update file as the page does. */
 export async function uploadUpdate(
 	machine: Machine,
 	path: string,
@@ -38,7 +38,7 @@ export async function uploadUpdate(
 			});
 			if (response.status !== 200)
 				throw new Error(
-					`The part at ${offset} is answered ${response.status}: ${await response.text()}`,
+					`Uploading at offset ${offset} returns ${response.status}: ${await response.text()}`,
 				);
 			offset += bytesRead;
 		}
@@ -47,27 +47,27 @@ export async function uploadUpdate(
 	}
 }
 
-/** Asks the manager to install what it has, and waits for the restart. */
+/** Makes the manager install the uploaded update, and waits for the restart. */
 export async function installUpdate(
 	machine: Machine,
 	input: { allowOlder?: boolean } = {},
 ): Promise<void> {
 	const call = await managerSession(machine);
 	await call("updateInstall", input);
-	await startAfresh(machine);
+	await powerCycleAfterReboot(machine);
 }
 
-/** The ramdisk puts the system of the update, or of a rollback, on the disk and restarts. */
-export async function installedByRamdisk(machine: Machine): Promise<void> {
+/** Waits until the rescue system has installed the system of the update or rollback, and restarts. */
+export async function waitForRescueInstall(machine: Machine): Promise<void> {
 	await machine.console.expect(/\nfinished\b/, {
 		timeoutMs: 300_000,
 		unless: /This FAILED|Kernel panic/,
 	});
-	await startAfresh(machine);
+	await powerCycleAfterReboot(machine);
 }
 
-/** A machine that was just switched on installs and keeps that one of our two systems that it has not. */
-export async function takesAnotherUpdate(machine: Machine): Promise<void> {
+/** Installs and confirms the one of the two builds that a newly booted machine does not run. */
+export async function installAnotherUpdate(machine: Machine): Promise<void> {
 	await loginPage(machine, { timeoutMs: 10 * 60_000 });
 	await machine.console.login(...loginsOf(machine).root);
 	const isNext = (await runningBuild(machine.console)) === nextBuild;
@@ -78,12 +78,12 @@ export async function takesAnotherUpdate(machine: Machine): Promise<void> {
 	const call = await managerSession(machine);
 	const { build } = (await call("updateCheck")) as { build: number };
 	await installUpdate(machine, { allowOlder: isNext });
-	await installedByRamdisk(machine);
+	await waitForRescueInstall(machine);
 	await loginPage(machine, { timeoutMs: 10 * 60_000 });
 	await updateResult(machine, build, "installed");
 }
 
-/** The plug is pulled in each start of the new system, until the ramdisk gives the update up. */
+/** Cuts the power during each trial boot of the new system, until the rescue system rolls back. */
 export async function failTrials(machine: Machine): Promise<void> {
 	for (const count of [1, 2, 3]) {
 		await machine.console.expect(`on trial (${count} of 3)`, {
@@ -96,10 +96,10 @@ export async function failTrials(machine: Machine): Promise<void> {
 	await machine.console.expect("The update is given up", {
 		timeoutMs: 120_000,
 	});
-	await startAfresh(machine);
+	await powerCycleAfterReboot(machine);
 }
 
-/** How the last update ended, once the manager knows it. */
+/** Waits until the manager reports this result of the last update. */
 export async function updateResult(
 	machine: Machine,
 	build: number,
@@ -107,7 +107,7 @@ export async function updateResult(
 ): Promise<{ state: string; build: number; reason: string }> {
 	const call = await managerSession(machine);
 	return eventually(
-		`the manager tells that build ${build} is ${state}`,
+		`the manager reports that build ${build} is ${state}`,
 		async () => {
 			const status = (await call("updateStatus")) as {
 				history: { state: string; build: number; reason: string }[];
@@ -119,7 +119,7 @@ export async function updateResult(
 	);
 }
 
-/** Of the system whose console it is. */
+/** Returns the build number of the system at this console. */
 export async function runningBuild(console: Console): Promise<number> {
 	const release = await outputOf(console, "cat /etc/app-platform-release");
 	return Number(/^BUILD=(\d+)$/m.exec(release)?.[1]);

@@ -1,7 +1,7 @@
 import { createHash, randomInt, timingSafeEqual } from "node:crypto";
 import * as z from "zod";
 
-/** What who logs in says of himself; `info` is covered by the digest as JSON.stringify writes it. */
+/** The login message. The digest covers `info` as JSON.stringify writes it. */
 export const appLogin = z.object({
 	mt: z.literal("AppLogin"),
 	app: z.string(),
@@ -10,7 +10,7 @@ export const appLogin = z.object({
 	guid: z.string().default(""),
 	dn: z.string().default(""),
 	digest: z.string().regex(/^[0-9a-fA-F]{64}$/),
-	/** Not covered by the digest. */
+	/** The digest does not cover it. */
 	pbxObj: z.string().optional(),
 	info: z.record(z.string(), z.unknown()).optional(),
 });
@@ -18,12 +18,12 @@ export type AppLogin = z.output<typeof appLogin>;
 
 const challengeDigits = 16;
 
-/** 16 random digits, as the protocol has it. */
+/** 16 random digits, as the protocol requires. */
 export function newChallenge(): string {
 	return Array.from({ length: challengeDigits }, () => randomInt(10)).join("");
 }
 
-/** Lower-case hex, by the SDK's document AppWebsocket, "AppLogin". */
+/** SHA-256 in lower-case hex, as the SDK's document AppWebsocket defines it under "AppLogin". */
 export function loginDigest(
 	login: Omit<AppLogin, "mt" | "digest">,
 	challenge: string,
@@ -38,8 +38,8 @@ export function loginDigest(
 	return createHash("sha256").update(parts.join(":")).digest("hex");
 }
 
-/** Whether who logs in knows the password. */
-export function isLoginRight(
+/** Whether the digest proves knowledge of the password. */
+export function isValidLogin(
 	login: AppLogin,
 	challenge: string,
 	password: string,

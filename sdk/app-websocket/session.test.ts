@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
 import { WebSocket, WebSocketServer } from "ws";
-import { isLoginRight, loginDigest } from "./digest.ts";
+import { isValidLogin, loginDigest } from "./digest.ts";
 import { type AppMessage, AppSession } from "./session.ts";
 
 const password = "secret";
@@ -20,7 +20,7 @@ server.on(
 			},
 		}),
 );
-/** One that takes its time to decide. */
+/** Verifies passwords slowly. */
 const slowServer = new WebSocketServer({ host: "127.0.0.1", port: 0 });
 slowServer.on(
 	"connection",
@@ -28,7 +28,7 @@ slowServer.on(
 		new AppSession(socket, {
 			password: async (login, challenge) => {
 				await delay(50);
-				const ok = isLoginRight(login, challenge, password);
+				const ok = isValidLogin(login, challenge, password);
 				return ok ? { ok } : { ok, error: "wrong", errorText: "Wrong" };
 			},
 			opened: (session) => (message) =>
@@ -36,8 +36,8 @@ slowServer.on(
 		}),
 );
 test.before(async () => {
-	for (const one of [server, slowServer])
-		if (!one.address()) await once(one, "listening");
+	for (const each of [server, slowServer])
+		if (!each.address()) await once(each, "listening");
 });
 test.after.always(() => {
 	server.close();
@@ -61,12 +61,12 @@ async function client(to = server) {
 }
 
 function loginWith(challenge: string, word = password) {
-	const who = { app: "notes", domain: "", sip: "ann", guid: "", dn: "Ann" };
-	const digest = loginDigest(who, challenge, word);
-	return { mt: "AppLogin", ...who, digest };
+	const user = { app: "notes", domain: "", sip: "ann", guid: "", dn: "Ann" };
+	const digest = loginDigest(user, challenge, word);
+	return { mt: "AppLogin", ...user, digest };
 }
 
-test("who knows the password is let in, and answers carry src and api", async (t) => {
+test("a client with the password logs in, and answers carry src and api", async (t) => {
 	const { ask, send, socket } = await client();
 	const { challenge, mt } = await ask({ mt: "AppChallenge" });
 	t.is(mt, "AppChallengeResult");
@@ -88,7 +88,7 @@ test("who knows the password is let in, and answers carry src and api", async (t
 	socket.terminate();
 });
 
-test("who does not is told so and cut off", async (t) => {
+test("a client without the password gets an error and is disconnected", async (t) => {
 	const { ask, socket } = await client();
 	const { challenge } = await ask({ mt: "AppChallenge" });
 	const closed = once(socket, "close");
@@ -96,7 +96,7 @@ test("who does not is told so and cut off", async (t) => {
 	t.is((await closed)[0], 4401);
 });
 
-test("an answer that was heard cannot be said again", async (t) => {
+test("a recorded login cannot be replayed", async (t) => {
 	const one = await client();
 	const { challenge } = await one.ask({ mt: "AppChallenge" });
 	const login = loginWith(challenge);
@@ -107,7 +107,7 @@ test("an answer that was heard cannot be said again", async (t) => {
 	one.socket.terminate();
 });
 
-test("nothing counts before the login, and rubbish ends it", async (t) => {
+test("other messages before the login and invalid messages close the connection", async (t) => {
 	for (const text of ['{"mt":"Who"}', "rubbish", "[]", '{"mt":1}']) {
 		const { socket } = await client();
 		socket.send(text);
@@ -116,7 +116,7 @@ test("nothing counts before the login, and rubbish ends it", async (t) => {
 	}
 });
 
-test("what is sent behind a login waits until that is decided", async (t) => {
+test("messages sent after a login wait for its result", async (t) => {
 	const { ask, send, socket } = await client(slowServer);
 	const { challenge } = await ask({ mt: "AppChallenge" });
 	const answers: string[] = [];
@@ -129,7 +129,7 @@ test("what is sent behind a login waits until that is decided", async (t) => {
 	socket.terminate();
 });
 
-test("behind a wrong login nothing is done, and it is told why", async (t) => {
+test("messages after a failed login are ignored, and the result says why it failed", async (t) => {
 	const { ask, send, socket } = await client(slowServer);
 	const { challenge } = await ask({ mt: "AppChallenge" });
 	const answers: unknown[] = [];
@@ -143,7 +143,7 @@ test("behind a wrong login nothing is done, and it is told why", async (t) => {
 	]);
 });
 
-test("challenges are not to be had without end", async (t) => {
+test("the number of challenges is limited", async (t) => {
 	const { send, socket } = await client();
 	for (let i = 0; i < 1_000; i++) send({ mt: "AppChallenge" });
 	let answers = 0;

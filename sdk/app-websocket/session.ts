@@ -3,47 +3,47 @@ import * as z from "zod";
 import {
 	type AppLogin,
 	appLogin,
-	isLoginRight,
+	isValidLogin,
 	newChallenge,
 } from "./digest.ts";
 
-const loginLimitMs = 30_000;
-/** Clients send KeepAlive after 60 s without anything else. */
-const silenceLimitMs = 180_000;
-/** A client needs one. */
-const mostChallenges = 10;
+const loginTimeoutMs = 30_000;
+/** Clients that are otherwise idle send KeepAlive every 60 s. */
+const idleTimeoutMs = 180_000;
+/** A client needs only one. */
+const maxChallenges = 10;
 
 const message = z.looseObject({
 	mt: z.string().max(200),
 	api: z.string().max(200).optional(),
-	/** Echoed in the answer. */
+	/** Chosen by the client, echoed in the answer. */
 	src: z.unknown().optional(),
 });
 export type AppMessage = z.output<typeof message>;
 
-/** What the client is told of its login. */
+/** The result of a login, as sent to the client. */
 export interface LoginResult {
 	ok: boolean;
-	/** Why not: for programs. */
+	/** An error code, if the login failed. */
 	error?: string;
-	/** The same in words. */
+	/** The error as text for people. */
 	errorText?: string;
 }
 
 export interface AppServer {
-	/** Of the instance; or what decides whether a login to a challenge is right. */
+	/** The instance's password, or a function that verifies a login to a challenge. */
 	password:
 		| string
 		| ((login: AppLogin, challenge: string) => Promise<LoginResult>);
-	/** What AppInfo tells: `hidden`, `apis`. */
+	/** The answer to AppInfo: `hidden`, `apis`. */
 	info?: Record<string, unknown>;
-	/** Somebody has logged in. @returns who takes what comes then. */
+	/** Called after a login. @returns the handler of the messages that follow. */
 	opened(session: AppSession): (message: AppMessage) => void;
 }
 
 /**
- * One end of the AppWebsocket protocol: a client that has to know the instance's password
- * before anything that it sends counts.
+ * The server's side of the AppWebsocket protocol. Before the client has logged in with the
+ * instance's password, its other messages close the connection.
  */
 export class AppSession {
 	readonly #socket: WebSocket;
@@ -51,34 +51,34 @@ export class AppSession {
 	#challenge: string | undefined;
 	#challenges = 0;
 	#login: AppLogin | undefined;
-	/** What has come is done one after the other: a request waits for the login before it. */
-	#work: Promise<void> = Promise.resolve();
-	#take: (message: AppMessage) => void = () => {};
+	/** Handles messages one by one: a request waits for the login before it. */
+	#queue: Promise<void> = Promise.resolve();
+	#onMessage: (message: AppMessage) => void = () => {};
 	#timer: NodeJS.Timeout;
 
 	constructor(socket: WebSocket, server: AppServer) {
 		this.#socket = socket;
 		this.#server = server;
-		this.#timer = setTimeout(() => socket.terminate(), loginLimitMs);
+		this.#timer = setTimeout(() => socket.terminate(), loginTimeoutMs);
 		socket.on("close", () => clearTimeout(this.#timer));
 		socket.on("message", (data, isBinary) => {
 			const received = isBinary ? undefined : parse(String(data));
-			this.#work = this.#work.then(() => this.#receive(received));
+			this.#queue = this.#queue.then(() => this.#receive(received));
 		});
 	}
 
-	/** Who is logged in. @throws Error before that. */
+	/** The login of the client. @throws Error before the client has logged in. */
 	get login(): AppLogin {
-		if (!this.#login) throw new Error("Nobody has logged in yet");
+		if (!this.#login) throw new Error("The client has not logged in");
 		return this.#login;
 	}
 
-	/** Of its own accord. */
+	/** Sends a message that answers no request. */
 	send(message: AppMessage): void {
 		this.#socket.send(JSON.stringify(message));
 	}
 
-	/** To a request: with its `api` and `src`. */
+	/** Answers a request, with the request's `api` and `src`. */
 	answer(request: AppMessage, answer: AppMessage): void {
 		const { api, src } = request;
 		this.send({
@@ -89,18 +89,18 @@ export class AppSession {
 	}
 
 	async #receive(received: AppMessage | undefined): Promise<void> {
-		// Who is being cut off may go on sending for a while.
+		// A client may still send after the close frame.
 		if (this.#socket.readyState !== this.#socket.OPEN) return;
-		if (!received) this.#socket.close(4400, "no message of the protocol");
-		else if (received.mt === "AppChallenge") this.#tellChallenge(received);
+		if (!received) this.#socket.close(4400, "invalid message");
+		else if (received.mt === "AppChallenge") this.#sendChallenge(received);
 		else if (received.mt === "AppLogin") await this.#logIn(received);
-		else if (this.#login) this.#serve(received);
+		else if (this.#login) this.#handle(received);
 		else this.#socket.close(4401, "log in first");
 	}
 
-	#tellChallenge(request: AppMessage): void {
+	#sendChallenge(request: AppMessage): void {
 		this.#challenges += 1;
-		if (this.#challenges > mostChallenges) {
+		if (this.#challenges > maxChallenges) {
 			this.#socket.close(4400, "too many challenges");
 			return;
 		}
@@ -111,10 +111,10 @@ export class AppSession {
 		});
 	}
 
-	#serve(received: AppMessage): void {
+	#handle(received: AppMessage): void {
 		this.#timer.refresh();
 		if (received.mt === "KeepAlive") return;
-		if (received.mt !== "AppInfo") this.#take(received);
+		if (received.mt !== "AppInfo") this.#onMessage(received);
 		else
 			this.answer(received, {
 				mt: "AppInfoResult",
@@ -123,29 +123,29 @@ export class AppSession {
 			});
 	}
 
-	/** Each challenge counts once: what was heard cannot be said again. */
+	/** Each challenge is valid once, so a recorded login cannot be replayed. */
 	async #logIn(received: AppMessage): Promise<void> {
 		const { data: login } = appLogin.safeParse(received);
 		const challenge = this.#challenge;
 		this.#challenge = undefined;
 		const result =
 			login && challenge !== undefined && !this.#login
-				? await this.#check(login, challenge)
+				? await this.#verify(login, challenge)
 				: { ok: false };
 		this.answer(received, { mt: "AppLoginResult", ...result });
-		if (!result.ok) this.#socket.close(4401, "the login is wrong");
+		if (!result.ok) this.#socket.close(4401, "login failed");
 		if (this.#socket.readyState !== this.#socket.OPEN) return;
 		this.#login = login;
 		clearTimeout(this.#timer);
-		this.#timer = setTimeout(() => this.#socket.terminate(), silenceLimitMs);
-		this.#take = this.#server.opened(this);
+		this.#timer = setTimeout(() => this.#socket.terminate(), idleTimeoutMs);
+		this.#onMessage = this.#server.opened(this);
 	}
 
-	async #check(login: AppLogin, challenge: string): Promise<LoginResult> {
+	async #verify(login: AppLogin, challenge: string): Promise<LoginResult> {
 		const { password } = this.#server;
 		if (typeof password === "string")
-			return { ok: isLoginRight(login, challenge, password) };
-		// What comes meanwhile stays with the client.
+			return { ok: isValidLogin(login, challenge, password) };
+		// Messages that arrive meanwhile wait in the socket, not in memory.
 		this.#socket.pause();
 		try {
 			return await password(login, challenge);

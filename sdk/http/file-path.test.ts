@@ -1,7 +1,7 @@
 import test from "ava";
 import { filePathOf, isVisible } from "./file-path.ts";
 
-test("files have plain names, folders their page", (t) => {
+test("a URL names a file, a directory its index page", (t) => {
 	for (const [url, path] of [
 		["/", "index.html"],
 		["/?a=/../b#c", "index.html"],
@@ -15,7 +15,7 @@ test("files have plain names, folders their page", (t) => {
 		t.is(filePathOf(url), path, url);
 });
 
-test("nothing leads elsewhere", (t) => {
+test("hidden files and paths out of the directory are refused", (t) => {
 	for (const url of [
 		...["", "a", "//", "//a", "/a//b", "http://a/b", "*"],
 		...["/..", "/../a", "/a/..", "/a/../b", "/./a", "/.git", "/a/.env"],

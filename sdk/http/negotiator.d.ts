@@ -2,7 +2,7 @@
 declare module "negotiator" {
 	export default class Negotiator {
 		constructor(request: { headers: NodeJS.Dict<string | string[]> });
-		/** @returns those that are accepted, the best first; `preferred` decides between equals. */
+		/** @returns the accepted encodings, the best first; `preferred` decides between equal q-values. */
 		encodings<Encoding extends string>(
 			available: readonly Encoding[],
 			options: { preferred: readonly Encoding[] },

@@ -35,7 +35,7 @@ test("conditions on writing", (t) => {
 	t.is(write({ "if-modified-since": date }), undefined);
 });
 
-test("a range is of one version", (t) => {
+test("If-Range must match the current version", (t) => {
 	t.true(isRangeWanted({}, version));
 	t.true(isRangeWanted({ "if-range": '"e"' }, version));
 	t.false(isRangeWanted({ "if-range": '"f"' }, version));

@@ -1,15 +1,16 @@
 import type { IncomingHttpHeaders } from "node:http";
 
-/** What conditions are compared with; undefined where there is no such file. */
+/** The current version of a file, with which conditions are compared. */
 export interface Version {
-	/** With its quotes. A folder has none. */
+	/** With its quotes. A directory has none. */
 	etag: string | undefined;
 	modified: Date;
 }
 
 /**
- * RFC 9110, 13.2.2.
- * @returns the status that ends the request, or undefined where it may go on.
+ * Evaluates the conditions of a request as RFC 9110, 13.2.2 says.
+ * @param version undefined if the file does not exist.
+ * @returns the status of the answer, or undefined if the conditions hold.
  */
 export function failedPrecondition(
 	headers: IncomingHttpHeaders,
@@ -33,7 +34,7 @@ export function failedPrecondition(
 	return undefined;
 }
 
-/** Whether a range may be answered: `If-Range` names this very version, or is not there. */
+/** Whether a range may be sent: `If-Range` is absent or names exactly this version. */
 export function isRangeWanted(
 	{ "if-range": ifRange }: IncomingHttpHeaders,
 	{ etag, modified }: Version,
@@ -52,7 +53,7 @@ function dateOf(text: string | undefined): Date | undefined {
 	return text === undefined ? undefined : new Date(text);
 }
 
-/** Headers have no more. NaN, which compares with nothing, for no date. */
+/** HTTP dates have whole seconds. NaN, with which every comparison is false, if there is no date. */
 function seconds(date: Date | undefined): number {
 	return date ? Math.floor(date.getTime() / 1000) : Number.NaN;
 }

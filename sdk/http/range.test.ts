@@ -1,7 +1,7 @@
 import test from "ava";
 import { parseRange } from "./range.ts";
 
-test("one range is taken, what is none is ignored", (t) => {
+test("a single range is parsed, others are ignored", (t) => {
 	const range = (header: string) => parseRange(header, 100);
 	t.deepEqual(range("bytes=0-9"), { first: 0, last: 9 });
 	t.deepEqual(range("bytes=90-"), { first: 90, last: 99 });

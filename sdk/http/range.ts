@@ -1,12 +1,12 @@
-/** Both count. */
+/** Both ends are inclusive. */
 export interface ByteRange {
 	first: number;
 	last: number;
 }
 
 /**
- * @param header `Range`, RFC 9110, 14.1.2. Of several ranges none is taken, as a server may.
- * @returns undefined where the whole is to be sent, "none" where the range has nothing of it.
+ * @param header `Range`, RFC 9110, 14.1.2. Several ranges are ignored, as a server may.
+ * @returns undefined if the whole content is to be sent, "none" if the range is not satisfiable.
  */
 export function parseRange(
 	header: string | undefined,

@@ -12,18 +12,18 @@ import {
 import { join } from "node:path";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import test from "ava";
-import { TestAppliance } from "../../manager/testing/test-appliance.ts";
+import { TestAppliance } from "../../testing/test-appliance.ts";
 
-// An app's files as browsers get them: from the store, by the service, through the web server.
-const source = join(import.meta.dirname, "../../manager/testing/static-site");
+// An app's files as browsers get them: installed from the store, served through the web server.
+const source = join(import.meta.dirname, "../../testing/static-site");
 const appliance = await TestAppliance.withApp(source);
-const folder = join(appliance.manager.directory, "data/apps/static-site");
+const directory = join(appliance.manager.directory, "data/apps/static-site");
 const script = readFileSync(join(source, "web/assets/list.js"));
 const largeBytes = 300 * 1024 * 1024;
 let path = "";
 
 test.before(async () => {
-	const web = join(folder, "web");
+	const web = join(directory, "web");
 	await writeFile(join(web, "large.bin"), "");
 	await truncate(join(web, "large.bin"), largeBytes);
 	await writeFile(join(web, "empty.txt"), "");
@@ -49,7 +49,7 @@ type Headers = Record<string, string>;
 const get = (name: string, headers: Headers = {}, method = "GET") =>
 	appliance.fetch(path + name, { method, headers });
 
-test("a page and its script are there, as they were written", async (t) => {
+test("a page and its script are served unchanged", async (t) => {
 	const page = await get("");
 	t.is(page.status, 200);
 	t.is(page.headers["content-type"], "text/html; charset=utf-8");
@@ -72,7 +72,7 @@ test("a page and its script are there, as they were written", async (t) => {
 	);
 });
 
-test("the stored variant is sent that the client likes best", async (t) => {
+test("the client gets the stored encoding that it prefers", async (t) => {
 	const encoding = async (accepted: string) => {
 		const { headers, bytes } = await get("assets/list.js", {
 			"accept-encoding": accepted,
@@ -98,12 +98,12 @@ test("the stored variant is sent that the client likes best", async (t) => {
 	t.is(await encoding("deflate"), undefined);
 	t.is(await encoding("identity;q=0, zstd"), undefined);
 	t.is(await encoding(";;,=q,br;q=x"), undefined);
-	const stored = join(folder, "web/assets/list.js.br");
+	const stored = join(directory, "web/assets/list.js.br");
 	const { bytes } = await get("assets/list.js", { "accept-encoding": "br" });
 	t.deepEqual(bytes, await readFile(stored));
 });
 
-test("what a client has already is not sent again", async (t) => {
+test("an unchanged file is not sent again", async (t) => {
 	const plain = await get("assets/list.js");
 	const small = await get("assets/list.js", { "accept-encoding": "br" });
 	const { etag = "", "last-modified": modified = "" } = plain.headers;
@@ -128,8 +128,8 @@ test("what a client has already is not sent again", async (t) => {
 	t.is(head.headers["content-length"], String(script.length));
 });
 
-test("a file that changes has another ETag", async (t) => {
-	const file = join(folder, "web/changing.txt");
+test("a changed file has a new ETag", async (t) => {
+	const file = join(directory, "web/changing.txt");
 	await writeFile(file, "one");
 	const before = await get("changing.txt");
 	await appendFile(file, " two");
@@ -139,7 +139,7 @@ test("a file that changes has another ETag", async (t) => {
 	t.is(after.text, "one two");
 });
 
-test("one range is sent, of the version that was meant", async (t) => {
+test("one range is sent, if If-Range matches", async (t) => {
 	const part = async (range: string, more: Headers = {}) => {
 		const { status, headers, text } = await get("digits.txt", {
 			range,
@@ -162,7 +162,7 @@ test("one range is sent, of the version that was meant", async (t) => {
 	t.is(end.bytes.length, 5);
 });
 
-test("nothing but the folder's files is there", async (t) => {
+test("only visible files of the directory are served", async (t) => {
 	for (const name of [
 		...["../static-site", "..%2fstatic-site", "%2e%2e/static-site"],
 		...[
@@ -186,13 +186,15 @@ test("nothing but the folder's files is there", async (t) => {
 	t.is((await get("elsewhere")).text, "GET /elsewhere is for the app");
 });
 
-test("a large file costs no memory, and clients may go away", async (t) => {
+test("a large file needs little memory, and clients may disconnect", async (t) => {
 	t.timeout(120_000);
 	for (let n = 0; n < 3; n += 1) {
-		const gone = await appliance.request(`${path}large.bin`, { method: "GET" });
-		await once(gone.body, "readable");
-		gone.body.destroy();
-		gone.body.on("error", () => {});
+		const aborted = await appliance.request(`${path}large.bin`, {
+			method: "GET",
+		});
+		await once(aborted.body, "readable");
+		aborted.body.destroy();
+		aborted.body.on("error", () => {});
 	}
 	const { statusCode, body } = await appliance.request(`${path}large.bin`, {
 		method: "GET",
@@ -201,11 +203,11 @@ test("a large file costs no memory, and clients may go away", async (t) => {
 	let received = 0;
 	for await (const chunk of body) received += chunk.length;
 	t.is(received, largeBytes);
-	const program = join(folder, "static-site");
+	const program = join(directory, "static-site");
 	const pid = execFileSync("pgrep", ["-f", program]).toString().trim();
 	const status = readFileSync(`/proc/${pid}/status`, "utf8");
 	const peakMb = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024;
-	t.log(`at most ${Math.round(peakMb)} MB`);
+	t.log(`peak memory ${Math.round(peakMb)} MB`);
 	t.true(peakMb < 150);
 	t.is((await get("digits.txt")).status, 200);
 });

@@ -4,55 +4,62 @@ import { dirname, join, relative, resolve } from "node:path";
 import mime from "mime/lite";
 import Negotiator from "negotiator";
 import { filePathOf, isVisible } from "./file-path.ts";
-import { type Content, sendContent } from "./send.ts";
+import { type Content, sendContent } from "./send-content.ts";
 
-// `sirv` and `send`, which serve folders, compare no q-values, or know no stored variants, and have
-// weak ETags only; what they would do of the rest is short.
+// `sirv` and `send` also serve directories, but they ignore q-values or precompressed files, and
+// have weak ETags only; the rest is short.
 
 export interface StaticFilesOptions {
-	/** Paths below the folder whose content never changes, since their name does with it. */
+	/** Matches paths whose content never changes, since their name changes with it. */
 	immutable?: RegExp;
 }
 
-/** Content codings, the best first, and how the name of a file ends that is stored in it. */
-const endings = { br: ".br", gzip: ".gz", identity: "" };
-type Encoding = keyof typeof endings;
-const encodings = Object.keys(endings) as Encoding[];
+/** Content codings, the best first, and the suffixes of the files that are stored in them. */
+const suffixes = { br: ".br", gzip: ".gz", identity: "" };
+type Encoding = keyof typeof suffixes;
+const encodings = Object.keys(suffixes) as Encoding[];
 
-/** What the file system says where nothing can be served. */
-const absent = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP", "ENXIO"]);
+/** Error codes of the file system that mean "not found". */
+const notFoundCodes = new Set([
+	"ENOENT",
+	"ENOTDIR",
+	"ENAMETOOLONG",
+	"ELOOP",
+	"ENXIO",
+]);
 const yearSeconds = 365 * 24 * 60 * 60;
 
 /**
- * The files of a folder over HTTP. `x.js.br` and `x.js.gz` beside `x.js` are sent in its place to
- * whom they suit. Hidden files, and links that lead out of the folder, are not there.
+ * Serves the files of a directory over HTTP. `x.js.br` and `x.js.gz` beside `x.js` are sent in its
+ * place to clients that accept them. Hidden files, and links that lead out of the directory, are
+ * not found.
  */
 export class StaticFiles {
-	readonly #folder: string;
+	readonly #directory: string;
 	readonly #immutable: RegExp | undefined;
 
-	private constructor(folder: string, { immutable }: StaticFilesOptions) {
-		this.#folder = folder;
+	private constructor(directory: string, { immutable }: StaticFilesOptions) {
+		this.#directory = directory;
 		this.#immutable = immutable;
 	}
 
 	/**
-	 * @param folder relative to the program's.
-	 * @throws Error where it is not there.
+	 * @param directory relative to the directory of the app's program.
+	 * @throws Error if the directory does not exist.
 	 */
 	static async open(
-		folder: string,
+		directory: string,
 		options: StaticFilesOptions = {},
 	): Promise<StaticFiles> {
-		const path = resolve(dirname(process.argv[1] ?? ""), folder);
+		const path = resolve(dirname(process.argv[1] ?? ""), directory);
 		return new StaticFiles(await realpath(path), options);
 	}
 
 	/**
-	 * Answers a GET or HEAD of a file; `/` at the end of the URL stands for the folder's
-	 * `index.html`. Headers that the response has already stay.
-	 * @param url whose file is sent: its path, below the folder.
-	 * @returns false where there is no such file, or another method: nothing was answered then.
+	 * Answers a GET or HEAD of a file; `/` at the end of the URL stands for the directory's
+	 * `index.html`. Headers already set on the response are kept.
+	 * @param url of the file, relative to the directory.
+	 * @returns false if there is no such file, or for another method: then nothing was answered.
 	 */
 	async answer(
 		request: IncomingMessage,
@@ -62,7 +69,7 @@ export class StaticFiles {
 		if (request.method !== "GET" && request.method !== "HEAD") return false;
 		const path = filePathOf(url);
 		if (path === undefined) return false;
-		const file = await this.#suitable(request, path);
+		const file = await this.#negotiate(request, path);
 		if (!file) return false;
 		response.setHeader("vary", "accept-encoding");
 		if (!response.hasHeader("cache-control"))
@@ -75,14 +82,14 @@ export class StaticFiles {
 		return true;
 	}
 
-	async #suitable(
+	async #negotiate(
 		{ headers }: IncomingMessage,
 		path: string,
 	): Promise<OpenFile | undefined> {
 		const accepted = new Negotiator({ headers }).encodings(encodings, {
 			preferred: encodings,
 		});
-		// Who refuses plain bytes too gets them, as from other servers.
+		// A client that refuses plain bytes gets them nevertheless, as from other servers.
 		for (const encoding of new Set([...accepted, "identity" as const])) {
 			const file = await this.#open(path, encoding);
 			if (file) return file;
@@ -92,20 +99,20 @@ export class StaticFiles {
 
 	async #open(path: string, encoding: Encoding): Promise<OpenFile | undefined> {
 		try {
-			const stored = join(this.#folder, path + endings[encoding]);
+			const stored = join(this.#directory, path + suffixes[encoding]);
 			const real = await realpath(stored);
-			if (!isVisible(relative(this.#folder, real))) return undefined;
+			if (!isVisible(relative(this.#directory, real))) return undefined;
 			return await openFile(real, typeOf(path), encoding);
 		} catch (error) {
 			const { code = "" } = error as NodeJS.ErrnoException;
-			if (absent.has(code)) return undefined;
+			if (notFoundCodes.has(code)) return undefined;
 			throw error;
 		}
 	}
 
 	#cacheControl(path: string): string {
-		// With the ETag, to ask again costs little.
-		// Not `test`, which remembers where it was when the expression is global.
+		// Thanks to the ETag, revalidation costs little.
+		// Not `test`, which keeps its position if the expression is global.
 		return this.#immutable && path.search(this.#immutable) >= 0
 			? `public, max-age=${yearSeconds}, immutable`
 			: "no-cache";
@@ -116,7 +123,7 @@ interface OpenFile extends Content {
 	close(): Promise<void>;
 }
 
-/** @param path has no links. @returns undefined where it is no file. */
+/** @param path without symbolic links. @returns undefined if it is not a regular file. */
 async function openFile(
 	path: string,
 	type: string,
@@ -129,11 +136,11 @@ async function openFile(
 		await file.close();
 		return undefined;
 	}
-	// The time of a file's change, unlike that of its modification, is nobody's to choose.
+	// ctime, unlike mtime, cannot be set.
 	const [size, changed] = [stat.size, stat.ctimeNs].map((n) => n.toString(36));
 	return {
 		version: {
-			etag: `"${size}-${changed}${endings[encoding]}"`,
+			etag: `"${size}-${changed}${suffixes[encoding]}"`,
 			modified: stat.mtime,
 		},
 		type,
@@ -146,7 +153,7 @@ async function openFile(
 }
 
 function typeOf(path: string): string {
-	// With the slash, a file `js` is not taken for one that ends so.
+	// With the slash, a file named `js` does not count as one with that extension.
 	const type = mime.getType(`/${path}`) ?? "application/octet-stream";
 	return type.startsWith("text/") ? `${type}; charset=utf-8` : type;
 }

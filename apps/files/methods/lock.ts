@@ -1,28 +1,28 @@
 import { randomUUID } from "node:crypto";
-import type { Change } from "../database.ts";
+import type { Transaction } from "../database.ts";
+import { DavError } from "../dav-error.ts";
 import type { Exchange } from "../exchange.ts";
-import { guard, knownTokens } from "../guard.ts";
+import { guard, submittedTokens } from "../guard.ts";
 import { addLock, allLocks, refreshLock, removeLock } from "../lock-table.ts";
-import { conflict, covering, type Lock } from "../locks.ts";
+import { findConflict, type Lock, locksCovering } from "../locks.ts";
 import { parentOf } from "../paths.ts";
 import { lockDiscovery } from "../properties.ts";
-import { Refusal } from "../refusal.ts";
 import { addNode, findNode, finishContent } from "../tree.ts";
 import {
 	dav,
 	davChild,
 	davDocument,
-	writeXml,
+	formatXml,
 	type XmlElement,
 } from "../xml.ts";
 import { findParent } from "./write.ts";
 
 const defaultTimeoutSeconds = 60 * 60;
-const longestTimeoutSeconds = 24 * 60 * 60;
-const mostLocks = 1_000;
-const longestOwnerBytes = 4_096;
+const maxTimeoutSeconds = 24 * 60 * 60;
+const maxLocks = 1_000;
+const maxOwnerBytes = 4_096;
 
-/** LOCK: a new one, or without a body one more time the one that the header If names. */
+/** LOCK: creates a lock, or without a body refreshes the one that the header If names. */
 export async function lock(exchange: Exchange): Promise<void> {
 	const info = await exchange.readXml();
 	if (info) await take(exchange, info);
@@ -33,24 +33,25 @@ export async function lock(exchange: Exchange): Promise<void> {
 export async function unlock(exchange: Exchange): Promise<void> {
 	const { path, storage } = exchange;
 	const [, token] = /^<(.+)>$/.exec(exchange.header("lock-token") ?? "") ?? [];
-	if (token === undefined) throw new Refusal(400, "Lock-Token is missing");
-	await storage.change(async (change) => {
-		const locks = covering(await allLocks(change), path);
+	if (token === undefined)
+		throw new DavError(400, "The header Lock-Token is missing");
+	await storage.transaction(async (transaction) => {
+		const locks = locksCovering(await allLocks(transaction), path);
 		const found = locks.find((one) => one.token === token);
 		if (!found)
-			throw new Refusal(
+			throw new DavError(
 				409,
-				"There is no such lock",
+				"The file has no such lock",
 				"lock-token-matches-request-uri",
 			);
-		await removeLock(change, found);
+		await removeLock(transaction, found);
 	});
 	exchange.answer(204);
 }
 
 async function take(exchange: Exchange, info: XmlElement): Promise<void> {
 	const { path, storage } = exchange;
-	const wanted: Lock = {
+	const requested: Lock = {
 		token: `urn:uuid:${randomUUID()}`,
 		path,
 		isDeep: exchange.depth(["0", "infinity"]) === "infinity",
@@ -58,46 +59,46 @@ async function take(exchange: Exchange, info: XmlElement): Promise<void> {
 		owner: ownerOf(info),
 		timeoutSeconds: timeoutOf(exchange),
 	};
-	const isNew = await storage.change(async (change) => {
-		const locks = await allLocks(change);
-		const other = conflict(locks, wanted);
+	const isNew = await storage.transaction(async (transaction) => {
+		const locks = await allLocks(transaction);
+		const other = findConflict(locks, requested);
 		if (other)
-			throw new Refusal(
+			throw new DavError(
 				423,
-				"Somebody else has locked it",
+				"A conflicting lock exists",
 				"no-conflicting-lock",
 				exchange.href(other.path, false),
 			);
-		if (locks.length >= mostLocks)
-			throw new Refusal(507, `There are ${mostLocks} locks already`);
-		const node = await findNode(change, path);
+		if (locks.length >= maxLocks)
+			throw new DavError(507, `The maximum of ${maxLocks} locks is reached`);
+		const node = await findNode(transaction, path);
 		const paths = node ? [] : [parentOf(path)];
-		await guard(change, exchange, node, { paths });
-		if (!node) await addEmptyFile(exchange, change);
-		await addLock(change, wanted);
+		await guard(transaction, exchange, node, { paths });
+		if (!node) await addEmptyFile(exchange, transaction);
+		await addLock(transaction, requested);
 		return !node;
 	});
-	answer(exchange, isNew ? 201 : 200, wanted, {
-		"lock-token": `<${wanted.token}>`,
+	answer(exchange, isNew ? 201 : 200, requested, {
+		"lock-token": `<${requested.token}>`,
 	});
 }
 
 async function refresh(exchange: Exchange): Promise<void> {
 	const { path, storage } = exchange;
 	const timeoutSeconds = timeoutOf(exchange);
-	const found = await storage.change(async (change) => {
-		const locks = await allLocks(change);
-		const tokens = await knownTokens(change, exchange, locks);
-		const [first] = covering(locks, path).filter(({ token }) =>
+	const found = await storage.transaction(async (transaction) => {
+		const locks = await allLocks(transaction);
+		const tokens = await submittedTokens(transaction, exchange, locks);
+		const [first] = locksCovering(locks, path).filter(({ token }) =>
 			tokens.includes(token),
 		);
 		if (!first)
-			throw new Refusal(
+			throw new DavError(
 				412,
-				"The header If names no lock of this place",
+				"The header If names no lock of this file",
 				"lock-token-matches-request-uri",
 			);
-		await refreshLock(change, first, timeoutSeconds);
+		await refreshLock(transaction, first, timeoutSeconds);
 		return first;
 	});
 	answer(exchange, 200, { ...found, timeoutSeconds });
@@ -106,10 +107,10 @@ async function refresh(exchange: Exchange): Promise<void> {
 function answer(
 	exchange: Exchange,
 	status: number,
-	its: Lock,
+	lock: Lock,
 	headers: Record<string, string> = {},
 ): void {
-	const text = lockDiscovery([its], (path) => exchange.href(path, false));
+	const text = lockDiscovery([lock], (path) => exchange.href(path, false));
 	exchange.answerXml(
 		status,
 		davDocument("prop", dav("lockdiscovery", text)),
@@ -117,20 +118,23 @@ function answer(
 	);
 }
 
-/** Locking keeps a name free, too: by a file without content. */
-async function addEmptyFile({ path }: Exchange, change: Change): Promise<void> {
-	const parent = await findParent(change, path);
+/** A lock also reserves a name: by an empty file. */
+async function addEmptyFile(
+	{ path }: Exchange,
+	transaction: Transaction,
+): Promise<void> {
+	const parent = await findParent(transaction, path);
 	const type = "application/octet-stream";
-	const { rows } = await change.query<{ id: string }>(
+	const { rows } = await transaction.query<{ id: string }>(
 		"INSERT INTO content (type) VALUES ($1) RETURNING id",
 		[type],
 	);
 	const content = { id: rows[0]?.id ?? "", type, sizeBytes: 0 };
-	await finishContent(change, content);
-	await addNode(change, parent, path.at(-1) ?? "", content);
+	await finishContent(transaction, content);
+	await addNode(transaction, parent, path.at(-1) ?? "", content);
 }
 
-/** @throws Refusal where it is no write lock. */
+/** @throws DavError if it is not a write lock. */
 function isExclusive(info: XmlElement): boolean {
 	const scope = davChild(info, "lockscope");
 	const exclusive = davChild(scope, "exclusive") !== undefined;
@@ -138,23 +142,23 @@ function isExclusive(info: XmlElement): boolean {
 		!davChild(davChild(info, "locktype"), "write") ||
 		exclusive === (davChild(scope, "shared") !== undefined)
 	)
-		throw new Refusal(400, "There are exclusive and shared locks for writing");
+		throw new DavError(400, "A lock must be an exclusive or shared write lock");
 	return exclusive;
 }
 
-/** As it was given. @throws Refusal where it is too long. */
+/** @returns the XML of the owner. @throws DavError if it is too long. */
 function ownerOf(info: XmlElement): string {
 	const owner = davChild(info, "owner");
-	const xml = owner ? writeXml(owner) : "";
-	if (Buffer.byteLength(xml) > longestOwnerBytes)
-		throw new Refusal(507, `At most ${longestOwnerBytes} bytes of owner`);
+	const xml = owner ? formatXml(owner) : "";
+	if (Buffer.byteLength(xml) > maxOwnerBytes)
+		throw new DavError(507, `The owner has more than ${maxOwnerBytes} bytes`);
 	return xml;
 }
 
-/** @returns seconds: what is wished for first, within limits. */
+/** @returns the first timeout that the client asks for, within the limits. */
 function timeoutOf(exchange: Exchange): number {
 	const header = exchange.header("timeout") ?? "";
 	const [, seconds] = /^Second-(\d+)/i.exec(header) ?? [];
 	if (seconds === undefined) return defaultTimeoutSeconds;
-	return Math.min(Math.max(1, Number(seconds)), longestTimeoutSeconds);
+	return Math.min(Math.max(1, Number(seconds)), maxTimeoutSeconds);
 }

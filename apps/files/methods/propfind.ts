@@ -1,47 +1,47 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { DavError } from "../dav-error.ts";
 import { type Exchange, xmlType } from "../exchange.ts";
 import { allLocks } from "../lock-table.ts";
-import { covering, type Lock } from "../locks.ts";
+import { type Lock, locksCovering } from "../locks.ts";
 import { propstat, responseOf } from "../multistatus.ts";
 import type { Path } from "../paths.ts";
 import { liveProperties } from "../properties.ts";
 import { type DeadProperty, propertiesOf } from "../property-table.ts";
-import { Refusal } from "../refusal.ts";
 import { findNode, membersOf, type Node } from "../tree.ts";
 import {
 	davChild,
 	davDeclaration,
 	davNamespace,
 	elementsOf,
-	writeElement,
+	formatElement,
 	type XmlElement,
 	xmlHead,
 } from "../xml.ts";
 
 type PropertyName = Pick<XmlElement, "namespace" | "name">;
 
-/** Which properties are asked for: all, their names only, or these. */
-type Wanted = "all" | "names" | PropertyName[];
+/** The requested properties: all, only the names of all, or a list. */
+type RequestedProperties = "all" | "names" | PropertyName[];
 
 const pageSize = 100;
 
-/** PROPFIND. A folder may be larger than the memory: it is told page by page. */
+/** PROPFIND. The listing of a directory may be larger than the memory: it is streamed in pages. */
 export async function propfind(exchange: Exchange): Promise<void> {
 	const { path, response, storage } = exchange;
 	const depth = exchange.depth(["0", "1", "infinity"]);
-	const wanted = wantedOf(await exchange.readXml());
+	const requested = parsePropfind(await exchange.readXml());
 	const node = await findNode(storage.database, path);
-	if (!node) throw new Refusal(404, "There is no such file");
+	if (!node) throw new DavError(404, "The file does not exist");
 	if (depth === "infinity" && !node.content)
-		throw new Refusal(
+		throw new DavError(
 			403,
-			"Folders are told one by one",
+			"Depth infinity is not supported: list each folder by itself",
 			"propfind-finite-depth",
 		);
 	response.writeHead(207, { "content-type": xmlType });
 	await pipeline(
-		Readable.from(describe(exchange, node, wanted, depth !== "0")),
+		Readable.from(describe(exchange, node, requested, depth !== "0")),
 		response,
 	);
 }
@@ -49,7 +49,7 @@ export async function propfind(exchange: Exchange): Promise<void> {
 async function* describe(
 	exchange: Exchange,
 	node: Node,
-	wanted: Wanted,
+	requested: RequestedProperties,
 	withMembers: boolean,
 ): AsyncGenerator<string> {
 	const { path, storage } = exchange;
@@ -59,7 +59,7 @@ async function* describe(
 		const properties = await propertiesOf(database, nodes);
 		return nodes
 			.map((one) =>
-				describeOne(exchange, locks, wanted, {
+				describeOne(exchange, locks, requested, {
 					node: one,
 					path: pathOf(one),
 					dead: properties.get(one.id) ?? [],
@@ -71,7 +71,7 @@ async function* describe(
 	yield await describeAll([node], () => path);
 	let after = "";
 	for (let more = withMembers && !node.content; more; ) {
-		const members = await membersOf(database, node, { after, most: pageSize });
+		const members = await membersOf(database, node, { after, limit: pageSize });
 		yield await describeAll(members, ({ name }) => [...path, name]);
 		after = members.at(-1)?.name ?? "";
 		more = members.length === pageSize;
@@ -82,10 +82,10 @@ async function* describe(
 function describeOne(
 	exchange: Exchange,
 	locks: readonly Lock[],
-	wanted: Wanted,
+	requested: RequestedProperties,
 	{ node, path, dead }: { node: Node; path: Path; dead: DeadProperty[] },
 ): string {
-	const live = liveProperties(node, covering(locks, path), (lockPath) =>
+	const live = liveProperties(node, locksCovering(locks, path), (lockPath) =>
 		exchange.href(lockPath, false),
 	);
 	const known = [
@@ -93,24 +93,24 @@ function describeOne(
 		...dead,
 	];
 	const href = exchange.href(path, !node.content);
-	if (wanted === "all" || wanted === "names")
+	if (requested === "all" || requested === "names")
 		return responseOf(
 			href,
 			propstat(
 				200,
-				known.map((one) => (wanted === "all" ? one.xml : empty(one))),
+				known.map((one) => (requested === "all" ? one.xml : empty(one))),
 			),
 		);
 	const found: string[] = [];
 	const missing: string[] = [];
-	for (const one of wanted) {
+	for (const one of requested) {
 		const property = known.find(
 			({ namespace, name }) => namespace === one.namespace && name === one.name,
 		);
 		if (property) found.push(property.xml);
 		else missing.push(empty(one));
 	}
-	const nothing = wanted.length === 0 ? propstat(200, [" "]) : "";
+	const nothing = requested.length === 0 ? propstat(200, [" "]) : "";
 	return responseOf(
 		href,
 		propstat(200, found),
@@ -120,16 +120,17 @@ function describeOne(
 }
 
 function empty({ namespace, name }: PropertyName): string {
-	return writeElement(namespace, name);
+	return formatElement(namespace, name);
 }
 
-/** No body asks for all. @throws Refusal where it asks for nothing that we know. */
-function wantedOf(body: XmlElement | undefined): Wanted {
+/** A request without a body asks for all. @throws DavError if the body asks for none. */
+function parsePropfind(body: XmlElement | undefined): RequestedProperties {
 	if (!body) return "all";
-	const isOurs = body.namespace === davNamespace && body.name === "propfind";
-	if (isOurs && davChild(body, "propname")) return "names";
-	if (isOurs && davChild(body, "allprop")) return "all";
-	const prop = isOurs ? davChild(body, "prop") : undefined;
-	if (!prop) throw new Refusal(400, "The body asks for no property");
+	const isPropfind =
+		body.namespace === davNamespace && body.name === "propfind";
+	if (isPropfind && davChild(body, "propname")) return "names";
+	if (isPropfind && davChild(body, "allprop")) return "all";
+	const prop = isPropfind ? davChild(body, "prop") : undefined;
+	if (!prop) throw new DavError(400, "The body requests no properties");
 	return elementsOf(prop);
 }

@@ -1,3 +1,4 @@
+import { DavError } from "../dav-error.ts";
 import type { Exchange } from "../exchange.ts";
 import { guard } from "../guard.ts";
 import { propstat, responseOf } from "../multistatus.ts";
@@ -7,50 +8,52 @@ import {
 	removeProperty,
 	setProperty,
 } from "../property-table.ts";
-import { Refusal } from "../refusal.ts";
 import { findNode, type Node } from "../tree.ts";
 import {
 	davChild,
 	davDocument,
 	davNamespace,
 	elementsOf,
-	writeElement,
-	writeXml,
+	formatElement,
+	formatXml,
 	type XmlElement,
 } from "../xml.ts";
 
-const mostProperties = 50;
-const longestPropertyBytes = 4_096;
-/** Fits an entry of PostgreSQL's index. */
-const longestNameBytes = 500;
+const maxProperties = 50;
+const maxPropertyBytes = 4_096;
+/** Fits into an index entry of PostgreSQL. */
+const maxNameBytes = 500;
 
 interface Update {
 	property: XmlElement;
 	isRemoval: boolean;
 }
 
-/** PROPPATCH: all of it or nothing. */
+/** PROPPATCH: applies all updates or none. */
 export async function proppatch(exchange: Exchange): Promise<void> {
 	const { path, storage } = exchange;
-	const updates = updatesOf(await exchange.readXml());
+	const updates = parseUpdates(await exchange.readXml());
 	const isRefused = ({ property: { namespace, name } }: Update) =>
 		namespace === davNamespace && isLive(name);
 	const refused = updates.filter(isRefused);
-	const node = await storage.change(async (change) => {
-		const found = await findNode(change, path);
-		if (!found) throw new Refusal(404, "There is no such file");
-		await guard(change, exchange, found, { paths: [path] });
+	const node = await storage.transaction(async (transaction) => {
+		const found = await findNode(transaction, path);
+		if (!found) throw new DavError(404, "The file does not exist");
+		await guard(transaction, exchange, found, { paths: [path] });
 		if (refused.length > 0) return found;
 		for (const { property, isRemoval } of updates)
-			if (isRemoval) await removeProperty(change, found, property);
+			if (isRemoval) await removeProperty(transaction, found, property);
 			else
-				await setProperty(change, found, {
+				await setProperty(transaction, found, {
 					...property,
-					xml: writeShort(property),
+					xml: formatProperty(property),
 				});
-		const all = (await propertiesOf(change, [found])).get(found.id) ?? [];
-		if (all.length > mostProperties)
-			throw new Refusal(507, `A file has at most ${mostProperties} properties`);
+		const all = (await propertiesOf(transaction, [found])).get(found.id) ?? [];
+		if (all.length > maxProperties)
+			throw new DavError(
+				507,
+				`The file would have more than ${maxProperties} properties`,
+			);
 		return found;
 	});
 	exchange.answerXml(207, outcome(exchange, node, updates, refused));
@@ -64,7 +67,7 @@ function outcome(
 ): string {
 	const names = (some: readonly Update[]) =>
 		some.map(({ property: { namespace, name } }) =>
-			writeElement(namespace, name),
+			formatElement(namespace, name),
 		);
 	const others = updates.filter((update) => !refused.includes(update));
 	return davDocument(
@@ -77,10 +80,10 @@ function outcome(
 	);
 }
 
-/** In their order. @throws Refusal where there are none. */
-function updatesOf(body: XmlElement | undefined): Update[] {
+/** @returns the updates in their order. @throws DavError if there are none. */
+function parseUpdates(body: XmlElement | undefined): Update[] {
 	if (body?.namespace !== davNamespace || body.name !== "propertyupdate")
-		throw new Refusal(400, "The body is no propertyupdate");
+		throw new DavError(400, "The body is not a propertyupdate");
 	const updates = elementsOf(body).flatMap((part) => {
 		const prop = davChild(part, "prop");
 		const isOurs = part.namespace === davNamespace && prop !== undefined;
@@ -88,18 +91,22 @@ function updatesOf(body: XmlElement | undefined): Update[] {
 		const isRemoval = part.name === "remove";
 		return elementsOf(prop).map((property) => ({ property, isRemoval }));
 	});
-	if (updates.length === 0) throw new Refusal(400, "The body changes nothing");
+	if (updates.length === 0)
+		throw new DavError(400, "The body contains no updates");
 	return updates;
 }
 
-/** @throws Refusal where it is too long. */
-function writeShort(property: XmlElement): string {
-	const xml = writeXml(property);
+/** @throws DavError if the property is too long. */
+function formatProperty(property: XmlElement): string {
+	const xml = formatXml(property);
 	const { namespace, name } = property;
 	if (
-		Buffer.byteLength(xml) > longestPropertyBytes ||
-		Buffer.byteLength(namespace + name) > longestNameBytes
+		Buffer.byteLength(xml) > maxPropertyBytes ||
+		Buffer.byteLength(namespace + name) > maxNameBytes
 	)
-		throw new Refusal(507, `At most ${longestPropertyBytes} bytes a property`);
+		throw new DavError(
+			507,
+			`The property has more than ${maxPropertyBytes} bytes`,
+		);
 	return xml;
 }

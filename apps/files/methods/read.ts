@@ -1,14 +1,14 @@
 import { sendContent } from "../../../sdk/index.ts";
 import type { Content } from "../contents.ts";
+import { DavError } from "../dav-error.ts";
 import type { Exchange } from "../exchange.ts";
-import { Refusal } from "../refusal.ts";
 import { etagOf, type Node } from "../tree.ts";
 
-/** GET and HEAD: a file, or the page that shows a folder. */
+/** GET and HEAD: a file, or the page that shows a directory. */
 export async function read(exchange: Exchange): Promise<void> {
 	const { node, release } = await exchange.storage.openNode(exchange.path);
 	try {
-		if (!node) throw new Refusal(404, "There is no such file");
+		if (!node) throw new DavError(404, "The file does not exist");
 		if (node.content) await sendFile(exchange, node, node.content);
 		else await sendPage(exchange);
 	} finally {
@@ -16,7 +16,7 @@ export async function read(exchange: Exchange): Promise<void> {
 	}
 }
 
-/** By the same page for all folders, whose links are relative to the folder. */
+/** Sends the page that serves every directory: its links are relative. */
 async function sendPage(exchange: Exchange): Promise<void> {
 	const { request, response, path, pages } = exchange;
 	if (!request.url?.split("?")[0]?.endsWith("/")) {
@@ -36,7 +36,7 @@ async function sendFile(
 	{ id, type, sizeBytes }: Content,
 ): Promise<void> {
 	response.setHeader("cache-control", "no-cache");
-	// All apps and the manager are one origin: what somebody uploads must not act in it.
+	// All apps and the manager share one origin: an uploaded file must not run scripts in it.
 	response.setHeader("content-security-policy", "sandbox");
 	await sendContent(request, response, {
 		version: { etag: etagOf(node), modified: node.modified },

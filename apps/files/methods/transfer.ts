@@ -1,24 +1,24 @@
-import type { Change } from "../database.ts";
+import type { Transaction } from "../database.ts";
+import { DavError } from "../dav-error.ts";
 import type { Exchange } from "../exchange.ts";
 import { guard } from "../guard.ts";
 import { removeLocksWithin } from "../lock-table.ts";
-import { deepestPath, isWithin, type Path, parentOf } from "../paths.ts";
-import { Refusal } from "../refusal.ts";
+import { isWithin, maxDepth, type Path, parentOf } from "../paths.ts";
 import {
 	copyNode,
+	deleteNode,
 	findNode,
 	heightOf,
 	moveNode,
 	type Node,
-	removeNode,
 } from "../tree.ts";
 import { findParent } from "./write.ts";
 
 /** COPY. */
 export async function copy(exchange: Exchange): Promise<void> {
 	const isShallow = exchange.depth(["0", "infinity"]) === "0";
-	await transfer(exchange, [], (change, node, parent, name) =>
-		copyNode(change, node, { parent, name, isShallow }),
+	await transfer(exchange, [], (transaction, node, parent, name) =>
+		copyNode(transaction, node, { parent, name, isShallow }),
 	);
 }
 
@@ -26,57 +26,65 @@ export async function copy(exchange: Exchange): Promise<void> {
 export async function move(exchange: Exchange): Promise<void> {
 	const { path } = exchange;
 	exchange.depth(["infinity"]);
-	if (path.length === 0) throw new Refusal(403, "The top folder stays");
-	await transfer(exchange, [path], async (change, node, parent, name) => {
-		await moveNode(change, node, parent, name);
-		await removeLocksWithin(change, path);
+	if (path.length === 0)
+		throw new DavError(403, "The top folder cannot be moved");
+	await transfer(exchange, [path], async (transaction, node, parent, name) => {
+		await moveNode(transaction, node, parent, name);
+		await removeLocksWithin(transaction, path);
 	});
 }
 
 type Transfer = (
-	change: Change,
+	transaction: Transaction,
 	node: Node,
 	parent: Node,
 	name: string,
 ) => Promise<void>;
 
-/** @param taken trees that are not there afterwards. */
+/** @param removed trees that do not exist afterwards. */
 async function transfer(
 	exchange: Exchange,
-	taken: readonly Path[],
+	removed: readonly Path[],
 	carryOut: Transfer,
 ): Promise<void> {
 	const { path, storage } = exchange;
 	const to = destinationOf(exchange);
-	const isNew = await storage.change(async (change) => {
-		const node = await findNode(change, path);
-		if (!node) throw new Refusal(404, "There is no such file");
-		const parent = await findParent(change, to);
-		const old = await findNode(change, to);
+	const isNew = await storage.transaction(async (transaction) => {
+		const node = await findNode(transaction, path);
+		if (!node) throw new DavError(404, "The file does not exist");
+		const parent = await findParent(transaction, to);
+		const old = await findNode(transaction, to);
 		if (old && exchange.header("overwrite")?.toUpperCase() === "F")
-			throw new Refusal(412, "There is something already");
-		if (to.length + (await heightOf(change, node)) > deepestPath)
-			throw new Refusal(403, `Folders may be ${deepestPath} deep`);
-		await guard(change, exchange, node, {
-			paths: [parentOf(to), ...taken.map(parentOf)],
-			trees: [to, ...taken],
+			throw new DavError(412, "The destination exists, and Overwrite is F");
+		if (to.length + (await heightOf(transaction, node)) > maxDepth)
+			throw new DavError(
+				403,
+				`The destination is more than ${maxDepth} levels deep`,
+			);
+		await guard(transaction, exchange, node, {
+			paths: [parentOf(to), ...removed.map(parentOf)],
+			trees: [to, ...removed],
 		});
 		if (old) {
-			await removeNode(change, old);
-			await removeLocksWithin(change, to);
+			await deleteNode(transaction, old);
+			await removeLocksWithin(transaction, to);
 		}
-		await carryOut(change, node, parent, to.at(-1) ?? "");
+		await carryOut(transaction, node, parent, to.at(-1) ?? "");
 		return !old;
 	});
 	exchange.answer(isNew ? 201 : 204);
 }
 
-/** @throws Refusal where it is not there, or one of both is within the other. */
+/** @throws DavError if the header is missing, or source and destination contain each other. */
 function destinationOf(exchange: Exchange): Path {
 	const header = exchange.header("destination");
-	if (header === undefined) throw new Refusal(400, "Destination is missing");
+	if (header === undefined)
+		throw new DavError(400, "The header Destination is missing");
 	const to = exchange.pathOf(header);
 	if (isWithin(to, exchange.path) || isWithin(exchange.path, to))
-		throw new Refusal(403, "Source and destination are within each other");
+		throw new DavError(
+			403,
+			"The source contains the destination, or the destination the source",
+		);
 	return to;
 }

@@ -1,53 +1,57 @@
 import type { Database } from "../database.ts";
+import { DavError } from "../dav-error.ts";
 import { bodyOf, type Exchange, hasBody } from "../exchange.ts";
 import { guard } from "../guard.ts";
 import { removeLocksWithin } from "../lock-table.ts";
 import { type Path, parentOf } from "../paths.ts";
-import { Refusal } from "../refusal.ts";
 import {
 	addNode,
-	exchangeContent,
+	deleteNode,
 	findNode,
 	finishContent,
 	type Node,
-	removeNode,
+	replaceContent,
 } from "../tree.ts";
 
 const defaultType = "application/octet-stream";
-const longestType = 255;
+const maxTypeLength = 255;
 
 /**
- * PUT. What is allowed is looked at twice: before the file arrives, so that nobody sends it in
- * vain, and in the change, since others may have been faster.
+ * PUT. Checks whether it is allowed twice: before the file is received, so that no client sends it
+ * in vain, and in the transaction, since another request may have been faster.
  */
 export async function put(exchange: Exchange): Promise<void> {
 	const { request, path, storage } = exchange;
 	if (exchange.header("content-range") !== undefined)
-		throw new Refusal(400, "A file is written as a whole");
+		throw new DavError(
+			400,
+			"Content-Range is not supported: send the whole file",
+		);
 	if (request.url?.endsWith("/"))
-		throw new Refusal(405, "An address with a slash at its end is a folder's");
+		throw new DavError(405, "A URL that ends with a slash names a folder");
 	const type = (exchange.header("content-type") || defaultType).slice(
 		0,
-		longestType,
+		maxTypeLength,
 	);
-	const look = async (database: Database) => {
+	const check = async (database: Database) => {
 		const node = await findNode(database, path);
-		if (node && !node.content) throw new Refusal(405, "There is a folder");
+		if (node && !node.content)
+			throw new DavError(405, "A folder with this name exists");
 		const parent = await findParent(database, path);
 		const paths = node ? [path] : [path, parentOf(path)];
 		await guard(database, exchange, node, { paths });
 		return { node, parent };
 	};
-	await look(storage.database);
+	await check(storage.database);
 	const { isNew, etag } = await storage.contents.write(
 		bodyOf(request),
 		type,
 		(content) =>
-			storage.change(async (change) => {
-				const { node, parent } = await look(change);
-				await finishContent(change, content);
-				if (node) await exchangeContent(change, node, content);
-				else await addNode(change, parent, path.at(-1) ?? "", content);
+			storage.transaction(async (transaction) => {
+				const { node, parent } = await check(transaction);
+				await finishContent(transaction, content);
+				if (node) await replaceContent(transaction, node, content);
+				else await addNode(transaction, parent, path.at(-1) ?? "", content);
 				return { isNew: !node, etag: `"${content.id}"` };
 			}),
 	);
@@ -55,15 +59,15 @@ export async function put(exchange: Exchange): Promise<void> {
 }
 
 /** MKCOL. */
-export async function makeFolder(exchange: Exchange): Promise<void> {
+export async function makeDirectory(exchange: Exchange): Promise<void> {
 	const { request, path, storage } = exchange;
-	if (hasBody(request)) throw new Refusal(415, "A folder has no content");
-	await storage.change(async (change) => {
-		const node = await findNode(change, path);
-		if (node) throw new Refusal(405, "There is something already");
-		const parent = await findParent(change, path);
-		await guard(change, exchange, node, { paths: [path, parentOf(path)] });
-		await addNode(change, parent, path.at(-1) ?? "");
+	if (hasBody(request)) throw new DavError(415, "A folder cannot have content");
+	await storage.transaction(async (transaction) => {
+		const node = await findNode(transaction, path);
+		if (node) throw new DavError(405, "A file or folder with this name exists");
+		const parent = await findParent(transaction, path);
+		await guard(transaction, exchange, node, { paths: [path, parentOf(path)] });
+		await addNode(transaction, parent, path.at(-1) ?? "");
 	});
 	exchange.answer(201);
 }
@@ -71,25 +75,26 @@ export async function makeFolder(exchange: Exchange): Promise<void> {
 /** DELETE. */
 export async function remove(exchange: Exchange): Promise<void> {
 	const { path, storage } = exchange;
-	if (path.length === 0) throw new Refusal(403, "The top folder stays");
-	await storage.change(async (change) => {
-		const node = await findNode(change, path);
-		if (!node) throw new Refusal(404, "There is no such file");
-		const touched = { paths: [parentOf(path)], trees: [path] };
-		await guard(change, exchange, node, touched);
-		await removeNode(change, node);
-		await removeLocksWithin(change, path);
+	if (path.length === 0)
+		throw new DavError(403, "The top folder cannot be deleted");
+	await storage.transaction(async (transaction) => {
+		const node = await findNode(transaction, path);
+		if (!node) throw new DavError(404, "The file does not exist");
+		const changed = { paths: [parentOf(path)], trees: [path] };
+		await guard(transaction, exchange, node, changed);
+		await deleteNode(transaction, node);
+		await removeLocksWithin(transaction, path);
 	});
 	exchange.answer(204);
 }
 
-/** @throws Refusal 409 where there is no such folder. */
+/** @throws DavError 409 if the parent directory does not exist. */
 export async function findParent(
 	database: Database,
 	path: Path,
 ): Promise<Node> {
 	const parent = await findNode(database, parentOf(path));
 	if (!parent || parent.content)
-		throw new Refusal(409, "There is no folder to put it into");
+		throw new DavError(409, "The parent folder does not exist");
 	return parent;
 }

@@ -6,7 +6,7 @@ function open() {
 		if (field.value !== data) field.value = data;
 		field.readOnly = false;
 	};
-	// What nobody keeps is not to be typed.
+	// Disconnected: changes would be lost.
 	socket.onclose = () => {
 		field.readOnly = true;
 		setTimeout(open, 1000);

@@ -1,6 +1,6 @@
 import { runService } from "../../../sdk/index.ts";
 
-// Sends each message back to where it came from, and tells its process's id.
+// Echoes each message; returns its process id for a request.
 runService((instance) => {
 	instance.onRequest((_request, response) => {
 		response.end(String(process.pid));

@@ -1,5 +1,5 @@
 import test from "ava";
-import { OperationError } from "../../operations/operation.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { Attempts, attemptsInAll, attemptsPerAddress } from "./attempts.ts";
 
 const tooMany = { instanceOf: OperationError, code: "tooManyAttempts" };

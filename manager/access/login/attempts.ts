@@ -1,6 +1,6 @@
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { addressKey } from "../../../sdk/address-key.ts";
-import { OperationError } from "../../operations/operation.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { isPrivateAddress } from "./private-addresses.ts";
 
 export const attemptsPerAddress = 5;
@@ -34,7 +34,7 @@ export class Attempts {
 		} catch (refusal) {
 			if (!(refusal instanceof RateLimiterRes)) throw refusal;
 			throw new OperationError(
-				429,
+				"tooManyAttempts",
 				"tooManyAttempts",
 				"Too many wrong passwords. Please wait a few minutes and try again.",
 				{ retryAfterSeconds: Math.ceil(refusal.msBeforeNext / 1000) },

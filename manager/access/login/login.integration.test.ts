@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
-import { TestManager } from "../../testing/test-manager.ts";
+import { TestManager } from "../../../testing/test-manager.ts";
 import { attemptsPerAddress } from "./attempts.ts";
 
 let manager: TestManager;

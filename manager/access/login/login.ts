@@ -1,7 +1,8 @@
-import { Turn } from "../../../sdk/turn.ts";
-import { OperationError } from "../../operations/operation.ts";
+import { Mutex } from "async-mutex";
+import type { Session } from "../../operations/caller.ts";
 import type { Config } from "../../settings/config.ts";
 import type { Log } from "../../shared/log.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { Attempts } from "./attempts.ts";
 import { DigestPassword } from "./digest-password.ts";
 import { Endings } from "./endings.ts";
@@ -12,7 +13,7 @@ import {
 	verifyPassword,
 } from "./password.ts";
 import { isPrivateAddress } from "./private-addresses.ts";
-import { type Session, Sessions } from "./sessions.ts";
+import { Sessions } from "./sessions.ts";
 
 /** Counts until another password is stored; printed in the documents. */
 export const defaultPassword = "pwd";
@@ -29,7 +30,7 @@ export class Login {
 	readonly #endings = new Endings<"digest">();
 	#defaultHash: Promise<PasswordHash> | undefined;
 	/** A check takes 16 MB, and must not meet a change half-way. */
-	readonly #turn = new Turn();
+	readonly #mutex = new Mutex();
 
 	/** @param keyFile where the key is kept that lets the password be read back. */
 	constructor(config: Config, keyFile: string, log: Log) {
@@ -49,7 +50,7 @@ export class Login {
 	 * default one and comes from outside; DatabaseUnavailable.
 	 */
 	logIn(password: string, address: string | undefined): Promise<string> {
-		return this.#turn.take(async () => {
+		return this.#mutex.runExclusive(async () => {
 			const stored = await this.#storedHash();
 			refuseDefaultFromOutside(stored, address);
 			await this.#check(password, stored, address);
@@ -72,10 +73,10 @@ export class Login {
 		address: string | undefined,
 		end: () => void,
 	): Promise<() => void> {
-		return this.#turn.take(async () => {
+		return this.#mutex.runExclusive(async () => {
 			if (!(await this.#digestPassword.isAllowed()))
 				throw new OperationError(
-					403,
+					"forbidden",
 					"appWebsocketOff",
 					"Logins by AppWebsocket are switched off.",
 				);
@@ -86,7 +87,7 @@ export class Login {
 				: defaultPassword;
 			if (password === undefined)
 				throw new OperationError(
-					409,
+					"conflict",
 					"passwordNotReadable",
 					"Logins by AppWebsocket work after the next login on the manager's page.",
 				);
@@ -103,7 +104,7 @@ export class Login {
 
 	/** Where they are not, who is logged in by one is cut off. @throws DatabaseUnavailable */
 	allowDigests(allowed: boolean): Promise<void> {
-		return this.#turn.take(async () => {
+		return this.#mutex.runExclusive(async () => {
 			await this.#digestPassword.allow(allowed);
 			if (!allowed) this.#endings.end("digest");
 		});
@@ -126,10 +127,10 @@ export class Login {
 		address: string | undefined,
 		first: (password: string) => Promise<void> = async () => {},
 	): Promise<string> {
-		return this.#turn.take(async () => {
+		return this.#mutex.runExclusive(async () => {
 			if (next === defaultPassword)
 				throw new OperationError(
-					400,
+					"invalid",
 					"defaultPassword",
 					"The new password must not be the default one.",
 				);
@@ -176,7 +177,7 @@ export class Login {
 		if (!(await isRight())) {
 			this.#log.warn({ address }, "wrong password");
 			throw new OperationError(
-				401,
+				"unauthenticated",
 				"wrongPassword",
 				"The password is not right.",
 			);
@@ -208,7 +209,7 @@ function refuseDefaultFromOutside(
 ): void {
 	if (stored === undefined && !isPrivateAddress(address))
 		throw new OperationError(
-			403,
+			"forbidden",
 			"defaultPasswordFromOutside",
 			"The default password must be changed from the local network before anyone can log in from outside.",
 		);

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { defineOperation, type Operation } from "../../operations/operation.ts";
+import { defineOperation } from "../../operations/operation.ts";
 import type { Login } from "./login.ts";
 import { setSystemPasswords } from "./system-passwords.ts";
 
@@ -21,10 +21,7 @@ const passwordForAll = z
 	});
 
 /** @param setPasswordsCommand gives root and admin the password on its standard input. */
-export function loginOperations(
-	login: Login,
-	setPasswordsCommand: string,
-): Operation[] {
+export function loginOperations(login: Login, setPasswordsCommand: string) {
 	return [
 		defineOperation({
 			name: "session",

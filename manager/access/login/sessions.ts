@@ -1,11 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-
-export interface Session {
-	/** Begun with the password that everybody knows. */
-	readonly usedDefaultPassword: boolean;
-	readonly startedAtMs: number;
-	lastUsedAtMs: number;
-}
+import type { Session } from "../../operations/caller.ts";
 
 const tokenBytes = 32;
 export const longestSessionMs = 12 * 60 * 60 * 1000;

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { OperationError } from "../../operations/operation.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 
 const run = promisify(execFile);
 const limitMs = 30_000;
@@ -18,7 +18,7 @@ export async function setSystemPasswords(
 	running.child.stdin?.end(`${password}\n`);
 	await running.catch((error: { stderr?: string }) => {
 		throw new OperationError(
-			500,
+			"failed",
 			"passwordsNotSet",
 			error.stderr?.trim() || "The passwords of root and admin cannot be set",
 			{ cause: error },

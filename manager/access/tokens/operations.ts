@@ -1,9 +1,6 @@
 import * as z from "zod";
-import {
-	defineOperation,
-	type Operation,
-	OperationError,
-} from "../../operations/operation.ts";
+import { defineOperation, type TokenUse } from "../../operations/operation.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { wideScopes } from "./scopes.ts";
 import type { Tokens } from "./tokens.ts";
 
@@ -31,11 +28,11 @@ const tokenStatus = z.object({
 const tokenList = z.object({ tokens: z.array(tokenStatus) });
 export type TokenList = z.output<typeof tokenList>;
 
-/** @param find the operation of a name. */
+/** @param tokenUse which tokens may call the operation of a name. */
 export function tokenOperations(
 	tokens: Tokens,
-	find: (name: string) => Operation | undefined,
-): Operation[] {
+	tokenUse: (name: string) => TokenUse | undefined,
+) {
 	return [
 		defineOperation({
 			name: "tokenList",
@@ -64,15 +61,15 @@ export function tokenOperations(
 				// It would outlive the default password, in the hands of whoever came first.
 				if (session?.usedDefaultPassword)
 					throw new OperationError(
-						409,
+						"conflict",
 						"defaultPassword",
 						"Change the default password first, then make tokens.",
 					);
-				for (const scope of scopes) checkScope(scope, find);
+				for (const scope of scopes) checkScope(scope, tokenUse);
 				const expiry = expiresAt === undefined ? null : new Date(expiresAt);
 				if (expiry && expiry.getTime() <= Date.now())
 					throw new OperationError(
-						400,
+						"invalid",
 						"expired",
 						"The token would have expired already.",
 					);
@@ -97,13 +94,13 @@ export function tokenOperations(
 /** @throws OperationError where a token of that scope could do nothing more. */
 function checkScope(
 	scope: string,
-	find: (name: string) => Operation | undefined,
+	tokenUse: (name: string) => TokenUse | undefined,
 ): void {
 	if ((wideScopes as readonly string[]).includes(scope)) return;
-	const operation = find(scope);
-	if (operation?.permission !== "administrator" || operation.tokens === "never")
+	const use = tokenUse(scope);
+	if (use === undefined || use === "never")
 		throw new OperationError(
-			400,
+			"invalid",
 			"noSuchScope",
 			`"${scope}" is neither ${wideScopes.join(" nor ")} nor an operation that tokens may call`,
 		);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
-import { TestManager } from "../../testing/test-manager.ts";
+import { TestManager } from "../../../testing/test-manager.ts";
 import { attemptsPerAddress } from "../login/attempts.ts";
 
 const password = "correct horse";

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { Database } from "../../data/database/database.ts";
-import { OperationError } from "../../operations/operation.ts";
+import type { Database } from "../../database/database.ts";
+import type { Token } from "../../operations/caller.ts";
 import type { Log } from "../../shared/log.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { Attempts } from "../login/attempts.ts";
 import { Endings } from "../login/endings.ts";
 import { atTime } from "./at-time.ts";
-import type { Token } from "./token.ts";
 
 const tokenBytes = 32;
 /** So that a token that lies about somewhere is known for one. */
@@ -49,7 +49,7 @@ export class Tokens {
 	): Promise<{ id: number; token: string }> {
 		if ((await this.all()).length >= mostTokens)
 			throw new OperationError(
-				409,
+				"conflict",
 				"tooManyTokens",
 				`There are ${mostTokens} tokens already: revoke one that is not used`,
 			);
@@ -61,7 +61,7 @@ export class Tokens {
 		);
 		if (!row)
 			throw new OperationError(
-				409,
+				"conflict",
 				"nameInUse",
 				`There is a token named "${wanted.name}" already`,
 			);
@@ -76,7 +76,11 @@ export class Tokens {
 			[id],
 		);
 		if (!row)
-			throw new OperationError(404, "noSuchToken", "There is no such token");
+			throw new OperationError(
+				"notFound",
+				"noSuchToken",
+				"There is no such token",
+			);
 		this.#log.info({ id, ...row }, "a token was revoked");
 		this.#endings.end(id);
 	}
@@ -111,7 +115,7 @@ export class Tokens {
 		await this.#attempts.count(address);
 		this.#log.warn({ address }, "wrong token");
 		throw new OperationError(
-			401,
+			"unauthenticated",
 			"wrongToken",
 			"The token is not right, was revoked or has expired.",
 		);

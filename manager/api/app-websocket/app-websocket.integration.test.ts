@@ -6,15 +6,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
 import { Agent, request } from "undici";
 import { WebSocket } from "ws";
-import { LocalWebServer } from "../../../development/web-server.ts";
-import { attemptsPerAddress } from "../../access/login/attempts.ts";
+import { LocalWebServer } from "../../../development/local-web-server.ts";
 import {
 	AppClient,
 	loginWith,
 	type Message,
 	who,
-} from "../../testing/app-client.ts";
-import { TestManager } from "../../testing/test-manager.ts";
+} from "../../../testing/app-client.ts";
+import { TestManager } from "../../../testing/test-manager.ts";
+import { attemptsPerAddress } from "../../access/login/attempts.ts";
 import { mostPerAddress } from "./waiting.ts";
 
 const manager = await TestManager.create();

@@ -1,7 +1,7 @@
 import { WebSocket } from "ws";
 import {
 	type AppLogin,
-	isLoginRight,
+	isValidLogin,
 } from "../../../sdk/app-websocket/digest.ts";
 import {
 	type AppMessage,
@@ -71,7 +71,7 @@ export class ManagerAppWebsocket {
 		try {
 			const forget = await this.#login.logInByDigest(
 				(password) =>
-					login.app === loginName && isLoginRight(login, challenge, password),
+					login.app === loginName && isValidLogin(login, challenge, password),
 				address,
 				() => socket.close(loggedOut, "please log in again"),
 			);

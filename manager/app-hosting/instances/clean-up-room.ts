@@ -1,4 +1,4 @@
-import { formatBytes } from "../../web/format.ts";
+import { formatBytes } from "../../shared/format.ts";
 
 /**
  * PostgreSQL writes a table anew beside the old one, and the same into its write-ahead log, of

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
 import { Client } from "pg";
-import { TestManager } from "../../testing/test-manager.ts";
+import { TestManager } from "../../../testing/test-manager.ts";
 
 // Databases get smaller when somebody cleans them up, and are looked after at night.
 const manager = await TestManager.create();

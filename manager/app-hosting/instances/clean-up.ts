@@ -1,9 +1,9 @@
 import { statfs } from "node:fs/promises";
 import * as z from "zod";
-import type { Database, Query } from "../../data/database/database.ts";
-import { isUnavailable } from "../../data/database/unavailable.ts";
-import { OperationError } from "../../operations/operation.ts";
+import type { Database, Query } from "../../database/database.ts";
+import { isUnavailable } from "../../database/unavailable.ts";
 import type { Log } from "../../shared/log.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { missingRoom } from "./clean-up-room.ts";
 import type { Instance } from "./table.ts";
 
@@ -57,13 +57,13 @@ export class CleanUps {
 	async begin(instance: Instance): Promise<void> {
 		if (instance.externalHost)
 			throw new OperationError(
-				409,
+				"conflict",
 				"notOurDatabase",
 				"The instance's database is on another host: clean it up there",
 			);
 		if (this.#isBusy)
 			throw new OperationError(
-				409,
+				"conflict",
 				"cleanUpRuns",
 				"A database is being cleaned up already: one at a time",
 			);
@@ -147,7 +147,7 @@ export class CleanUps {
 			longestLogBytes: log?.bytes ?? 0,
 			freeBytes: bavail * bsize,
 		});
-		if (missing) throw new OperationError(507, "noRoom", missing);
+		if (missing) throw new OperationError("noRoom", "noRoom", missing);
 	}
 
 	async #sizeOf(databaseName: string): Promise<number> {

@@ -1,9 +1,6 @@
 import * as z from "zod";
-import {
-	defineOperation,
-	type Operation,
-	OperationError,
-} from "../../operations/operation.ts";
+import { defineOperation } from "../../operations/operation.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import type { CleanUps } from "./clean-up.ts";
 import type { ConnectionTests } from "./connection-test/connection-test.ts";
 import { externalHost } from "./external-host.ts";
@@ -18,7 +15,7 @@ export function instanceDatabaseOperations(
 	cleanUps: CleanUps,
 	connectionTests: ConnectionTests,
 	localHost: string,
-): Operation[] {
+) {
 	return [
 		defineOperation({
 			name: "instanceTestConnection",
@@ -47,7 +44,7 @@ export function instanceDatabaseOperations(
 				const { externalHost: host = stored?.externalHost } = given;
 				if (!stored && !host)
 					throw new OperationError(
-						400,
+						"invalid",
 						"notMadeYet",
 						"A database on this machine is made with its instance: before that only one on another host can be tried",
 					);
@@ -56,7 +53,7 @@ export function instanceDatabaseOperations(
 				const password = given.databasePassword ?? stored?.databasePassword;
 				if (!name || !user || !password)
 					throw new OperationError(
-						400,
+						"invalid",
 						"databaseUnknown",
 						"Say which database, user and password are to be tried: the instance is not made yet",
 					);

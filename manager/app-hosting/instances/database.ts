@@ -1,6 +1,6 @@
 import { escapeIdentifier, escapeLiteral } from "pg";
-import type { Database, Query } from "../../data/database/database.ts";
-import { scramVerifier } from "../../data/database/scram.ts";
+import type { Database, Query } from "../../database/database.ts";
+import { scramVerifier } from "../../database/scram.ts";
 import { instancesRole } from "./schema.ts";
 
 /** What an instance's database is called, and who may use it. */

@@ -5,7 +5,7 @@ import {
 } from "node:timers/promises";
 import test from "ava";
 import { Client } from "pg";
-import { TestAppliance } from "../../testing/test-appliance.ts";
+import { TestAppliance } from "../../../testing/test-appliance.ts";
 
 // An instance is changed wholly or not at all, also when the manager is killed in the middle.
 const appliance = await TestAppliance.withApp(

@@ -6,13 +6,16 @@ import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
 import { Client } from "pg";
 import { freePort } from "../../../development/free-port.ts";
-import { appFoldersIn, makeStore } from "../../../development/make-store.ts";
-import { startTemporaryCluster } from "../../data/database/temporary-cluster.ts";
+import {
+	appDirectoriesIn,
+	makeStore,
+} from "../../../development/make-store.ts";
 import {
 	makeCertificate,
 	type TestCertificate,
-} from "../../testing/test-certificates.ts";
-import { TestManager } from "../../testing/test-manager.ts";
+} from "../../../testing/test-certificates.ts";
+import { TestManager } from "../../../testing/test-manager.ts";
+import { startTemporaryCluster } from "../../database/temporary-cluster.ts";
 
 // Another PostgreSQL, over the network, with and without TLS, stands for the external host.
 const manager = await TestManager.create();
@@ -45,7 +48,7 @@ let id = 0;
 test.before(async () => {
 	const store = join(manager.directory, "store");
 	await makeStore(
-		await appFoldersIn(join(import.meta.dirname, "../../../apps")),
+		await appDirectoriesIn(join(import.meta.dirname, "../../../apps")),
 		store,
 	);
 	await manager.start("the database is ready", settings);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
 import { Client } from "pg";
-import { TestAppliance } from "../../testing/test-appliance.ts";
+import { TestAppliance } from "../../../testing/test-appliance.ts";
 
 // A manager that is killed at any step of making or deleting an instance leaves nothing half-made.
 const appliance = await TestAppliance.withApp(

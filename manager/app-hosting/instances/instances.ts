@@ -1,12 +1,12 @@
+import { Mutex } from "async-mutex";
 import { DatabaseError } from "pg";
-import { Turn } from "../../../sdk/turn.ts";
-import type { Database } from "../../data/database/database.ts";
-import { OperationError } from "../../operations/operation.ts";
+import type { Database } from "../../database/database.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
+import type { Routes } from "../../web-server/routes.ts";
 import type { Services } from "../services/services.ts";
-import type { Routes } from "../web-routes/routes.ts";
 import {
 	changeDatabase,
 	dropDatabase,
@@ -32,7 +32,7 @@ export class Instances implements Part {
 	readonly #running: RunningInstances;
 	readonly #log: Log;
 	readonly #stopping = new AbortController();
-	readonly #turn = new Turn();
+	readonly #mutex = new Mutex();
 
 	constructor(
 		database: Database,
@@ -62,7 +62,7 @@ export class Instances implements Part {
 	start(): void {
 		void this.#database.whenReady(async () => {
 			await retryUntilDone(
-				() => this.#inTurn(() => this.#finishAll()),
+				() => this.#exclusively(() => this.#finishAll()),
 				(error) =>
 					this.#log.warn({ err: error }, "an instance is still half-made"),
 				this.#stopping.signal,
@@ -73,7 +73,7 @@ export class Instances implements Part {
 	async stop(): Promise<void> {
 		this.#stopping.abort();
 		this.#running.stop();
-		await this.#turn.ended();
+		await this.#mutex.waitForUnlock();
 	}
 
 	all(): Promise<Instance[]> {
@@ -94,7 +94,7 @@ export class Instances implements Part {
 	 * @throws OperationError where a name is in use; nothing has changed then.
 	 */
 	create(wanted: NewInstance): Promise<Instance> {
-		return this.#inTurn(async () => {
+		return this.#exclusively(async () => {
 			await this.#services.find(wanted.serviceId);
 			await this.#refuseNamesInUse(wanted);
 			const instance = await this.#table.insert(wanted);
@@ -116,11 +116,11 @@ export class Instances implements Part {
 	 * @throws OperationError where a name is in use; nothing has changed then.
 	 */
 	edit(id: number, changes: Partial<InstanceEdit>): Promise<Instance> {
-		return this.#inTurn(async () => {
+		return this.#exclusively(async () => {
 			const before = await this.find(id);
 			if (before.state !== "ready")
 				throw new OperationError(
-					409,
+					"conflict",
 					"notReady",
 					`The instance is ${before.state === "making" ? "still being made" : "being deleted"}`,
 				);
@@ -148,11 +148,11 @@ export class Instances implements Part {
 
 	/** With its database. @param name has to be the instance's: deleting needs the word typed. */
 	delete(id: number, name: string): Promise<void> {
-		return this.#inTurn(async () => {
+		return this.#exclusively(async () => {
 			const instance = await this.find(id);
 			if (name !== instance.name)
 				throw new OperationError(
-					400,
+					"invalid",
 					"notConfirmed",
 					`Type the instance's name, ${instance.name}, to delete it with its data`,
 				);
@@ -163,7 +163,7 @@ export class Instances implements Part {
 
 	/** Starts or stops it, and remembers that. @returns whether it was otherwise before. */
 	setStarted(id: number, started: boolean): Promise<boolean> {
-		return this.#inTurn(async () => {
+		return this.#exclusively(async () => {
 			const instance = await this.find(id);
 			await this.#table.setStarted(id, started);
 			if (started) await this.#running.begin({ ...instance, started });
@@ -174,7 +174,7 @@ export class Instances implements Part {
 
 	/** Of what it writes to its service's log, from now on. */
 	setLogFlags(id: number, logFlags: number): Promise<void> {
-		return this.#inTurn(async () => {
+		return this.#exclusively(async () => {
 			const instance = await this.find(id);
 			await this.#table.setLogFlags(id, logFlags);
 			this.#running.setLogFlags(instance, logFlags);
@@ -248,7 +248,7 @@ export class Instances implements Part {
 						);
 		};
 		await retryUntilDone(
-			() => this.#inTurn(attempt),
+			() => this.#exclusively(attempt),
 			(error) =>
 				this.#log.warn(
 					{ err: error, serviceId },
@@ -265,21 +265,21 @@ export class Instances implements Part {
 			if (instance) await this.#running.begin(instance);
 		};
 		await retryUntilDone(
-			() => this.#inTurn(attempt),
+			() => this.#exclusively(attempt),
 			(error) => this.#log.warn({ err: error, id }, "still no start"),
 			this.#stopping.signal,
 		).catch(() => {}); // Stopped while it waited.
 	}
 
 	async #startAgain(id: number): Promise<void> {
-		await this.#inTurn(async () =>
+		await this.#exclusively(async () =>
 			this.#running.begin(await this.find(id)),
 		).catch((error) => this.#log.warn({ err: error, id }, "still no start"));
 	}
 
 	/** One after the other: two must not take the same name. */
-	#inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-		return this.#turn.take(work).catch((error) => {
+	#exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
+		return this.#mutex.runExclusive(work).catch((error) => {
 			throw asRefusal(error);
 		});
 	}
@@ -290,7 +290,11 @@ function keyOf({ name, domain }: { name: string; domain: string }): string {
 }
 
 function inUse(what: string): OperationError {
-	return new OperationError(409, "nameInUse", `${what} is in use already`);
+	return new OperationError(
+		"conflict",
+		"nameInUse",
+		`${what} is in use already`,
+	);
 }
 
 /** Somebody with `psql` may have been faster than our own look, or not leave. */
@@ -300,7 +304,7 @@ function asRefusal(error: unknown): unknown {
 		return inUse("One of the names");
 	if (code === "55006")
 		return new OperationError(
-			409,
+			"conflict",
 			"databaseInUse",
 			"Somebody keeps connecting to the database: it cannot be renamed, and nothing has changed",
 		);

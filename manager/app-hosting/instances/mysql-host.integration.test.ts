@@ -2,12 +2,12 @@ import test from "ava";
 import {
 	startTemporaryMysql,
 	type TemporaryMysql,
-} from "../../testing/temporary-mysql.ts";
+} from "../../../testing/temporary-mysql.ts";
 import {
 	makeCertificate,
 	type TestCertificate,
-} from "../../testing/test-certificates.ts";
-import { TestManager } from "../../testing/test-manager.ts";
+} from "../../../testing/test-certificates.ts";
+import { TestManager } from "../../../testing/test-manager.ts";
 
 // A connection to MySQL is tried on a MariaDB.
 let manager: TestManager;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { allLogFlags } from "../../../sdk/log-flags.ts";
-import type { Database } from "../../data/database/database.ts";
-import { defineOperation, type Operation } from "../../operations/operation.ts";
+import type { Database } from "../../database/database.ts";
+import { defineOperation } from "../../operations/operation.ts";
 import { outcome, outcomeOf } from "../../operations/outcome.ts";
 import type { CleanUps } from "./clean-up.ts";
 import { instanceId as id, instanceEdit, newInstance } from "./input.ts";
@@ -15,7 +15,7 @@ export function instanceOperations(
 	instances: Instances,
 	cleanUps: CleanUps,
 	database: Database,
-): Operation[] {
+) {
 	return [
 		defineOperation({
 			name: "instances",

@@ -1,10 +1,10 @@
 import { dirname, join } from "node:path";
 import type { ToManager } from "../../../sdk/protocol.ts";
 import { makeFolder } from "../../shared/make-folder.ts";
+import type { Routes } from "../../web-server/routes.ts";
 import { give, removeGiven } from "../services/ownership.ts";
 import { instancesFolder, type Service } from "../services/service.ts";
 import type { Services } from "../services/services.ts";
-import type { Routes } from "../web-routes/routes.ts";
 import { webPath } from "./names.ts";
 import type { Instance } from "./table.ts";
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { databaseKind, defaultPorts, tlsMode } from "../../../sdk/protocol.ts";
-import type { Database } from "../../data/database/database.ts";
+import type { Database } from "../../database/database.ts";
 import { type CleanUps, cleanUpStatus } from "./clean-up.ts";
 import { type ExternalHost, formatAddress } from "./external-host.ts";
 import { instanceId } from "./input.ts";

@@ -1,6 +1,6 @@
 import { defaultLogFlags } from "../../../sdk/log-flags.ts";
-import type { Database, Query } from "../../data/database/database.ts";
-import { OperationError } from "../../operations/operation.ts";
+import type { Database, Query } from "../../database/database.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import type { InstanceDatabase } from "./database.ts";
 import type { ExternalHost } from "./external-host.ts";
 import { newPassword } from "./passwords.ts";
@@ -63,7 +63,7 @@ export class InstanceTable {
 		const found = (await this.all()).find((instance) => instance.id === id);
 		if (!found)
 			throw new OperationError(
-				404,
+				"notFound",
 				"noSuchInstance",
 				"There is no such instance",
 			);

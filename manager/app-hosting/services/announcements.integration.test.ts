@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { connect } from "node:tls";
 import test from "ava";
 import { makeStore } from "../../../development/make-store.ts";
-import { TestAppliance, until } from "../../testing/test-appliance.ts";
-import { TestAuthority } from "../../testing/test-authority.ts";
+import { TestAppliance, until } from "../../../testing/test-appliance.ts";
+import { TestAuthority } from "../../../testing/test-authority.ts";
 
 // What services hear of the machine: certificate and DNS name, at their start and when they change.
-const testing = join(import.meta.dirname, "../../testing");
+const testing = join(import.meta.dirname, "../../../testing");
 const appliance = await TestAppliance.create();
 const { manager, webServer } = appliance;
 const done = appliance.done.bind(appliance);

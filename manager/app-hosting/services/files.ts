@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Database, Query } from "../../data/database/database.ts";
+import type { Database, Query } from "../../database/database.ts";
 import { makeFolder } from "../../shared/make-folder.ts";
 import { instancesFolder, type Service, type ServiceFile } from "./service.ts";
 

@@ -4,7 +4,7 @@ import { chmod, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { readMessages, writeMessage } from "../../../sdk/lines.ts";
+import { readMessages, writeMessage } from "../../../sdk/messages.ts";
 import {
 	protocolVersion,
 	type ToManager,

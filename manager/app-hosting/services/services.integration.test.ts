@@ -2,14 +2,14 @@ import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import test from "ava";
 import { makeStore } from "../../../development/make-store.ts";
-import type { Alarm } from "../../alarms/table.ts";
-import { TestAppliance, until } from "../../testing/test-appliance.ts";
-import description from "../../testing/troublemaker/app.json" with {
+import { TestAppliance, until } from "../../../testing/test-appliance.ts";
+import description from "../../../testing/troublemaker/app.json" with {
 	type: "json",
 };
+import type { Alarm } from "../../alarms/table.ts";
 
 // A service that does all that it should not.
-const source = join(import.meta.dirname, "../../testing/troublemaker");
+const source = join(import.meta.dirname, "../../../testing/troublemaker");
 const id = "troublemaker";
 const path = "/example.com/trouble/";
 const appliance = await TestAppliance.create();

@@ -1,14 +1,14 @@
 import { chmod, copyFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { Mutex } from "async-mutex";
 import type { ToManager, ToService } from "../../../sdk/protocol.ts";
-import { Turn } from "../../../sdk/turn.ts";
 import { type Alarms, appCodes, ownCodes } from "../../alarms/alarms.ts";
-import type { Database } from "../../data/database/database.ts";
-import { OperationError } from "../../operations/operation.ts";
+import type { Database } from "../../database/database.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import { makeFolder } from "../../shared/make-folder.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
 import { placeFiles, removeOthers, restoreFiles } from "./files.ts";
 import { readLogEnd } from "./log-file.ts";
@@ -50,7 +50,7 @@ export class Services implements Part {
 	readonly #announced = new Map<Announcement["mt"], Announcement>();
 	#listener: ServiceListener | undefined;
 	/** No service is started by two. */
-	readonly #turn = new Turn();
+	readonly #mutex = new Mutex();
 
 	constructor(
 		places: ServicePlaces,
@@ -101,7 +101,11 @@ export class Services implements Part {
 	async find(id: string): Promise<Service> {
 		const found = (await this.installed()).find((service) => service.id === id);
 		if (!found)
-			throw new OperationError(404, "noSuchService", `${id} is not installed`);
+			throw new OperationError(
+				"notFound",
+				"noSuchService",
+				`${id} is not installed`,
+			);
 		return found;
 	}
 
@@ -116,7 +120,7 @@ export class Services implements Part {
 	 * @throws OperationError; what ran before runs on then.
 	 */
 	install(installation: Installation): Promise<void> {
-		return this.#turn.take(() => this.#install(installation));
+		return this.#mutex.runExclusive(() => this.#install(installation));
 	}
 
 	async #install(installation: Installation): Promise<void> {
@@ -135,7 +139,7 @@ export class Services implements Part {
 		const { service, folder, files } = installation;
 		if (service.folder !== before.folder)
 			throw new OperationError(
-				409,
+				"conflict",
 				"folderChanged",
 				`${service.id} is in the folder ${before.folder}, with the files of its instances: it cannot move to ${service.folder}`,
 			);
@@ -150,7 +154,7 @@ export class Services implements Part {
 			await removeOthers(files, this.#folderOf(before));
 			if (!(await (await this.#run(next)).staysUp()))
 				throw new OperationError(
-					409,
+					"conflict",
 					"doesNotRun",
 					`Build ${next.build} of ${next.title} does not run (see the service's log): build ${before.build} is back`,
 				);
@@ -165,7 +169,7 @@ export class Services implements Part {
 
 	/** @throws OperationError where it is not installed. Its instances must be gone. */
 	remove(id: string): Promise<void> {
-		return this.#turn.take(async () => {
+		return this.#mutex.runExclusive(async () => {
 			const service = await this.find(id);
 			// First, since PostgreSQL knows whether there are instances.
 			await this.#table.remove(id);
@@ -230,7 +234,7 @@ export class Services implements Part {
 	/** Those that do not run, until all do. */
 	async #beginLater(): Promise<void> {
 		await retryUntilDone(
-			() => this.#turn.take(() => this.#beginAll()),
+			() => this.#mutex.runExclusive(() => this.#beginAll()),
 			(error) => this.#log.error({ err: error }, "services cannot be started"),
 			this.#stopping.signal,
 		).catch(() => {}); // Stopped while it waited.

@@ -1,5 +1,5 @@
-import type { Database } from "../../data/database/database.ts";
-import { OperationError } from "../../operations/operation.ts";
+import type { Database } from "../../database/database.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { storeFiles } from "./files.ts";
 import type { Service, ServiceFile } from "./service.ts";
 
@@ -38,7 +38,7 @@ export class ServiceTable {
 			);
 			if (taken)
 				throw new OperationError(
-					409,
+					"conflict",
 					"folderInUse",
 					`${taken.id} uses the folder ${service.folder} already`,
 				);

@@ -2,8 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { type Extract, extract } from "tar-stream";
-import { OperationError } from "../../operations/operation.ts";
 import { makeFolder } from "../../shared/make-folder.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { plainName } from "../services/service.ts";
 import { mostFilesOfAnApp } from "./catalogue.ts";
 
@@ -71,7 +71,7 @@ function plainPath(name: string): string[] {
 
 function refused(reason: string): OperationError {
 	return new OperationError(
-		400,
+		"invalid",
 		"notAStore",
 		`The archive cannot be used: ${reason}. Make one of what npm run store has made: tar -cf app.tar -C DIR .`,
 	);

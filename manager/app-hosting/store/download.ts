@@ -1,6 +1,6 @@
 import { constants, type FileHandle, open, rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { OperationError } from "../../operations/operation.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { retryDelayMs } from "../../shared/retry.ts";
 import { sha256Of } from "../services/files.ts";
 import { type Beginning, nothingYet, type StoreSource } from "./source.ts";
@@ -13,7 +13,7 @@ const mostFailures = 8;
 export class DownloadInterrupted extends OperationError {
 	constructor(reason: string) {
 		super(
-			502,
+			"upstream",
 			"downloadInterrupted",
 			`${reason}. What has arrived is kept: install it again, and it goes on`,
 		);

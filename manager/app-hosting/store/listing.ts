@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { OperationError } from "../../operations/operation.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import type { ServiceFile } from "../services/service.ts";
 import {
 	catalogue,
@@ -51,7 +51,7 @@ export async function listFiles(
 		const sha256 = sums?.get(path);
 		if (sums && !sha256)
 			throw new OperationError(
-				502,
+				"upstream",
 				"storeFailed",
 				`The store's ${sumsFile} has no checksum of ${path}`,
 			);
@@ -78,7 +78,7 @@ function understood<Result>(file: string, read: () => Result): Result {
 				? z.prettifyError(error)
 				: (error as Error).message;
 		throw new OperationError(
-			502,
+			"upstream",
 			"storeFailed",
 			`The store's ${file} cannot be used: ${reason}`,
 		);

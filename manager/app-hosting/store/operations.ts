@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { defineOperation, type Operation } from "../../operations/operation.ts";
+import { defineOperation } from "../../operations/operation.ts";
+import type { StreamOperation } from "../../operations/stream-operation.ts";
 import type { Store } from "./store.ts";
 
 const nothing = z.strictObject({});
@@ -12,7 +13,7 @@ const storeUrl = z
 		error: "begins with https://, http:// or, for a directory, with /",
 	});
 
-export function storeOperations(store: Store): Operation[] {
+export function storeOperations(store: Store) {
 	return [
 		defineOperation({
 			name: "storeUrl",
@@ -104,5 +105,24 @@ export function storeOperations(store: Store): Operation[] {
 				return {};
 			},
 		}),
+	];
+}
+
+/** For developers, who have enabled their mode. */
+export function storeUploads(store: Store): StreamOperation[] {
+	const name = "app-archive";
+	return [
+		{
+			name,
+			summary:
+				"Installs the app in a tar archive of a store that has no other, as from the app store; in developer mode",
+			method: "POST",
+			path: name,
+			tokens: "administer",
+			contentType: "application/x-tar",
+			output: z.object({ id: z.string(), build: z.string() }),
+			refuse: () => store.refuseUnlessDeveloperMode(),
+			handle: (archive) => store.installArchive(archive),
+		},
 	];
 }

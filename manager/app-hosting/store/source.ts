@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { OperationError } from "../../operations/operation.ts";
 import { bodyChunks } from "../../shared/download/body.ts";
 import { AddressRefused, follow } from "../../shared/download/follow.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 
 const stallMs = 60_000;
 
@@ -156,12 +156,12 @@ async function* watched(
 }
 
 function noSuchFile(where: string): OperationError {
-	return new OperationError(502, missing, `The store has no ${where}`);
+	return new OperationError("upstream", missing, `The store has no ${where}`);
 }
 
 function failed(where: string, reason: string): OperationError {
 	return new OperationError(
-		502,
+		"upstream",
 		"storeFailed",
 		`The store's ${where}: ${reason}`,
 	);

@@ -11,8 +11,8 @@ import { join } from "node:path";
 import { PassThrough, type Readable } from "node:stream";
 import test from "ava";
 import { makeStore } from "../../../development/make-store.ts";
-import { browserPage } from "../../testing/browser.ts";
-import { TestAppliance, until } from "../../testing/test-appliance.ts";
+import { browserPage } from "../../../testing/browser.ts";
+import { TestAppliance, until } from "../../../testing/test-appliance.ts";
 
 // A store that is far away, broken, or not well-meaning.
 const id = "troublemaker";
@@ -39,7 +39,7 @@ const server = createServer(async (request, response) => {
 
 test.before(async () => {
 	await makeStore(
-		[join(import.meta.dirname, "../../testing/troublemaker")],
+		[join(import.meta.dirname, "../../../testing/troublemaker")],
 		folder,
 	);
 	await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));

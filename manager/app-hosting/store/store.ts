@@ -2,12 +2,12 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import * as z from "zod";
-import type { Database } from "../../data/database/database.ts";
-import { OperationError } from "../../operations/operation.ts";
+import type { Database } from "../../database/database.ts";
 import type { Config } from "../../settings/config.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import { makeFolder } from "../../shared/make-folder.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { sha256Of } from "../services/files.ts";
 import type { ServiceFile } from "../services/service.ts";
 import type { Services } from "../services/services.ts";
@@ -124,7 +124,7 @@ export class Store implements Part {
 	async refuseUnlessDeveloperMode(): Promise<void> {
 		if (!(await this.isDeveloperMode()))
 			throw new OperationError(
-				409,
+				"conflict",
 				"developerModeOff",
 				"Apps are uploaded in developer mode only: switch it on first",
 			);
@@ -145,7 +145,11 @@ export class Store implements Part {
 			const source = await this.#source();
 			const app = (await appsOf(source, signal)).find((one) => one.id === id);
 			if (!app)
-				throw new OperationError(404, "noSuchApp", `The store has no ${id}`);
+				throw new OperationError(
+					"notFound",
+					"noSuchApp",
+					`The store has no ${id}`,
+				);
 			await this.#install(source, await this.url(), app, progress, signal);
 		});
 	}
@@ -169,7 +173,7 @@ export class Store implements Part {
 				const [app, another] = await appsOf(source, signal);
 				if (!app || another)
 					throw new OperationError(
-						400,
+						"invalid",
 						"notOneApp",
 						"The archive is to have one app, and no other: npm run store -- DIR APP",
 					);
@@ -188,7 +192,7 @@ export class Store implements Part {
 	): Promise<Result> {
 		if (this.#fetching)
 			throw new OperationError(
-				409,
+				"conflict",
 				"busy",
 				`${this.#fetching.id} is being installed: wait until it is done`,
 			);
@@ -218,7 +222,7 @@ export class Store implements Part {
 		const wanted = await listFiles(source, app, build, signal);
 		if (!wanted.some(({ name }) => name === binary))
 			throw new OperationError(
-				502,
+				"upstream",
 				"storeFailed",
 				`The store's ${id} has no ${binary}`,
 			);
@@ -252,7 +256,7 @@ export class Store implements Part {
 		const left = await this.interrupted();
 		if (!left)
 			throw new OperationError(
-				409,
+				"conflict",
 				"nothingToCancel",
 				this.#fetching
 					? `${this.#fetching.id} has been fetched, and is being started`
@@ -287,7 +291,7 @@ export class Store implements Part {
 		);
 		if (wanted && wanted !== sha256)
 			throw new OperationError(
-				502,
+				"upstream",
 				"storeFailed",
 				`The store's ${path} is damaged: its checksum is not that in its list`,
 			);
@@ -298,7 +302,7 @@ export class Store implements Part {
 		const url = await this.url();
 		if (url === "")
 			throw new OperationError(
-				409,
+				"conflict",
 				"noStore",
 				"No app store is set: give its address first",
 			);
@@ -308,7 +312,7 @@ export class Store implements Part {
 
 function cancelled(id: string): OperationError {
 	return new OperationError(
-		409,
+		"conflict",
 		"cancelled",
 		`The installation of ${id} was cancelled`,
 	);

@@ -4,7 +4,7 @@ import test from "ava";
 import {
 	type CertificateOptions,
 	TestAuthority,
-} from "../../testing/test-authority.ts";
+} from "../../../testing/test-authority.ts";
 import { checkBundle, mostPemBytes } from "./bundle.ts";
 import type { CertificateRefused } from "./refused.ts";
 

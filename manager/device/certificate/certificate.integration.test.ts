@@ -8,8 +8,8 @@ import { connect, type TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import test from "ava";
 import { WebSocket } from "ws";
-import { TestAppliance, until } from "../../testing/test-appliance.ts";
-import { TestAuthority } from "../../testing/test-authority.ts";
+import { TestAppliance, until } from "../../../testing/test-appliance.ts";
+import { TestAuthority } from "../../../testing/test-authority.ts";
 
 // An admin's certificates, in the bundled manager and a real HAProxy with the image's configuration.
 const run = promisify(execFile);

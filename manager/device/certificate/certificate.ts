@@ -1,16 +1,16 @@
 import { join } from "node:path";
+import { Mutex } from "async-mutex";
 import * as z from "zod";
-import { Turn } from "../../../sdk/turn.ts";
 import { type Alarms, ownCodes } from "../../alarms/alarms.ts";
-import { HaproxyFollower } from "../../app-hosting/web-routes/follower.ts";
-import { haproxy, order } from "../../app-hosting/web-routes/haproxy.ts";
-import type { Database } from "../../data/database/database.ts";
-import { OperationError } from "../../operations/operation.ts";
+import type { Database } from "../../database/database.ts";
 import type { Config } from "../../settings/config.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
 import { readFileIfThere, writeSecretFile } from "../../shared/secret-file.ts";
+import { HaproxyFollower } from "../../web-server/follower.ts";
+import { haproxy, order } from "../../web-server/haproxy.ts";
 import { type Bundle, checkBundle, readBundle } from "./bundle.ts";
 import { expiryWarning } from "./expiry.ts";
 import { type Facts, factsOf } from "./facts.ts";
@@ -65,7 +65,7 @@ export class Certificate implements Part {
 	readonly #log: Log;
 	readonly #follower: HaproxyFollower;
 	/** No two change file and HAProxy at the same time. */
-	readonly #turn = new Turn();
+	readonly #mutex = new Mutex();
 	readonly #stopping = new AbortController();
 	#listener: ((certificates: string) => void) | undefined;
 	/** What HAProxy is to have, once that is known. */
@@ -93,7 +93,7 @@ export class Certificate implements Part {
 		this.#log = log;
 		this.#follower = new HaproxyFollower(
 			adminSocket,
-			() => this.#turn.take(() => this.#tell(this.#wanted)),
+			() => this.#mutex.runExclusive(() => this.#tell(this.#wanted)),
 			log,
 		);
 	}
@@ -108,7 +108,7 @@ export class Certificate implements Part {
 		void this.#database.whenReady(
 			() =>
 				retryUntilDone(
-					() => this.#turn.take(() => this.#bringUpToDate()),
+					() => this.#mutex.runExclusive(() => this.#bringUpToDate()),
 					(error) =>
 						this.#log.error(
 							{ err: error },
@@ -126,7 +126,7 @@ export class Certificate implements Part {
 		this.#stopping.abort();
 		clearInterval(this.#timer);
 		await this.#follower.stop();
-		await this.#turn.ended();
+		await this.#mutex.waitForUnlock();
 	}
 
 	/** @returns undefined on a machine without a web server of ours. @throws DatabaseUnavailable */
@@ -141,7 +141,7 @@ export class Certificate implements Part {
 	 * DatabaseUnavailable; the one before stays then.
 	 */
 	take(text: string, source: "upload" | "acme"): Promise<void> {
-		return this.#turn.take(async () => {
+		return this.#mutex.runExclusive(async () => {
 			const { pem, certificates } = checkBundle(text, new Date(), {
 				isFromAuthority: source === "acme",
 			});
@@ -149,7 +149,7 @@ export class Certificate implements Part {
 			// does not like would keep it from starting.
 			await this.#tell(pem).catch((error: Error) => {
 				throw new OperationError(
-					502,
+					"upstream",
 					"webServerRefuses",
 					`The web server does not take this certificate. ${error.message}`,
 				);
@@ -177,7 +177,7 @@ export class Certificate implements Part {
 	 * @throws OperationError, DatabaseUnavailable
 	 */
 	useDefault(): Promise<DefaultResult> {
-		return this.#turn.take(async () => {
+		return this.#mutex.runExclusive(async () => {
 			const wasDefault = (await this.#stored()) === undefined;
 			const reason = await this.#own.renewIfDue({ isAsked: true });
 			const facts = await this.#ownFacts();
@@ -194,7 +194,7 @@ export class Certificate implements Part {
 		const text = await this.#own.read();
 		if (text === undefined)
 			throw new OperationError(
-				409,
+				"conflict",
 				"noWebServer",
 				"This machine has no web server that uses a certificate",
 			);
@@ -203,8 +203,8 @@ export class Certificate implements Part {
 
 	#lookIfDue(): void {
 		if (!isLookDue(this.#lastLookMs, Date.now())) return;
-		this.#turn
-			.take(async () => {
+		this.#mutex
+			.runExclusive(async () => {
 				if ((await this.#stored()) === undefined) await this.#bringUpToDate();
 				await this.#warnOfEnd();
 				this.#lastLookMs = Date.now();

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { defineOperation, type Operation } from "../../operations/operation.ts";
+import { defineOperation } from "../../operations/operation.ts";
 import type { Acme } from "./acme/acme.ts";
 import type { Certificate } from "./certificate.ts";
 import { factsSchema } from "./facts.ts";
@@ -23,10 +23,7 @@ const defaultAnswer = z.object({
 export type CertificateAnswer = z.output<typeof certificateAnswer>;
 
 /** @param acme gives up where an admin chooses the certificate. */
-export function certificateOperations(
-	certificate: Certificate,
-	acme: Acme,
-): Operation[] {
+export function certificateOperations(certificate: Certificate, acme: Acme) {
 	return [
 		defineOperation({
 			name: "certificate",

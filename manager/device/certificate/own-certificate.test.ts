@@ -1,5 +1,5 @@
 import test from "ava";
-import { TestAuthority } from "../../testing/test-authority.ts";
+import { TestAuthority } from "../../../testing/test-authority.ts";
 import { dayMs } from "./expiry.ts";
 import { isLookDue, reasonToRenew } from "./own-certificate.ts";
 

@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
-import { OperationError } from "../../operations/operation.ts";
 import type { Log } from "../../shared/log.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { readFileIfThere } from "../../shared/secret-file.ts";
 import { readBundle } from "./bundle.ts";
 import { dayMs } from "./expiry.ts";
@@ -50,7 +50,7 @@ export class OwnCertificate {
 		} catch (error) {
 			const { stderr, message } = error as Error & { stderr?: string };
 			throw new OperationError(
-				500,
+				"failed",
 				"renewalFailed",
 				`The device's own certificate cannot be renewed: ${stderr?.trim() || message}`,
 				{ cause: error },

@@ -1,8 +1,8 @@
-import { OperationError } from "../../operations/operation.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 
 /** The web server cannot use what was given; the message names the fault, never the key. */
 export class CertificateRefused extends OperationError {
 	constructor(code: string, message: string) {
-		super(400, code, message);
+		super("invalid", code, message);
 	}
 }

@@ -1,6 +1,6 @@
+import { Mutex } from "async-mutex";
 import * as z from "zod";
-import { Turn } from "../../../sdk/turn.ts";
-import type { Database } from "../../data/database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { Config } from "../../settings/config.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
@@ -16,7 +16,7 @@ export class DnsName implements Part {
 	readonly #changed: (dnsName: string | undefined) => void;
 	readonly #log: Log;
 	/** What is stored is what was told last. */
-	readonly #turn = new Turn();
+	readonly #mutex = new Mutex();
 	readonly #stopping = new AbortController();
 
 	/** @param changed told of the name at the start, and of each change. */
@@ -36,7 +36,10 @@ export class DnsName implements Part {
 		void this.#database.whenReady(
 			() =>
 				retryUntilDone(
-					() => this.#turn.take(async () => this.#changed(await this.read())),
+					() =>
+						this.#mutex.runExclusive(async () =>
+							this.#changed(await this.read()),
+						),
 					(error) =>
 						this.#log.error({ err: error }, "no DNS name is known yet"),
 					this.#stopping.signal,
@@ -46,7 +49,7 @@ export class DnsName implements Part {
 
 	async stop(): Promise<void> {
 		this.#stopping.abort();
-		await this.#turn.ended();
+		await this.#mutex.waitForUnlock();
 	}
 
 	/** @throws DatabaseUnavailable */
@@ -56,7 +59,7 @@ export class DnsName implements Part {
 
 	/** @param dnsName undefined for none. @throws DatabaseUnavailable */
 	set(dnsName: string | undefined): Promise<void> {
-		return this.#turn.take(async () => {
+		return this.#mutex.runExclusive(async () => {
 			if (dnsName === undefined) await this.#config.remove(settingName);
 			else await this.#config.write(settingName, dnsName);
 			this.#changed(dnsName);

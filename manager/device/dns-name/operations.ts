@@ -1,11 +1,11 @@
 import * as z from "zod";
-import { defineOperation, type Operation } from "../../operations/operation.ts";
+import { defineOperation } from "../../operations/operation.ts";
 import type { DnsName } from "./dns-name.ts";
 import { hostName } from "./host-name.ts";
 
 const nothing = z.strictObject({});
 
-export function dnsNameOperations(dnsName: DnsName): Operation[] {
+export function dnsNameOperations(dnsName: DnsName) {
 	return [
 		defineOperation({
 			name: "dnsName",

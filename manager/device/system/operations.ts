@@ -1,6 +1,6 @@
 import { availableParallelism, freemem, totalmem, uptime } from "node:os";
 import * as z from "zod";
-import { defineOperation, type Operation } from "../../operations/operation.ts";
+import { defineOperation } from "../../operations/operation.ts";
 import { CpuMeter } from "./cpu.ts";
 import { DiskMeter } from "./disks.ts";
 import { readRelease } from "./release.ts";
@@ -31,7 +31,7 @@ const systemStatus = z.object({
 
 export type SystemStatus = z.output<typeof systemStatus>;
 
-export function systemOperations(releaseFile: string): Operation[] {
+export function systemOperations(releaseFile: string) {
 	const cpu = new CpuMeter();
 	const disk = new DiskMeter();
 	return [

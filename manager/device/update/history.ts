@@ -1,6 +1,6 @@
 import { readFile, rm } from "node:fs/promises";
 import * as z from "zod";
-import type { Database } from "../../data/database/database.ts";
+import type { Database } from "../../database/database.ts";
 
 /** How an update ended. */
 export const updateResult = z.object({

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { defineOperation, type Operation } from "../../operations/operation.ts";
+import { defineOperation } from "../../operations/operation.ts";
 import { outcome, outcomeOf } from "../../operations/outcome.ts";
 import { updateResult } from "./history.ts";
 import type { Updates } from "./updates.ts";
@@ -23,7 +23,7 @@ export type UpdateStatus = z.output<typeof updateStatus>;
 
 const nothing = z.strictObject({});
 
-export function updateOperations(updates: Updates): Operation[] {
+export function updateOperations(updates: Updates) {
 	return [
 		defineOperation({
 			name: "updateStatus",

@@ -1,4 +1,4 @@
-import { OperationError } from "../../operations/operation.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 
 export type UpdateRefusal =
 	| "notAnUpdate"
@@ -23,7 +23,12 @@ export class UpdateRefused extends OperationError {
 	declare readonly code: UpdateRefusal;
 
 	constructor(code: UpdateRefusal, message: string, options?: ErrorOptions) {
-		super(isOurState.has(code) ? 409 : 400, code, message, options);
+		super(
+			isOurState.has(code) ? "conflict" : "invalid",
+			code,
+			message,
+			options,
+		);
 	}
 }
 

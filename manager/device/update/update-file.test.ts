@@ -14,7 +14,7 @@ import {
 	type Member,
 	TestKey,
 	updateMembers,
-} from "../../testing/test-update.ts";
+} from "../../../testing/test-update.ts";
 import type { UpdateRefused } from "./refused.ts";
 import { mostUpdateBytes, readUpdate } from "./update-file.ts";
 

@@ -4,12 +4,12 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import test from "ava";
-import { TestManager } from "../../testing/test-manager.ts";
+import { TestManager } from "../../../testing/test-manager.ts";
 import {
 	archiveOf,
 	TestKey,
 	updateMembers,
-} from "../../testing/test-update.ts";
+} from "../../../testing/test-update.ts";
 
 const manager = await TestManager.create();
 const key = await TestKey.create();

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { promisify } from "node:util";
-import type { Database } from "../../data/database/database.ts";
+import type { Database } from "../../database/database.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import { retryUntilDone } from "../../shared/retry.ts";

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import * as z from "zod";
-import { OperationError } from "../../operations/operation.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 
 /** Which part of a file a request brings. */
 export interface UploadPart {
@@ -51,5 +51,5 @@ export function uploadPart(
 }
 
 function invalid(message: string): OperationError {
-	return new OperationError(400, "invalidInput", message);
+	return new OperationError("invalid", "invalidInput", message);
 }

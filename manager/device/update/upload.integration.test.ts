@@ -5,12 +5,12 @@ import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import test from "ava";
-import { TestAppliance, until } from "../../testing/test-appliance.ts";
+import { TestAppliance, until } from "../../../testing/test-appliance.ts";
 import {
 	archiveOf,
 	TestKey,
 	updateMembers,
-} from "../../testing/test-update.ts";
+} from "../../../testing/test-update.ts";
 
 // Updates brought by curl, as docs/updates.md has it: through a real HAProxy with the image's
 // configuration, by a token.
@@ -238,7 +238,7 @@ test.serial("a manager that stops keeps what has come", async (t) => {
 	await Promise.all([stopped, answer]);
 	await manager.start("the database is ready", {
 		...appliance.settings,
-		MANAGER_RUN_FOLDER: appliance.webServer.runFolder,
+		MANAGER_RUN_FOLDER: appliance.webServer.runDirectory,
 	});
 	cookie = await manager.logIn("correct horse");
 	t.is(await received(), 100_000);

@@ -14,7 +14,7 @@ const machine = runningContainer(test, "container");
 
 machineTests(test, machine);
 
-test.serial("it restarts by itself and by its button", async (t) => {
+test.serial("restarts by the reboot command and reset button", async (t) => {
 	await outputOf(machine.console, "touch /mnt/sda2/kept");
 	machine.console.send("reboot\n");
 	await machine.waitForReboot();
@@ -27,10 +27,10 @@ test.serial("it restarts by itself and by its button", async (t) => {
 	t.not((await machine.console.run("test -e /mnt/sda2/kept")).exitCode, 0);
 });
 
-test.serial("nothing of this host can be changed from it", async (t) => {
+test.serial("a container cannot change the host", async (t) => {
 	const hostName = readFileSync("/proc/sys/kernel/hostname", "utf8");
 	for (const command of [
-		// Which says why not, and ends with 0.
+		// date prints an error, but exits with 0.
 		"date -s 2001-01-01; [ $(date +%Y) = 2001 ]",
 		"echo x >/proc/sys/kernel/core_pattern",
 		"sysctl -w vm.swappiness=1",
@@ -42,7 +42,7 @@ test.serial("nothing of this host can be changed from it", async (t) => {
 	await outputOf(machine.console, "hostname app-platform");
 });
 
-test.serial("the power button switches it off", async (t) => {
+test.serial("the power button switches a container off", async (t) => {
 	await machine.shutdown();
 	t.throws(() => machine.console, { message: /is off/ });
 	await machine.boot();
@@ -51,7 +51,7 @@ test.serial("the power button switches it off", async (t) => {
 });
 
 test.serial(
-	"two reach each other, as long as both are plugged in",
+	"two containers reach each other while both are connected",
 	async (t) => {
 		t.timeout(timeLimit(3 * 60_000));
 		const lan = new Lan();
@@ -73,13 +73,13 @@ test.serial(
 		await two.plug("out");
 		t.not((await ping()).exitCode, 0);
 		await two.plug("in");
-		await eventually("the other answers again", async () =>
+		await eventually("the second container answers again", async () =>
 			(await ping()).exitCode === 0 ? true : undefined,
 		);
 	},
 );
 
-test.serial("nothing is left of it when the tests are killed", async (t) => {
+test.serial("a killed test run leaves nothing behind", async (t) => {
 	t.timeout(timeLimit(3 * 60_000));
 	const program = `
 		import { installedContainer } from "${import.meta.dirname}/../../system/base.ts";
@@ -96,11 +96,11 @@ test.serial("nothing is left of it when the tests are killed", async (t) => {
 	);
 	await once(child.stdout, "data");
 	const own = `app-platform-vm-${child.pid}-`;
-	t.true((await leftOf(own)).length > 0);
+	t.true((await leftoversOf(own)).length > 0);
 	child.kill("SIGKILL");
 	await once(child, "close");
-	await eventually("its processes and loop devices are gone", async () =>
-		(await leftOf(own)).length === 0 ? true : undefined,
+	await eventually("the processes and loop devices are gone", async () =>
+		(await leftoversOf(own)).length === 0 ? true : undefined,
 	);
 	await sweepLeftovers();
 	const groups = /^\S+ (\S+) cgroup2 /m.exec(
@@ -113,8 +113,8 @@ test.serial("nothing is left of it when the tests are killed", async (t) => {
 	);
 });
 
-/** Processes and loop devices that belong to machines of a process. */
-async function leftOf(name: string): Promise<string[]> {
+/** Returns processes and loop devices of a process's machines. */
+async function leftoversOf(name: string): Promise<string[]> {
 	const quiet = $({ quiet: true, nothrow: true });
 	const { stdout: processes } = await quiet`pgrep --full --list-full ${name}`;
 	const { stdout: loops } = await quiet`losetup --list --noheadings --raw`;

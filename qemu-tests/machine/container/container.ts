@@ -24,20 +24,20 @@ import type { Lan, Port } from "./lan.ts";
 
 const startScript = fileURLToPath(new URL("start.sh", import.meta.url));
 
-/** What the image's init, busybox, takes for the power button. */
+/** The signal that makes the image's init, busybox, power off. */
 const powerOffSignal = "USR2";
 
-/** The clock, modules and log of the kernel are the host's. */
-const withoutHostsKernel =
+/** Capabilities over the host's clock, kernel modules and kernel log. */
+const droppedCapabilities =
 	"-sys_time,-sys_module,-sys_rawio,-syslog,-wake_alarm";
 
 const commandLine = "root=/dev/sda3 slot=a console=ttyS0";
 
 /**
- * Starts the installed system of a disk in Linux namespaces, with the kernel of this host: its own init, its
- * init scripts, services and users. `unshare` (util-linux) makes the namespaces, as it runs any init, needs no
- * daemon, and with it and its mounts all ends that the kernel made for it, even when this process is killed.
- * What differs from the image is `container/rootfs`.
+ * Starts the installed system of a disk in Linux namespaces on this host's kernel, with its own init, init scripts,
+ * services and users. `unshare` (util-linux) creates the namespaces: it runs any init and needs no daemon, and the
+ * kernel frees everything when it ends, even when this process is killed. `container/rootfs` has the files that differ
+ * from the image.
  */
 export async function startContainer(
 	{ ports, hostServices, memoryMB }: Hardware,
@@ -58,12 +58,12 @@ export async function startContainer(
 
 	const group = await makeControlGroup(basename(directory));
 	const terminal = await openTerminal(directory, serialLog);
-	const restarts = new Restarts();
+	const restarts = new RestartCounter();
 	let machine = powerOn();
 	let isReset = false;
 	const ended = new Promise<void>((resolve) => {
-		const goOn = (signal: NodeJS.Signals | null) => {
-			// How the kernel tells of a reboot() in a PID namespace.
+		const onExit = (signal: NodeJS.Signals | null) => {
+			// The kernel ends a PID namespace with SIGHUP on reboot().
 			if (signal !== "SIGHUP" && !isReset) {
 				terminal.close();
 				return resolve(removeControlGroup(group));
@@ -71,9 +71,9 @@ export async function startContainer(
 			isReset = false;
 			restarts.add();
 			machine = powerOn();
-			machine.once("close", (_, next) => goOn(next));
+			machine.once("close", (_, next) => onExit(next));
 		};
-		machine.once("close", (_, signal) => goOn(signal));
+		machine.once("close", (_, signal) => onExit(signal));
 	});
 
 	return {
@@ -108,8 +108,8 @@ export async function startContainer(
 		const child = spawn(
 			"setpriv",
 			[
-				...["--pdeathsig", "KILL", "--bounding-set", withoutHostsKernel],
-				// The namespace's root is the group that one is in.
+				...["--pdeathsig", "KILL", "--bounding-set", droppedCapabilities],
+				// The current group becomes the root of the namespace.
 				...["sh", "-euc", 'echo 0 >"$0/cgroup.procs"; exec "$@"', group],
 				...["unshare", "--mount", "--propagation", "private"],
 				...["--uts", "--ipc", "--net", "--pid", "--cgroup"],
@@ -125,7 +125,7 @@ export async function startContainer(
 	}
 }
 
-/** A pseudo-terminal, of which socat (Debian's) keeps the other end: Node cannot make one. */
+/** Opens a pseudo-terminal whose other end socat (Debian's) holds, since Node cannot create one. */
 async function openTerminal(directory: string, serialLog: string) {
 	const channel = await openChannel(join(directory, "console.socket"));
 	const link = join(directory, "console");
@@ -133,7 +133,7 @@ async function openTerminal(directory: string, serialLog: string) {
 		"setpriv",
 		[
 			...["--pdeathsig", "KILL", "socat"],
-			// In this order: when it calls, the terminal is there.
+			// In this order: the terminal exists when socat connects.
 			...[`PTY,link=${link}`, `UNIX-CONNECT:${channel.path}`],
 		],
 		{ stdio: ["ignore", "ignore", "inherit"] },
@@ -141,7 +141,7 @@ async function openTerminal(directory: string, serialLog: string) {
 	const forget = atExit(() => socat.kill("SIGKILL"));
 	const stream = await within("the start of socat", 30_000, channel.connected);
 	stream.pipe(createWriteStream(serialLog, { flags: "a" }));
-	// Open as long as the machine is there: its line does not end with a restart.
+	// Kept open so that the terminal survives a restart of the machine.
 	const fd = openSync(link, constants.O_RDWR | constants.O_NOCTTY);
 	return {
 		path: realpathSync(link),
@@ -156,8 +156,8 @@ async function openTerminal(directory: string, serialLog: string) {
 	};
 }
 
-/** Counts restarts and tells of the next one that nobody has waited for. */
-class Restarts {
+/** Counts restarts, so that none is missed between two calls of `next`. */
+class RestartCounter {
 	#unseen = 0;
 	#wake: (() => void) | undefined;
 

@@ -5,20 +5,20 @@ import { $ } from "zx";
 import { isOrphan } from "../cleanup.ts";
 import { eventually } from "../time.ts";
 
-/** Makes the control group of a machine. */
+/** Creates the control group of a machine. */
 export async function makeControlGroup(name: string): Promise<string> {
 	const group = join(controlGroups(), name);
 	await mkdir(group, { recursive: true });
 	return group;
 }
 
-/** Ends what is in a control group and removes it with those in it. */
+/** Kills the processes in a control group and removes it with its children. */
 export async function removeControlGroup(group: string): Promise<void> {
 	await writeFile(join(group, "cgroup.kill"), "1");
 	await eventually(
 		`the control group ${group} is empty`,
 		async () => {
-			removeWithThoseIn(group);
+			removeGroupTree(group);
 			return true;
 		},
 		{ intervalMs: 20 },
@@ -26,8 +26,8 @@ export async function removeControlGroup(group: string): Promise<void> {
 }
 
 /**
- * Removes what a killed test run has left of its machines: the control groups, and loop devices that it had not
- * yet mounted. All else ended with it.
+ * Removes what a killed test run left behind: control groups, and loop devices that were not mounted yet. Everything
+ * else ended with it.
  */
 export async function sweepLeftovers(): Promise<void> {
 	for (const name of readdirSync(controlGroups()))
@@ -42,19 +42,19 @@ export async function sweepLeftovers(): Promise<void> {
 	}
 }
 
-/** Where this host has mounted the second version of its control groups. */
+/** Returns where this host has mounted its control groups (version 2). */
 function controlGroups(): string {
 	const mounts = readFileSync("/proc/self/mounts", "utf8");
 	const found = /^\S+ (\S+) cgroup2 /m.exec(mounts)?.[1];
 	if (!found)
 		throw new Error(
-			"Containers need control groups of version 2, and nothing in /proc/self/mounts is of the type cgroup2",
+			"Containers need control groups of version 2: /proc/self/mounts has no mount of type cgroup2",
 		);
 	return found;
 }
 
-function removeWithThoseIn(group: string): void {
+function removeGroupTree(group: string): void {
 	for (const entry of readdirSync(group, { withFileTypes: true }))
-		if (entry.isDirectory()) removeWithThoseIn(join(group, entry.name));
+		if (entry.isDirectory()) removeGroupTree(join(group, entry.name));
 	rmdirSync(group);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# lan.sh DIRECTORY HOST…: in a network namespace of its own, makes the bridge to which container machines
-# are plugged in, says "ready" and becomes their DHCP and DNS server. A HOST is MAC,ADDRESS.
+# lan.sh DIRECTORY HOST…: in its own network namespace, creates the bridge for container machines, prints "ready" and
+# becomes their DHCP and DNS server. A HOST is MAC,ADDRESS.
 set -eu
 
 directory=$1
@@ -10,13 +10,13 @@ ip address add 10.0.2.2/24 dev lan
 ip address add 10.0.2.3/24 dev lan
 ip link set lan up
 ip link set lo up
-# Nobody waits in vain for what is not there.
+# Connections to addresses outside fail at once instead of timing out.
 echo 1 >/proc/sys/net/ipv4/ip_forward
 ip route add unreachable default
 for host in "$@"; do
 	echo "dhcp-host=$host"
 done >"$directory/dnsmasq.conf"
-# As another user it would outlive the process that started it.
+# As another user, dnsmasq would outlive the process that started it.
 echo ready
 exec dnsmasq --keep-in-foreground --conf-file="$directory/dnsmasq.conf" --user=root --group=root --pid-file \
 	--no-resolv --no-hosts --interface=lan --bind-interfaces --dhcp-range=10.0.2.0,static --dhcp-option=option:router,10.0.2.2 \

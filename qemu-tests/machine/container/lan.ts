@@ -21,21 +21,20 @@ import type { HostService } from "../arguments.ts";
 import { temporaryDirectory } from "../cleanup.ts";
 import { eventually } from "../time.ts";
 
-/** A machine's way into the network. */
+/** A machine's port in the network. */
 export interface Port {
-	/** The link's name at the bridge. */
+	/** The name of the link on the bridge. */
 	link: string;
 	mac: string;
-	/** What DHCP gives the card. */
+	/** The address that DHCP assigns. */
 	address: string;
 }
 
-const mostMachines = 32;
+const maxMachines = 32;
 
 /**
- * The network of container machines: a bridge in a namespace of its own, with a DHCP server, as QEMU's user
- * network has one: 10.0.2.0/24, of which 10.0.2.2 is this host. There is no way to anything else. Ends
- * with this process.
+ * The network of container machines: a bridge in its own namespace with a DHCP server, as in QEMU's user network:
+ * 10.0.2.0/24, with this host at 10.0.2.2 and no route to anything else. It ends with this process.
  */
 export class Lan {
 	readonly #directory = temporaryDirectory();
@@ -45,23 +44,23 @@ export class Lan {
 	#sockets = 0;
 	#started: Promise<number> | undefined;
 
-	/** The process in whose network namespace the bridge is. */
+	/** Returns the id of the process whose network namespace has the bridge. */
 	start(): Promise<number> {
 		this.#started ??= this.#start();
 		return this.#started;
 	}
 
-	/** A place for one more machine. */
+	/** Adds a port for another machine. */
 	newPort(): Port {
 		const index = this.#ports.length;
-		if (index === mostMachines)
-			throw new Error(`A network has at most ${mostMachines} machines`);
+		if (index === maxMachines)
+			throw new Error(`A network has at most ${maxMachines} machines`);
 		const port = { link: `port${index}`, ...lease(index) };
 		this.#ports.push(port);
 		return port;
 	}
 
-	/** Plugs a machine's cable in or out. */
+	/** Connects or disconnects a machine's cable. */
 	async setLink(port: Port, state: "up" | "down"): Promise<void> {
 		await this.inside("ip", "link", "set", port.link, state);
 	}
@@ -75,7 +74,7 @@ export class Lan {
 		return stdout;
 	}
 
-	/** A port of 127.0.0.1 that leads to one of the network. @param hostPort 0 is any that is free. */
+	/** Forwards a port of 127.0.0.1 to one in the network and returns it. @param hostPort 0 means any free port. */
 	async forward(address: string, port: number, hostPort = 0): Promise<number> {
 		const path = this.#newSocket();
 		await this.#relay(`UNIX-LISTEN:${path},fork`, `TCP:${address}:${port}`);
@@ -91,7 +90,7 @@ export class Lan {
 		return (server.address() as AddressInfo).port;
 	}
 
-	/** Lets the network reach a port of 127.0.0.1. */
+	/** Makes a port of 127.0.0.1 reachable from the network. */
 	async offer({ address, port }: HostService): Promise<void> {
 		await this.inside(
 			...["ip", "address", "replace", `${address}/24`, "dev", "lan"],
@@ -112,7 +111,7 @@ export class Lan {
 
 	async #start(): Promise<number> {
 		const script = fileURLToPath(new URL("lan.sh", import.meta.url));
-		const hosts = Array.from({ length: mostMachines }, (_, index) => {
+		const hosts = Array.from({ length: maxMachines }, (_, index) => {
 			const { mac, address } = lease(index);
 			return `${mac},${address}`;
 		});
@@ -136,13 +135,13 @@ export class Lan {
 		return join(this.#directory.path, `${this.#sockets++}.socket`);
 	}
 
-	/** Leads connections from the network's namespace to this one, or from this to that. */
+	/** Relays connections between the network's namespace and this one. */
 	async #relay(from: string, to: string): Promise<void> {
 		this.#spawn("nsenter", [
 			...[`--target=${await this.start()}`, "--net"],
-			// The processes of its connections end with it.
+			// socat's child processes end with it.
 			...["unshare", "--pid", "--fork", "--kill-child=KILL"],
-			// With -t, an end that has said all it had to say still gets the answer.
+			// With -t, a peer that has closed its sending side still gets the answer.
 			...["socat", "-t86400", from, to],
 		]);
 	}
@@ -161,11 +160,11 @@ export class Lan {
 		return server;
 	}
 
-	/** The kernel ends the child with this process. */
+	/** The kernel kills the child when this process ends. */
 	#spawn(
 		program: string,
 		parameters: string[],
-		// socat tells of each connection that a guest refuses.
+		// socat reports each connection that a guest refuses.
 		stdio: StdioOptions = "ignore",
 	): ChildProcess {
 		const child = spawn(
@@ -179,7 +178,7 @@ export class Lan {
 	}
 }
 
-/** The first is what QEMU's user network gives. */
+/** The first lease is the one of QEMU's user network. */
 function lease(index: number): { mac: string; address: string } {
 	const last = (0x56 + index).toString(16);
 	return { mac: `52:54:00:12:34:${last}`, address: `10.0.2.${15 + index}` };

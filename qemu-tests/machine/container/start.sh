@@ -1,14 +1,14 @@
 #!/bin/sh
-# start.sh DISK CONSOLE NETWORK PORT MAC GROUP MEGABYTES COMMAND_LINE: the first process of a container machine, in
-# namespaces of its own. Does what firmware, boot loader and kernel do: the disk with its partitions, the
-# devices, the network card and the root file system; then it becomes the init of the image.
+# start.sh DISK CONSOLE NETWORK PORT MAC GROUP MEGABYTES COMMAND_LINE: the first process of a container machine, in its
+# own namespaces. Replaces firmware, boot loader and kernel: sets up the disk with its partitions, the devices, the
+# network card and the root file system, then executes the init of the image.
 #   DISK          image of an installed disk
-#   CONSOLE       terminal that becomes the machine's serial line
-#   NETWORK       process in whose network namespace is the bridge "lan"
-#   PORT, MAC     the card's end at the bridge, and its address
-#   GROUP         control group that is the machine's root of all
-#   MEGABYTES     of memory that the machine takes itself to have
-#   COMMAND_LINE  of the kernel that is not there
+#   CONSOLE       terminal that becomes the machine's serial console
+#   NETWORK       process whose network namespace has the bridge "lan"
+#   PORT, MAC     name of the card's peer on the bridge, and the card's address
+#   GROUP         control group that is the root of the machine's control groups
+#   MEGABYTES     of memory that the machine sees
+#   COMMAND_LINE  of the kernel, for /proc/cmdline
 set -eu
 
 disk=$1
@@ -21,22 +21,22 @@ megabytes=$7
 command_line=$8
 here=$(dirname "$0")
 
-# Processes and controllers cannot be in the same group, but for the real root.
+# Only the real root group may have both processes and controllers.
 mkdir -p "$group/init"
 echo 0 >"$group/init/cgroup.procs"
 
-# The machine before a restart is taken apart in the background.
+# After a restart, the kernel still tears down the previous machine in the background.
 while [ -n "$(losetup --associated "$disk")" ]; do
 	sleep 0.1
 done
 nsenter --net="$network" ip link delete "$port" 2>/dev/null || true
 
-# The kernel frees the loop device with its last mount, however this machine ends.
+# The kernel frees the loop device at its last unmount, however this machine ends.
 loop=$(losetup --find --show --partscan "$disk")
 trap 'losetup --detach "$loop"' EXIT
-# Whoever had the device before may have left it read-only.
+# A previous user may have left the device read-only.
 blockdev --setrw "$loop"
-# A kernel without a parser of partition tables takes them from here.
+# For a kernel that does not parse partition tables itself.
 partx --update "$loop"
 name=${loop#/dev/}
 root=$(dirname "$disk")/root
@@ -69,7 +69,7 @@ for terminal in console ttyS0; do
 	mount --bind "$console" "$root/dev/$terminal"
 done
 
-# The settings of this host's kernel are not the machine's, but for those of its network.
+# The settings of this host's kernel are read-only, except those of the machine's network namespace.
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
 mkdir "$root/dev/net"
 mount --bind "$root/proc/sys/net" "$root/dev/net"
@@ -94,7 +94,7 @@ mount --bind "$root/run/container/meminfo" "$root/proc/meminfo"
 mount --bind "$root/run/container/cmdline" "$root/proc/cmdline"
 mount --bind "$root/run/container/consoles" "$root/sys/class/tty/console/active"
 
-# Everything in which a container machine differs from the image.
+# All files that differ from the image.
 (cd "$here/rootfs" && find . -type f) | while read -r file; do
 	mount --bind "$here/rootfs/$file" "$root/$file"
 done

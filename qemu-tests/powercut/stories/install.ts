@@ -2,8 +2,11 @@ import { builtImage, copyOf, type TargetName } from "../../machine/index.ts";
 import { loginPage, watchInstallation } from "../../system/steps.ts";
 import type { Story } from "../story.ts";
 
-/** The first start of a new image, by default on a disk that is as small as may be. */
-export function installOn(target: TargetName, { sizeMB = 2_500 } = {}): Story {
+/** The first boot of a new image, by default on the smallest possible disk. */
+export function installStory(
+	target: TargetName,
+	{ sizeMB = 2_500 } = {},
+): Story {
 	const image = async () =>
 		({ path: builtImage("img", target), format: "raw" }) as const;
 	return {
@@ -11,10 +14,10 @@ export function installOn(target: TargetName, { sizeMB = 2_500 } = {}): Story {
 		target,
 		disk: copyOf(image, { sizeMB }),
 		run: (machine) => watchInstallation(machine, { timeoutMs: 15 * 60_000 }),
-		async holds(machine) {
+		async assertRecovered(machine) {
 			await loginPage(machine, { timeoutMs: 25 * 60_000 });
 		},
 	};
 }
 
-export const install = installOn("x86_64");
+export const install = installStory("x86_64");

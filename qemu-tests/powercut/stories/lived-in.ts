@@ -15,16 +15,16 @@ import {
 } from "../../system/lived-in/index.ts";
 import { loginPage, setLoginsOf } from "../../system/steps.ts";
 import { Fault } from "../fault.ts";
-import { tool, withFolder } from "../file-systems.ts";
-import { updateHasEnded } from "./kept.ts";
+import { runTool, withTemporaryDirectory } from "../file-systems.ts";
+import { waitForUpdateEnd } from "./kept-file.ts";
 
-/** The lived-in disk of a target, raw. */
-export function livedIn(target: TargetName): Disk {
+/** Returns the lived-in disk of a target in raw format. */
+export function livedInRawDisk(target: TargetName): Disk {
 	return rawCopyOf(async () => (await livedInDisk(target)).disk);
 }
 
-/** Throws a Fault when a copy of sda2 lacks a file of the owner, or has it with another content. */
-export function filesAreAsLeft(
+/** Returns a check of a copy of sda2. It throws a Fault when a file of the owner is missing or changed. */
+export function checkOwnerFiles(
 	target: TargetName,
 ): (partition: string) => Promise<void> {
 	return async (partition) => {
@@ -33,7 +33,7 @@ export function filesAreAsLeft(
 	};
 }
 
-/** @param files lines of mode, owner, hash and path, as the state has them. */
+/** @param files lines of mode, owner, hash and path, as in the state. */
 export async function checkFiles(
 	partition: string,
 	files: readonly string[],
@@ -41,16 +41,16 @@ export async function checkFiles(
 	const wanted = files
 		.map((line) => /^(\d+) \S+ (\w{64}) (.*)$/.exec(line))
 		.filter((parts) => parts !== null)
-		// The target of a link is another line.
+		// Links are skipped: their targets have their own lines.
 		.filter(([, mode]) => mode !== "777");
-	await withFolder(async (folder) => {
-		const commands = join(folder, "commands");
-		const copy = (index: number) => join(folder, `copy-${index}`);
+	await withTemporaryDirectory(async (directory) => {
+		const commands = join(directory, "commands");
+		const copy = (index: number) => join(directory, `copy-${index}`);
 		const lines = wanted.map(
 			([, , , path], index) => `dump "/${path}" ${copy(index)}`,
 		);
 		await writeFile(commands, `${lines.join("\n")}\n`);
-		await tool("debugfs", "-f", commands, partition);
+		await runTool("debugfs", "-f", commands, partition);
 		for (const [index, [, , hash, path]] of wanted.entries()) {
 			const content = await readFile(copy(index)).catch(() => undefined);
 			if (!content) throw new Fault(`${path} is lost`);
@@ -60,15 +60,15 @@ export async function checkFiles(
 	});
 }
 
-/** The system runs, no update is under way any more, and all is as the owner has left it. */
-export function allIsAsLeft(
+/** Returns a check that the system runs, no update is in progress and the owner's state is unchanged. */
+export function assertStateUnchanged(
 	target: TargetName,
 ): (machine: Machine) => Promise<void> {
 	return async (machine) => {
 		setLoginsOf(machine, ownLogins);
 		await loginPage(machine, { timeoutMs: 25 * 60_000 });
 		await machine.console.login(...ownLogins.root);
-		await updateHasEnded(machine.console);
+		await waitForUpdateEnd(machine.console);
 		const { state: left } = await livedInDisk(target);
 		const found = await livedInState(machine);
 		for (const kind of Object.keys(left) as (keyof typeof left)[])

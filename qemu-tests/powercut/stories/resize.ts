@@ -1,8 +1,12 @@
 import { enterRescue, runUntilRestart } from "../../system/rescue.ts";
 import type { Story } from "../story.ts";
-import { checkKeptFile, diskWithKeptFile, keptFileIsThere } from "./kept.ts";
+import {
+	assertKeptFile,
+	checkKeptFile,
+	diskWithKeptFile,
+} from "./kept-file.ts";
 
-/** The data partition grows with its disk, in rescue, as the documents say it. */
+/** Enlarges the data partition with its disk in the rescue system, as documented. */
 export const resize: Story = {
 	name: "resize",
 	target: "x86_64",
@@ -12,5 +16,5 @@ export const resize: Story = {
 		await runUntilRestart(machine, "/home/root/install.sh log.txt resize");
 	},
 	checkData: checkKeptFile,
-	holds: keptFileIsThere,
+	assertRecovered: assertKeptFile,
 };

@@ -1,19 +1,23 @@
-import { builtUpdate, Machine, theFile } from "../../machine/index.ts";
+import { builtUpdate, existingDisk, Machine } from "../../machine/index.ts";
 import { loginPage } from "../../system/steps.ts";
 import {
 	failTrials,
-	installedByRamdisk,
 	installUpdate,
 	nextBuild,
 	updateResult,
 	uploadUpdate,
+	waitForRescueInstall,
 } from "../../system/update.ts";
 import type { Story } from "../story.ts";
-import { checkKeptFile, diskWithKeptFile, keptFileIsThere } from "./kept.ts";
+import {
+	assertKeptFile,
+	checkKeptFile,
+	diskWithKeptFile,
+} from "./kept-file.ts";
 
 const withKeptFile = diskWithKeptFile();
 
-/** A new system that is never healthy, until the one before is back. */
+/** Rolls back a new system that is never healthy. */
 export const rollback: Story = {
 	name: "rollback",
 	target: "x86_64",
@@ -21,14 +25,14 @@ export const rollback: Story = {
 		const disk = await withKeptFile(directory, name);
 		const machine = new Machine({
 			name: "powercut-before-rollback",
-			disks: [theFile(disk)],
+			disks: [existingDisk(disk)],
 		});
 		try {
 			await machine.boot();
 			await loginPage(machine);
 			await uploadUpdate(machine, builtUpdate("next"));
 			await installUpdate(machine);
-			await installedByRamdisk(machine);
+			await waitForRescueInstall(machine);
 		} finally {
 			await machine.discard();
 		}
@@ -36,10 +40,10 @@ export const rollback: Story = {
 	},
 	async run(machine) {
 		await failTrials(machine);
-		await installedByRamdisk(machine);
+		await waitForRescueInstall(machine);
 		await loginPage(machine, { timeoutMs: 10 * 60_000 });
 		await updateResult(machine, nextBuild, "rolled-back");
 	},
 	checkData: checkKeptFile,
-	holds: keptFileIsThere,
+	assertRecovered: assertKeptFile,
 };

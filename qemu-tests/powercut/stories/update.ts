@@ -2,18 +2,26 @@ import { builtUpdate, type TargetName } from "../../machine/index.ts";
 import { ownLogins } from "../../system/lived-in/index.ts";
 import { loginPage, setLoginsOf } from "../../system/steps.ts";
 import {
-	installedByRamdisk,
 	installUpdate,
 	nextBuild,
 	updateResult,
 	uploadUpdate,
+	waitForRescueInstall,
 } from "../../system/update.ts";
 import type { Story } from "../story.ts";
-import { checkKeptFile, diskWithKeptFile, keptFileIsThere } from "./kept.ts";
-import { allIsAsLeft, filesAreAsLeft, livedIn } from "./lived-in.ts";
+import {
+	assertKeptFile,
+	checkKeptFile,
+	diskWithKeptFile,
+} from "./kept-file.ts";
+import {
+	assertStateUnchanged,
+	checkOwnerFiles,
+	livedInRawDisk,
+} from "./lived-in.ts";
 
-/** From the upload to the end of the trial. */
-export function updateOf(target: TargetName): Story {
+/** From the upload to the end of the trial boot. */
+export function updateStory(target: TargetName): Story {
 	return {
 		name: `update-${target}`,
 		target,
@@ -22,30 +30,30 @@ export function updateOf(target: TargetName): Story {
 			await loginPage(machine, { timeoutMs: 10 * 60_000 });
 			await uploadUpdate(machine, builtUpdate("next", target));
 			await installUpdate(machine);
-			await installedByRamdisk(machine);
+			await waitForRescueInstall(machine);
 			await machine.console.expect("on trial (1 of 3)", { timeoutMs: 180_000 });
 			await loginPage(machine, { timeoutMs: 10 * 60_000 });
 			await updateResult(machine, nextBuild, "installed");
 		},
 		checkData: checkKeptFile,
-		holds: keptFileIsThere,
+		assertRecovered: assertKeptFile,
 	};
 }
 
-export const update = updateOf("x86_64");
+export const update = updateStory("x86_64");
 
-/** The same on a machine on which an owner has lived. */
-export function updateLivedInOf(target: TargetName): Story {
-	const empty = updateOf(target);
+/** The same on a lived-in machine. */
+export function livedInUpdateStory(target: TargetName): Story {
+	const empty = updateStory(target);
 	return {
 		...empty,
 		name: `update-lived-in-${target}`,
-		disk: livedIn(target),
+		disk: livedInRawDisk(target),
 		async run(machine) {
 			setLoginsOf(machine, ownLogins);
 			await empty.run(machine);
 		},
-		checkData: filesAreAsLeft(target),
-		holds: allIsAsLeft(target),
+		checkData: checkOwnerFiles(target),
+		assertRecovered: assertStateUnchanged(target),
 	};
 }

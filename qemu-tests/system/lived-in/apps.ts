@@ -1,18 +1,18 @@
 import { eventually } from "../../machine/index.ts";
 import {
-	notesOf,
 	notesPage,
-	notesThere,
+	notesPath,
 	openNotes,
 	putStore,
-	storeFolder,
+	storeDirectory,
+	waitForNotes,
 } from "../notes.ts";
 import { outputOf } from "../steps.ts";
-import type { Owned, Trace } from "./trace.ts";
+import type { Fixture, OwnedMachine } from "./fixture.ts";
 
 export const domains = ["example.com", "example.org"] as const;
 export const filesPassword = "of the files";
-/** An instance whose data are on another database host, see `database.ts`. */
+/** An instance with its data on another database host, see `database.ts`. */
 export const outsideNotes = "outside";
 const notes = "app-platform_notes";
 const files = "app-platform_files";
@@ -25,11 +25,11 @@ interface Instance {
 	started: boolean;
 }
 
-/** Both example apps from a store on the device, with instances of two domains and their texts. */
-export const apps: Trace = {
-	async leave({ machine, call }) {
+/** Both example apps from a store on the device, with instances in two domains and their text. */
+export const apps: Fixture = {
+	async create({ machine, call }) {
 		await putStore(machine);
-		await call("storeUrlChange", { url: storeFolder });
+		await call("storeUrlChange", { url: storeDirectory });
 		for (const id of [notes, files]) await call("serviceInstall", { id });
 		for (const domain of domains) {
 			await call("instanceCreate", { serviceId: notes, name: "notes", domain });
@@ -37,7 +37,7 @@ export const apps: Trace = {
 				...{ serviceId: files, name: "files", domain },
 				password: filesPassword,
 			});
-			await write(machine, notesOf(domain), textOf(domain));
+			await write(machine, notesPath(domain), textOf(domain));
 		}
 		for (const name of [outsideNotes, "resting"])
 			await call("instanceCreate", {
@@ -49,14 +49,14 @@ export const apps: Trace = {
 		await call("instanceLogFlags", { id: resting.id, logFlags: 6 });
 	},
 
-	async found({ machine, root, call }) {
-		const instances = await allSettled(call);
+	async read({ machine, root, call }) {
+		const instances = await runningInstances(call);
 		const credentials = [];
 		for (const { id } of instances)
 			credentials.push(await call("instanceCredentials", { id }));
 		const texts: Record<string, string> = {};
 		for (const path of [
-			...domains.map(notesOf),
+			...domains.map(notesPath),
 			`/example.org/${outsideNotes}/`,
 		]) {
 			const page = await notesPage(machine, path);
@@ -66,7 +66,7 @@ export const apps: Trace = {
 		}
 		return {
 			store: await call("storeUrl"),
-			services: await servicesFound(call),
+			services: await readServices(call),
 			instances,
 			credentials,
 			texts,
@@ -79,7 +79,7 @@ export const apps: Trace = {
 };
 
 export async function instanceNamed(
-	call: Owned["call"],
+	call: OwnedMachine["call"],
 	wanted: string,
 ): Promise<Instance> {
 	const { instances } = (await call("instances")) as { instances: Instance[] };
@@ -91,38 +91,38 @@ export async function instanceNamed(
 const textOf = (name: string) => `Käse & Brot\n“${name}”, ☕ um 8\n`;
 
 async function write(
-	machine: Owned["machine"],
+	machine: OwnedMachine["machine"],
 	path: string,
 	text: string,
 ): Promise<void> {
 	await notesPage(machine, path);
 	const { socket } = await openNotes(machine, path);
 	socket.send(text);
-	await notesThere(machine, path, text);
+	await waitForNotes(machine, path, text);
 	socket.terminate();
 }
 
-/** What the manager tells about its services, but for figures that change by themselves. */
-async function servicesFound(call: Owned["call"]) {
+/** The manager's services, without figures that change by themselves. */
+async function readServices(call: OwnedMachine["call"]) {
 	const { services } = (await call("services")) as {
 		services: { crashes: number }[];
 	};
 	return services.map(({ crashes: _, ...service }) => service);
 }
 
-/** The instances, once each that was started is running. */
-function allSettled(call: Owned["call"]): Promise<Instance[]> {
+/** Waits until all started instances run and returns all instances. */
+function runningInstances(call: OwnedMachine["call"]): Promise<Instance[]> {
 	return eventually(
 		"all instances run",
 		async () => {
 			const answer = (await call("instances")) as {
 				instances: (Instance & Record<string, unknown>)[];
 			};
-			const waiting = answer.instances.filter(
+			const pending = answer.instances.filter(
 				({ started, state }) => started && state !== "running",
 			);
-			if (waiting.length > 0)
-				throw new Error(`not yet: ${JSON.stringify(waiting)}`);
+			if (pending.length > 0)
+				throw new Error(`not yet: ${JSON.stringify(pending)}`);
 			return answer.instances.map(
 				({
 					connections: _,

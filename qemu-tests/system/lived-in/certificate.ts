@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import { connect } from "node:tls";
-import { TestAuthority } from "../../../manager/testing/test-authority.ts";
+import { TestAuthority } from "../../../testing/test-authority.ts";
 import { eventually, type Machine } from "../../machine/index.ts";
-import type { Trace } from "./trace.ts";
+import type { Fixture } from "./fixture.ts";
 
 const name = "device.example.com";
 
-/** An uploaded certificate with its chain, a DNS name, and what else the manager was told. */
-export const certificate: Trace = {
-	async leave({ call }) {
+/** An uploaded certificate with its chain, a DNS name, and other settings of the manager. */
+export const certificate: Fixture = {
+	async create({ call }) {
 		const days = 3_650;
 		const root = await TestAuthority.create("Root", { days });
 		const intermediate = await root.intermediate("Intermediate", { days });
@@ -27,7 +27,7 @@ export const certificate: Trace = {
 		await call("tokenCreate", { name: "of a script", scopes: ["read"] });
 	},
 
-	async found({ machine, call }) {
+	async read({ machine, call }) {
 		const { certificate } = (await call("certificate")) as {
 			certificate: { fingerprint: string; source: string; names: string[] };
 		};
@@ -37,19 +37,19 @@ export const certificate: Trace = {
 		};
 		return {
 			certificate: { fingerprint, source, names },
-			shown: await fingerprintShown(machine),
+			shown: await servedFingerprint(machine),
 			dnsName: await call("dnsName"),
 			developerMode: await call("developerMode"),
 			acme: await call("acmeStatus"),
 			appWebsocketLogin: await call("appWebsocketLogin"),
 			tokens: tokens.map(({ lastUsedAt: _, ...token }) => token),
-			alarms: await alarmsFound(call),
+			alarms: await readAlarms(call),
 		};
 	},
 };
 
-/** What is wrong, without times and figures. */
-async function alarmsFound(call: (operation: string) => Promise<unknown>) {
+/** The alarms, without times and figures. */
+async function readAlarms(call: (operation: string) => Promise<unknown>) {
 	const { alarms } = (await call("alarms")) as {
 		alarms: { code: number; severity: string; service?: string }[];
 	};
@@ -58,7 +58,7 @@ async function alarmsFound(call: (operation: string) => Promise<unknown>) {
 		.sort();
 }
 
-async function fingerprintShown(machine: Machine): Promise<string> {
+async function servedFingerprint(machine: Machine): Promise<string> {
 	const socket = connect({
 		...{ host: "127.0.0.1", port: machine.port(443), servername: name },
 		rejectUnauthorized: false,

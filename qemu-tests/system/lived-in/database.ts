@@ -1,16 +1,16 @@
-import { databaseRelay } from "../other-host.ts";
+import { databaseRelay } from "../database-relay.ts";
 import { outputOf } from "../steps.ts";
 import { instanceNamed, outsideNotes } from "./apps.ts";
-import type { Trace } from "./trace.ts";
+import type { Fixture } from "./fixture.ts";
 
 const port = 5433;
 const relay = "/home/root/database-host.cjs";
 const crontab = "/mnt/sda2/system/crontabs/root";
 const settings = "/mnt/sda2/pgsql";
 
-/** Edited files of PostgreSQL, and an instance with an external database, which a crontab keeps up. */
-export const database: Trace = {
-	async leave({ root, call, writeFile }) {
+/** Edited PostgreSQL configuration, and an instance with an external database that a crontab keeps running. */
+export const database: Fixture = {
+	async create({ root, call, writeFile }) {
 		await outputOf(
 			root,
 			`set -e
@@ -47,7 +47,7 @@ export const database: Trace = {
 		await call("instanceEdit", { id, externalHost });
 	},
 
-	async found({ root }) {
+	async read({ root }) {
 		const query = (sql: string) =>
 			outputOf(root, `psql -d manager -Atc "${sql}"`);
 		return {

@@ -1,5 +1,5 @@
 import { outputOf } from "../steps.ts";
-import type { Trace } from "./trace.ts";
+import type { Fixture } from "./fixture.ts";
 
 const inHomeOfAdmin = [
 	"Bericht März (Kopie).txt",
@@ -7,9 +7,9 @@ const inHomeOfAdmin = [
 	"-rf",
 ];
 
-/** Files in both homes and a core dump; found are all files that an update must keep, by hash. */
-export const homeFiles: Trace = {
-	async leave({ root, writeFile }) {
+/** Files in both home directories and a core dump. Reads all files that an update must keep, by hash. */
+export const homeFiles: Fixture = {
+	async create({ root, writeFile }) {
 		for (const name of inHomeOfAdmin)
 			await writeFile(`/home/admin/${name}`, `of admin: ${name}\n`);
 		await outputOf(
@@ -24,7 +24,7 @@ export const homeFiles: Trace = {
 			head -c 9000000 /dev/urandom >/home/admin/9000000
 			chown admin:admin /home/admin/9000000`,
 		);
-		// As the kernel gives it to the image's handler; a container's kernel has a handler of its own.
+		// Calls the image's handler as the kernel does; in a container the host's handler would run.
 		await outputOf(
 			root,
 			`sleep 1000 &
@@ -37,7 +37,7 @@ export const homeFiles: Trace = {
 		);
 	},
 
-	async found({ root }) {
+	async read({ root }) {
 		const list = await outputOf(
 			root,
 			`cd /mnt/sda2

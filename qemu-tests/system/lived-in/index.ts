@@ -18,13 +18,13 @@ import type { State } from "./state.ts";
 export { filesPassword } from "./apps.ts";
 export { ownLogins } from "./logins.ts";
 export { type LivedInDisk, livedInDisk } from "./make.ts";
+export { findOwnerText } from "./owner-text.ts";
 export { openSessions } from "./sessions.ts";
-export { stateOf as livedInState, without } from "./state.ts";
-export { wordsLeftOn } from "./words.ts";
+export { livedInState, without } from "./state.ts";
 
 /**
- * A machine on whose disk an owner has lived, switched off, and the state that must be found on
- * it again.
+ * Returns a machine with the data and settings of an owner, switched off, and the state that must be found on it
+ * later.
  */
 export function livedInMachine(
 	test: TestFn,
@@ -33,7 +33,7 @@ export function livedInMachine(
 	return livedIn(test, { ...options, disks: [overlayOn(diskOf(options))] });
 }
 
-/** The same as a container. */
+/** Like `livedInMachine`, as a container. */
 export function livedInContainer(test: TestFn, name: string): LivedInMachine {
 	const lan = new Lan();
 	test.after.always(() => lan.stop());
@@ -57,7 +57,7 @@ function livedIn(test: TestFn, options: MachineOptions): LivedInMachine {
 	const machine = machineForTests(test, options);
 	setLoginsOf(machine, ownLogins);
 	let before: State;
-	test.before("somebody has lived on the machine", async (t) => {
+	test.before("the lived-in disk exists", async (t) => {
 		t.timeout(timeLimit(30 * 60_000));
 		({ state: before } = await livedInDisk(options.target));
 		await machine.disks();

@@ -6,7 +6,7 @@ import {
 	post,
 	setLoginsOf,
 } from "../steps.ts";
-import type { Trace } from "./trace.ts";
+import type { Fixture } from "./fixture.ts";
 
 /** The passwords that the owner has chosen, each a different one. */
 export const ownLogins: Logins = {
@@ -15,9 +15,9 @@ export const ownLogins: Logins = {
 	manager: "eigenes Gerät & Co. 3",
 };
 
-/** All three passwords, tried at every door. */
-export const logins: Trace = {
-	async leave({ machine, root, call }) {
+/** All three passwords, tried at every login. */
+export const logins: Fixture = {
+	async create({ machine, root, call }) {
 		for (const [user, password] of [ownLogins.root, ownLogins.admin]) {
 			root.send(`passwd ${user}\n`);
 			for (const _time of [1, 2]) {
@@ -32,7 +32,7 @@ export const logins: Trace = {
 		setLoginsOf(machine, ownLogins);
 	},
 
-	async found({ machine, root }) {
+	async read({ machine, root }) {
 		const isRefused = async (user: string, password: string) =>
 			machine.ssh(user, password).then(
 				(ssh) => {

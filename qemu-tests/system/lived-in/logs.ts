@@ -1,18 +1,18 @@
 import { outputOf } from "../steps.ts";
-import type { Trace } from "./trace.ts";
+import type { Fixture } from "./fixture.ts";
 
-const folder = "/var/log/apps/left-over";
+const directory = "/var/log/apps/left-over";
 const files = 12;
 export const fullPercent = 80;
 
-/** Logs of a service that is gone, which fill most of the disk. Blocks are allocated and not written. */
-export const logs: Trace = {
-	async leave({ root }) {
+/** Logs of an uninstalled service that fill most of the disk. Blocks are allocated, not written. */
+export const logs: Fixture = {
+	async create({ root }) {
 		await outputOf(
 			root,
 			`set -e
-			mkdir ${folder}
-			cd ${folder}
+			mkdir ${directory}
+			cd ${directory}
 			head -c 1000000 /var/log/messages >@4000000065000000.s
 			free=$(df -k /mnt/sda2 | awk 'END { printf "%d", ($3 + $4) * ${fullPercent} / 100 - $3 }')
 			number=10
@@ -24,10 +24,10 @@ export const logs: Trace = {
 		);
 	},
 
-	async found({ root }) {
+	async read({ root }) {
 		return outputOf(
 			root,
-			`cd ${folder} && stat -c '%s %n' * && sha256sum @4000000065000000.s`,
+			`cd ${directory} && stat -c '%s %n' * && sha256sum @4000000065000000.s`,
 		);
 	},
 };

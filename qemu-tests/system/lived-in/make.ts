@@ -14,7 +14,7 @@ import {
 	type TargetName,
 } from "../../machine/index.ts";
 import { containerMemoryMB, installedRawDisk } from "../base.ts";
-import { madeOnce } from "../made-once.ts";
+import { cachedDirectory } from "../cached-directory.ts";
 import { report } from "../report.ts";
 import {
 	loginPage,
@@ -22,28 +22,28 @@ import {
 	switchOff,
 	watchInstallation,
 } from "../steps.ts";
+import { asOwner } from "./fixture.ts";
 import { ownLogins } from "./logins.ts";
-import { type State, stateOf, traces } from "./state.ts";
-import { asOwner } from "./trace.ts";
+import { fixtures, livedInState, type State } from "./state.ts";
 
 const minute = 60_000;
 
-/** A disk on which an owner has lived, and what was found on it after a restart. */
+/** A disk with an owner's data and settings, and its state after a restart. */
 export interface LivedInDisk {
 	/** Never write to it. */
 	disk: DiskFile;
 	state: State;
 }
 
-/** Returns the lived-in disk of a target; it is made once per built image. */
+/** Returns the lived-in disk of a target, which is created once per built image. */
 export async function livedInDisk(
 	target: TargetName = "x86_64",
 ): Promise<LivedInDisk> {
 	const image = builtImage(target === "x86_64" ? "qcow2" : "img", target);
-	const directory = await madeOnce(
+	const directory = await cachedDirectory(
 		`lived-in-${target}`,
 		image,
-		(directory) => make(target, directory),
+		(directory) => makeDisk(target, directory),
 		await sources(),
 	);
 	const state = await readFile(join(directory, "state.json"), "utf8");
@@ -55,13 +55,13 @@ const diskIn = (directory: string): DiskFile => ({
 	format: "qcow2",
 });
 
-/** Before the restart. */
-const livedDisk = (directory: string): DiskFile => ({
+/** The disk before the restart. */
+const diskBeforeRestart = (directory: string): DiskFile => ({
 	path: join(directory, "lived.qcow2"),
 	format: "qcow2",
 });
 
-/** What is left and found depends on the files of this directory as well. */
+/** The disk and its state depend on the files of this directory as well. */
 async function sources(): Promise<string> {
 	const hash = createHash("sha256");
 	for (const name of (await readdir(import.meta.dirname)).sort())
@@ -69,8 +69,8 @@ async function sources(): Promise<string> {
 	return hash.digest("hex");
 }
 
-async function make(target: TargetName, directory: string): Promise<void> {
-	const secondsToMake = await seconds(() => live(target, directory));
+async function makeDisk(target: TargetName, directory: string): Promise<void> {
+	const secondsToMake = await seconds(() => createFixtures(target, directory));
 	const secondsToLook = await seconds(async () => {
 		const state = await stateAfterRestart(target, directory);
 		const json = JSON.stringify(state, undefined, "\t");
@@ -79,52 +79,55 @@ async function make(target: TargetName, directory: string): Promise<void> {
 	await report(`lived-in machine, ${target}`, { secondsToMake, secondsToLook });
 }
 
-/** From the first login to the time when the owner switches it off. */
-async function live(target: TargetName, directory: string): Promise<void> {
+/** From the first login until the owner switches the machine off. */
+async function createFixtures(
+	target: TargetName,
+	directory: string,
+): Promise<void> {
 	const { machine, discard } = machineOn(target, newDisk(target));
 	try {
 		await machine.boot();
 		if (target !== "x86_64")
 			await watchInstallation(machine, { timeoutMs: 15 * minute });
 		await loginPage(machine, { timeoutMs: 12 * minute });
-		const [logins, ...others] = traces;
-		// The sessions of the default passwords end with them.
-		await asOwner(machine, (owned) => logins.leave(owned));
+		const [logins, ...others] = fixtures;
+		// Changing the passwords ends the sessions.
+		await asOwner(machine, (owned) => logins.create(owned));
 		await asOwner(machine, async (owned) => {
-			for (const trace of others) await trace.leave(owned);
+			for (const fixture of others) await fixture.create(owned);
 		});
-		await keepDisk(machine, livedDisk(directory));
+		await keepDisk(machine, diskBeforeRestart(directory));
 	} finally {
 		await discard();
 	}
 }
 
 /**
- * Also the first proof: nothing is lost by a restart. The disk is what that restart leaves, since the first after
- * a change of the host's name enters it into system/hosts.
+ * Also proves that a restart loses nothing. The disk is kept as it is after that restart, since the first boot after a
+ * change of the host name adds it to system/hosts.
  */
 async function stateAfterRestart(
 	target: TargetName,
 	directory: string,
 ): Promise<State> {
-	const lived = async () => livedDisk(directory);
-	const disk = target === "x86_64" ? rawCopyOf(lived) : overlayOn(lived);
+	const before = async () => diskBeforeRestart(directory);
+	const disk = target === "x86_64" ? rawCopyOf(before) : overlayOn(before);
 	const { machine, discard } = machineOn(target, disk);
 	setLoginsOf(machine, ownLogins);
 	try {
 		await machine.boot();
 		await loginPage(machine, { timeoutMs: 12 * minute });
-		const state = await stateOf(machine);
+		const state = await livedInState(machine);
 		await machine.console.login(...ownLogins.root);
 		await keepDisk(machine, diskIn(directory));
-		await rm(livedDisk(directory).path);
+		await rm(diskBeforeRestart(directory).path);
 		return state;
 	} finally {
 		await discard();
 	}
 }
 
-/** Switched off cleanly first. */
+/** Shuts the machine down and copies its disk. */
 async function keepDisk(machine: Machine, kept: DiskFile): Promise<void> {
 	await switchOff(machine);
 	const [disk] = await machine.disks();
@@ -133,7 +136,7 @@ async function keepDisk(machine: Machine, kept: DiskFile): Promise<void> {
 	})`qemu-img convert -f ${disk?.format} -O ${kept.format} ${disk?.path} ${kept.path}`;
 }
 
-/** Installed; or the image, from which a gateway installs itself. */
+/** The installed disk, or the image from which a gateway installs itself. */
 function newDisk(target: TargetName): Disk {
 	if (target === "x86_64") return copyOf(installedRawDisk);
 	const image = { path: builtImage("img", target), format: "raw" } as const;
@@ -141,8 +144,8 @@ function newDisk(target: TargetName): Disk {
 }
 
 /**
- * A virtual machine is lived in as a container, which is many times as fast, and leaves the same on its disk: the
- * tests in QEMU find there what was seen here.
+ * Uses a container for x86_64: it is many times as fast and leaves the same on its disk, where the tests in QEMU find
+ * it.
  */
 function machineOn(
 	target: TargetName,

@@ -2,8 +2,8 @@ import type { Console, Machine, Ssh } from "../../machine/index.ts";
 import { rootBySsh } from "../steps.ts";
 
 /**
- * Opens what people leave open: root by SSH, once with the boot partition as working directory,
- * once with a packet capture and once with a log that is followed.
+ * Opens SSH sessions of root that users leave open: one with the boot partition as working directory, one with a packet
+ * capture and one that follows a log.
  */
 export async function openSessions(
 	machine: Machine,

@@ -3,26 +3,26 @@ import type { TargetName } from "../../machine/index.ts";
 import { timeLimit } from "../../machine/index.ts";
 import { outputOf } from "../steps.ts";
 import { domains, filesPassword } from "./apps.ts";
-import type { Owned, Trace } from "./trace.ts";
+import type { Fixture, OwnedMachine } from "./fixture.ts";
 
 const MB = 1_000_000;
-/** A gateway has 256 MB of memory and the smallest disk. */
-const largestMB: Record<TargetName, number> = {
+/** A gateway has only 256 MB of memory and the smallest disk. */
+const maxFileMB: Record<TargetName, number> = {
 	x86_64: 200,
 	arm64: 20,
 	arm: 20,
 };
-/** As macOS sends names: `ä` in two characters. */
+/** Names as macOS sends them: `ä` as two characters. */
 const decomposed = (name: string) => name.normalize("NFD");
-const folder = "Bilder & Töne";
+const directory = "Bilder & Töne";
 
 /** Files of the app "files", written and read by WebDAV. */
-export const sharedFiles: Trace = {
-	async leave(owned) {
+export const sharedFiles: Fixture = {
+	async create(owned) {
 		for (const domain of domains) {
-			await succeeds(dav(owned, "MKCOL", domain, folder));
+			await assertCreated(dav(owned, "MKCOL", domain, directory));
 			for (const [name, sizeBytes] of Object.entries(filesOf(owned, domain)))
-				await succeeds(
+				await assertCreated(
 					dav(owned, "PUT", domain, name, {
 						body: contentOf(name, sizeBytes),
 					}),
@@ -30,11 +30,11 @@ export const sharedFiles: Trace = {
 		}
 	},
 
-	async found(owned) {
+	async read(owned) {
 		const all: Record<string, unknown> = {};
 		for (const domain of domains) {
 			for (const [name, sizeBytes] of Object.entries(filesOf(owned, domain)))
-				all[`${domain}/${name}`] = await fileFound(
+				all[`${domain}/${name}`] = await readFile(
 					owned,
 					domain,
 					name,
@@ -46,16 +46,16 @@ export const sharedFiles: Trace = {
 			);
 			all[domain] = {
 				names: [...hrefs].map(([, href]) => href).sort(),
-				contents: await contentsFound(owned, domain),
+				contents: await readContents(owned, domain),
 			};
 		}
 		return all;
 	},
 };
 
-/** A file as it is downloaded; of a large one the ends, since an emulated machine takes minutes for it. */
-async function fileFound(
-	owned: Owned,
+/** Downloads a file, or only the end of a large one, which takes an emulated machine minutes. */
+async function readFile(
+	owned: OwnedMachine,
 	domain: string,
 	name: string,
 	sizeBytes: number,
@@ -76,8 +76,11 @@ async function fileFound(
 	};
 }
 
-/** What the database has of each file, in full. */
-async function contentsFound({ root }: Owned, domain: string): Promise<string> {
+/** Returns the size and hash of each file's content in the database. */
+async function readContents(
+	{ root }: OwnedMachine,
+	domain: string,
+): Promise<string> {
 	const sql =
 		"SELECT content, count(*), sum(length(data)), md5(string_agg(md5(data), '' ORDER BY position)) FROM chunk GROUP BY content ORDER BY content";
 	return outputOf(root, `psql -d ${domain}_files -Atc "${sql}"`, {
@@ -85,21 +88,24 @@ async function contentsFound({ root }: Owned, domain: string): Promise<string> {
 	});
 }
 
-/** Their names and sizes. */
-function filesOf({ target }: Owned, domain: string): Record<string, number> {
+/** Names and sizes of the files of a domain. */
+function filesOf(
+	{ target }: OwnedMachine,
+	domain: string,
+): Record<string, number> {
 	const small = {
 		"leer.txt": 0,
 		"Übersicht März.bin": MB,
 		[decomposed("Änderungen für Zoë.bin")]: MB,
-		[`${folder}/${decomposed("Grüße.txt")}`]: 1_000,
+		[`${directory}/${decomposed("Grüße.txt")}`]: 1_000,
 	};
 	const [first] = domains;
 	return domain === first
-		? { ...small, "large.bin": largestMB[target] * MB }
+		? { ...small, "large.bin": maxFileMB[target] * MB }
 		: small;
 }
 
-/** Content that no compression makes smaller, the same each time. */
+/** Returns incompressible content, the same every time. */
 function contentOf(name: string, sizeBytes: number): Buffer {
 	const key = createHash("sha256").update(name).digest();
 	const stream = createCipheriv("aes-256-ctr", key, Buffer.alloc(16));
@@ -107,7 +113,7 @@ function contentOf(name: string, sizeBytes: number): Buffer {
 }
 
 function dav(
-	{ machine }: Owned,
+	{ machine }: OwnedMachine,
 	method: string,
 	domain: string,
 	name: string,
@@ -123,12 +129,12 @@ function dav(
 	});
 }
 
-async function succeeds(
+async function assertCreated(
 	answer: Promise<{ status: number; text(): Promise<string> }>,
 ): Promise<void> {
 	const response = await answer;
 	if (response.status !== 201)
 		throw new Error(
-			`WebDAV answers ${response.status}: ${await response.text()}`,
+			`WebDAV returns ${response.status}: ${await response.text()}`,
 		);
 }

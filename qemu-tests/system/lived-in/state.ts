@@ -2,12 +2,12 @@ import type { Machine } from "../../machine/index.ts";
 import { apps } from "./apps.ts";
 import { certificate } from "./certificate.ts";
 import { database } from "./database.ts";
+import { asOwner, type Fixture } from "./fixture.ts";
 import { homeFiles } from "./home-files.ts";
 import { logins } from "./logins.ts";
 import { logs } from "./logs.ts";
 import { sharedFiles } from "./shared-files.ts";
 import { systemSettings } from "./system-settings.ts";
-import { asOwner, type Trace } from "./trace.ts";
 
 const named = {
 	logins,
@@ -18,35 +18,36 @@ const named = {
 	systemSettings,
 	homeFiles,
 	logs,
-} as const satisfies Record<string, Trace>;
+} as const satisfies Record<string, Fixture>;
 
-/** In the order in which they are left: the passwords first. */
-export const traces = Object.values(named) as [Trace, ...Trace[]];
+/** In the order of creation: the passwords first. */
+export const fixtures = Object.values(named) as [Fixture, ...Fixture[]];
 
-/** What is found on a lived-in machine, by kind. */
+/** The state of a lived-in machine, by kind. */
 export type State = Record<keyof typeof named, unknown>;
 
 /**
- * Looks at a lived-in machine from outside: at all that must be the same after an update, a
- * reinstallation, a power cut. Plain data, to be compared with the disk's recorded state.
- * @param unlooked kinds that a story has ended.
+ * Reads the state of a lived-in machine from outside: everything that must be the same after an update, a
+ * reinstallation or a power cut. Plain data, to compare with the disk's recorded state.
+ * @param ignored kinds that the test has removed.
  */
-export async function stateOf<Unlooked extends keyof State = never>(
+export async function livedInState<Ignored extends keyof State = never>(
 	machine: Machine,
-	...unlooked: readonly Unlooked[]
-): Promise<Omit<State, Unlooked>> {
-	const looked = Object.entries(named).filter(
-		([kind]) => !(unlooked as readonly string[]).includes(kind),
+	...ignored: readonly Ignored[]
+): Promise<Omit<State, Ignored>> {
+	const kinds = Object.entries(named).filter(
+		([kind]) => !(ignored as readonly string[]).includes(kind),
 	);
 	return asOwner(machine, async (owned) => {
 		const state: Record<string, unknown> = {};
-		for (const [kind, trace] of looked) state[kind] = await trace.found(owned);
-		// As it is read back from the cache: without undefined.
-		return JSON.parse(JSON.stringify(state)) as Omit<State, Unlooked>;
+		for (const [kind, fixture] of kinds)
+			state[kind] = await fixture.read(owned);
+		// As it is read from the cache: without undefined.
+		return JSON.parse(JSON.stringify(state)) as Omit<State, Ignored>;
 	});
 }
 
-/** Returns a state but for the kinds that a story changes. */
+/** Returns a state without the kinds that a test changes. */
 export function without(
 	state: Partial<State>,
 	...kinds: readonly (keyof State)[]

@@ -1,10 +1,10 @@
 import { outputOf } from "../steps.ts";
-import type { Trace } from "./trace.ts";
+import type { Fixture } from "./fixture.ts";
 
-/** The keymaps, time zones and names of a machine's console, and its address. */
-export const systemSettings: Trace = {
-	async leave({ root, target }) {
-		// The address that the tests' forwards lead to, which DHCP gives as well.
+/** Keymap, time zone, host names and address. */
+export const systemSettings: Fixture = {
+	async create({ root, target }) {
+		// The forwards of the tests lead to this address, which DHCP assigns as well.
 		await outputOf(
 			root,
 			"setip --addr=10.0.2.15 --mask=255.255.255.0 --gateway=10.0.2.2 --dns1=10.0.2.3 --dns2=192.0.2.53",
@@ -18,14 +18,14 @@ export const systemSettings: Trace = {
 		);
 	},
 
-	async found({ root }) {
+	async read({ root }) {
 		return {
 			address: await outputOf(
 				root,
 				"ip -4 -o address show eth0 | awk '{ print $4 }'; ip route; cat /etc/resolv.conf",
 			),
 			name: await outputOf(root, "hostname; cat /etc/hostname /etc/hosts"),
-			// Set by the login of admin, whose shell became root's.
+			// Set by the login of admin, which the shell of root inherits.
 			timeZone: await outputOf(root, 'echo "$TZ"'),
 			keymap: await outputOf(root, "cat /mnt/sda2/system/keymap; true"),
 		};

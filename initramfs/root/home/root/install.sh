@@ -1,20 +1,19 @@
 #!/bin/sh
-# install.sh LOGFILE          installs the system of the chosen set on the disk
+# install.sh LOGFILE          installs the system of the slot in use, or of an update
 # install.sh LOGFILE resize   enlarges the data partition to the end of an enlarged disk
-# install.sh LOGFILE factory  erases all data and settings and installs anew, when confirmed
+# install.sh LOGFILE factory  erases all data and settings after a confirmation, then installs the system
 # install.sh LOGFILE verify   compares the installed system with the signed files on sda1
 #
-# `verify` changes nothing and exits with 0 when they are equal, 1 when they differ, 2 when that
-# cannot be determined. The others restart the machine when they have succeeded. Every step looks
-# first at what is there: after a cut at any moment the work can simply be started again. But for
-# `factory`, data on sda2 is never lost.
+# `verify` changes nothing and exits with 0 if they are equal, 1 if they differ, 2 if that cannot be
+# determined. The others restart the machine on success. Each step first checks the current state: after
+# an interruption at any point, simply repeat the command. Only `factory` deletes data on sda2.
 set -eu
 . /usr/lib/app-platform/service.sh
 . /usr/lib/app-platform/settings.sh
 . /usr/lib/app-platform/boot-disk.sh
 . /usr/lib/app-platform/boot-loader.sh
-. /usr/lib/app-platform/verify-set.sh
-. /usr/lib/app-platform/unpack-set.sh
+. /usr/lib/app-platform/verify-slot.sh
+. /usr/lib/app-platform/unpack-slot.sh
 . /usr/lib/app-platform/update-result.sh
 . /usr/lib/app-platform/time-limit.sh
 . /usr/lib/app-platform/install-state.sh
@@ -24,19 +23,19 @@ set -eu
 . /usr/lib/app-platform/factory-reset.sh
 . /usr/lib/app-platform/verify-system.sh
 
-# What is done once the log ends with `finished`.
-conclude() {
+# Updates the boot menu, once the log ends with `finished`.
+finish_work() {
 	[ "$work" != resize ] || return 0
 	keep_log "$disk" "$log"
 	# shellcheck disable=SC2046 # words
 	set -- $(update_state)
 	case $1 in
 	install | try)
-		say "The new system starts on trial"
+		say "Preparing the trial boot of the new system"
 		set_boot_state rescue "$(boot_slot)" "try $2 0" || fail "$MENU cannot be changed"
 		;;
 	undo)
-		say "The system before the update is the default entry of the boot menu again"
+		say "The update is rolled back; making the previous system the default entry of the boot menu"
 		set_boot_state system "$(boot_slot)" none || fail "$MENU cannot be changed"
 		;;
 	none)
@@ -47,45 +46,45 @@ conclude() {
 }
 
 install() {
-	check_before
-	hold_rescue
-	put_system
+	check_preconditions
+	make_rescue_default
+	install_system
 }
 
 factory() {
-	check_before
-	hold_rescue
-	end_data "$disk"
-	forget_settings
-	put_system
+	check_preconditions
+	make_rescue_default
+	invalidate_data "$disk"
+	reset_settings
+	install_system
 }
 
-# What can be refused is refused here, where the system and its data are as they were.
-check_before() {
+# Makes all checks before the system and its data are changed.
+check_preconditions() {
 	slot=$(slot_to_install) || fail "$slot"
 	limit "$VERIFY_SECONDS" "Verifying"
-	verify_set "$slot"
+	verify_slot "$slot"
 	say "Installing App Platform $(release_of "$slot" VERSION) (build $(release_of "$slot" BUILD)) on /dev/$disk"
 	check_not_in_use "$disk"
 	check_not_shrunk "$disk"
 	check_disk_size "$disk"
-	tell_unused_space "$disk"
+	report_unused_space "$disk"
 	make_partitions "$disk"
 	check_room "$slot" "$(partition_bytes "$(partition_of "$disk" 3)")"
 }
 
-# From here on a cut must end in this ramdisk, which then begins again. First the installed
-# system is no complete one any more, or a cut in between would leave the machine in rescue.
-hold_rescue() {
+# Makes an interrupted installation restart in the rescue system, which repeats it. Deletes the mark of the
+# installed system first: after an interruption in between, the machine would stay in the rescue system.
+make_rescue_default() {
 	default=$(default_entry) || fail "The first line of $MENU does not name our default entry"
-	[ "$(installed_state "$disk" "$BOOT/$slot")" = absent ] || forget_installed "$disk"
+	[ "$(installed_state "$disk" "$BOOT/$slot")" = absent ] || clear_installed_mark "$disk"
 	[ "$default" != rescue ] || return 0
-	say "Making rescue the default entry of the boot menu until the system is installed"
+	say "Making the rescue system the default entry of the boot menu until the system is installed"
 	set_default_entry rescue || fail "$MENU cannot be changed"
 }
 
-put_system() {
-	if erasure_due "$disk"; then
+install_system() {
+	if is_erasure_due "$disk"; then
 		limit "$ERASE_SECONDS" "Erasing"
 		erase "$disk"
 	fi
@@ -102,57 +101,57 @@ put_system() {
 resize() {
 	check_not_in_use "$disk"
 	check_not_shrunk "$disk"
-	tell_unused_space "$disk"
+	report_unused_space "$disk"
 	is_data_file_system "$disk" || has_lost_superblock "/dev/$(partition_of "$disk" 2)" ||
 		fail "There is no data partition on /dev/$disk to enlarge"
 	enlarge_data_partition "$disk"
 	enlarge_data_file_system "$disk"
 }
 
-# What is read goes to the log, every console, and the terminal of whoever called.
-show() {
+# Writes standard input to the log, all consoles and the caller's terminal.
+to_log_and_consoles() {
 	case $(tty) in
 	/dev/pts/*) tee -a "$log" "$(tty)" | to_consoles ;;
 	*) tee -a "$log" | to_consoles ;;
 	esac
 }
 
-# Runs a step of the work; the program ends when it fails. Not `step || …`, since within a
-# condition the shell would go on after a command that failed.
+# run FUNCTION: ends the script if it fails. Does not use `"$1" || …`, because `set -e` does not apply
+# within a condition.
 run() {
 	rm -f /run/install.done
 	(
 		"$1"
 		touch /run/install.done
-	) 2>&1 | show
+	) 2>&1 | to_log_and_consoles
 	[ -e /run/install.done ] || give_up
 }
 
 give_up() {
-	show <<-END
+	to_log_and_consoles <<-END
 
-		*** This FAILED. Nothing is tried again before the next start.
-		*** The log is in $log; log in as root to look into it.
+		*** This FAILED. The next attempt is at the next start.
+		*** The log is $log; log in as root to read it.
 	END
 	exit 1
 }
 
-usage() {
+print_usage() {
 	echo "usage: $0 LOGFILE [resize|factory|verify]" >&2
 	exit 2
 }
 
-# What the slowest machine needs many times over.
+# Many times what the slowest machine needs.
 : "${VERIFY_SECONDS:=300}" "${ERASE_SECONDS:=86400}" "${CHECK_SECONDS:=7200}" "${UNPACK_SECONDS:=1200}" "${WRITE_SECONDS:=600}"
 log=${1:-}
 work=${2:-install}
 case $#,$work in
 1,install | 2,resize | 2,factory) ;;
-# A verification that is not possible found no difference.
-2,verify) fail() { echo "$*" >&2 && exit 2; } ;;
-*) usage ;;
+# shellcheck disable=SC2034 # fail uses it; 1 would mean that the verification found a difference
+2,verify) FAIL_STATUS=2 ;;
+*) print_usage ;;
 esac
-# Called in a directory of sda2 or sda3, it would itself keep them from being unmounted.
+# A working directory on sda2 or sda3 would prevent unmounting them.
 case $log in
 /*) ;;
 *) log=$PWD/$log ;;
@@ -161,7 +160,7 @@ cd /
 [ "$(id -u)" = 0 ] || fail "Only root can do this; become root with: su root"
 disk=$(cat /run/boot-disk 2>/dev/null) || disk=$(find_boot_disk) || fail "$disk"
 [ "$work" != factory ] || confirm_reset "$disk"
-# A terminal that goes away must not end the work half-way.
+# A closed terminal must not interrupt the work.
 [ "$work" = verify ] || trap '' HUP INT PIPE
 mkdir /run/install.lock 2>/dev/null || fail "$0 is already running"
 trap 'no_limit; end_verification; rmdir /run/install.lock' EXIT
@@ -174,8 +173,8 @@ if [ "$work" = verify ]; then
 fi
 : >"$log"
 run "$work"
-echo finished | show
-run conclude
+echo finished | to_log_and_consoles
+run finish_work
 no_limit
 echo "Restarting" | to_consoles
 reboot

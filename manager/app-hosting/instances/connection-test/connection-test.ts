@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { Turn } from "../../../../sdk/turn.ts";
+import { Mutex } from "async-mutex";
 import { inWords } from "./in-words.ts";
 import type { ConnectionResult, ConnectionTarget } from "./target.ts";
 
@@ -23,10 +23,12 @@ export interface ConnectionAnswer {
  * a thread whose errors, memory and endless loops end with it.
  */
 export class ConnectionTests {
-	readonly #turn = new Turn();
+	readonly #mutex = new Mutex();
 
 	try(target: ConnectionTarget): Promise<ConnectionAnswer> {
-		return this.#turn.take(async () => answer(target, await tryOnce(target)));
+		return this.#mutex.runExclusive(async () =>
+			answer(target, await tryOnce(target)),
+		);
 	}
 }
 

@@ -11,7 +11,7 @@ const problems: Readonly<Record<string, ConnectionProblem>> = {
 	ENOENT: "refused",
 	ETIMEDOUT: "timedOut",
 	ABORT_ERR: "timedOut",
-	TlsRefused: "tlsRefused",
+	TlsRefusedError: "tlsRefused",
 	HANDSHAKE_NO_SSL_SUPPORT: "tlsRefused",
 	ERR_TLS_CERT_ALTNAME_INVALID: "wrongName",
 	CERT_HAS_EXPIRED: "expired",

@@ -7,9 +7,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
 import test from "ava";
 import { request } from "undici";
-import { TestAcmeServer } from "../../../testing/test-acme-server.ts";
-import { TestAppliance } from "../../../testing/test-appliance.ts";
-import { TestAuthority } from "../../../testing/test-authority.ts";
+import { TestAcmeServer } from "../../../../testing/test-acme-server.ts";
+import { TestAppliance } from "../../../../testing/test-appliance.ts";
+import { TestAuthority } from "../../../../testing/test-authority.ts";
 
 // Certificates from an ACME authority, whose questions come in at HAProxy's plain HTTP port.
 const patienceMs = 60_000;

@@ -1,6 +1,6 @@
+import { Mutex } from "async-mutex";
 import * as z from "zod";
-import { Turn } from "../../../../sdk/turn.ts";
-import type { Database } from "../../../data/database/database.ts";
+import type { Database } from "../../../database/database.ts";
 import type { Config } from "../../../settings/config.ts";
 import type { Part } from "../../../shared/lifecycle.ts";
 import type { Log } from "../../../shared/log.ts";
@@ -53,7 +53,7 @@ export class Acme implements Part {
 	readonly #certificate: Certificate;
 	readonly #log: Log;
 	/** What is stored and when to look again change together. */
-	readonly #turn = new Turn();
+	readonly #mutex = new Mutex();
 	readonly #stopping = new AbortController();
 	/** The order under way. */
 	#ordering: AbortController | undefined;
@@ -78,7 +78,7 @@ export class Acme implements Part {
 		void this.#database.whenReady(
 			() =>
 				retryUntilDone(
-					() => this.#turn.take(() => this.#begin()),
+					() => this.#mutex.runExclusive(() => this.#begin()),
 					(error) => this.#log.error({ err: error }, "ACME cannot begin"),
 					this.#stopping.signal,
 				).catch(() => {}), // Stopped while it waited.
@@ -88,7 +88,7 @@ export class Acme implements Part {
 	async stop(): Promise<void> {
 		this.#stopping.abort();
 		this.#end();
-		await this.#turn.ended();
+		await this.#mutex.waitForUnlock();
 	}
 
 	/** @throws DatabaseUnavailable */
@@ -113,7 +113,7 @@ export class Acme implements Part {
 
 	/** Orders at once, also where it was enabled before; `status` tells what came of it. */
 	enable(request: AcmeRequest): Promise<void> {
-		return this.#turn.take(async () => {
+		return this.#mutex.runExclusive(async () => {
 			const before = await this.#read();
 			// An account belongs to a directory.
 			const accountKey =
@@ -138,7 +138,7 @@ export class Acme implements Part {
 	 * @throws DatabaseUnavailable
 	 */
 	disable(): Promise<boolean> {
-		return this.#turn.take(async () => {
+		return this.#mutex.runExclusive(async () => {
 			const wasEnabled =
 				(await this.#config.read(settingName, z.unknown())) !== undefined;
 			await this.#disable();
@@ -178,8 +178,8 @@ export class Acme implements Part {
 	}
 
 	#look(): void {
-		this.#turn
-			.take(() => this.#schedule())
+		this.#mutex
+			.runExclusive(() => this.#schedule())
 			.catch((error) => {
 				this.#log.warn({ err: error }, "ACME looks again later");
 				this.#lookLater();
@@ -210,8 +210,10 @@ export class Acme implements Part {
 			signal,
 		})
 			.then(
-				(pem) => this.#turn.take(() => this.#received(pem, stored, ordering)),
-				(error) => this.#turn.take(() => this.#failed(error, stored, ordering)),
+				(pem) =>
+					this.#mutex.runExclusive(() => this.#received(pem, stored, ordering)),
+				(error) =>
+					this.#mutex.runExclusive(() => this.#failed(error, stored, ordering)),
 			)
 			.finally(() => {
 				if (this.#ordering === ordering) this.#ordering = undefined;

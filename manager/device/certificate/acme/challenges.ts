@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { OperationError } from "../../../operations/operation.ts";
+import { OperationError } from "../../../shared/operation-error.ts";
 
 /** Tokens are chosen by the authority: nothing else gets into a path. */
 const plainToken = /^[\w-]{1,100}$/;
@@ -33,7 +33,11 @@ export function serveChallenges(
 		(request, reply) => {
 			const answer = challenges.get(request.params.token);
 			if (answer === undefined)
-				throw new OperationError(404, "unknownToken", "No such challenge");
+				throw new OperationError(
+					"notFound",
+					"unknownToken",
+					"No such challenge",
+				);
 			return reply.type("application/octet-stream").send(answer);
 		},
 	);

@@ -1,8 +1,5 @@
 import * as z from "zod";
-import {
-	defineOperation,
-	type Operation,
-} from "../../../operations/operation.ts";
+import { defineOperation } from "../../../operations/operation.ts";
 import { outcome, outcomeOf } from "../../../operations/outcome.ts";
 import { hostName } from "../../dns-name/host-name.ts";
 import type { Acme } from "./acme.ts";
@@ -23,7 +20,7 @@ const acmeStatus = z.object({
 
 export type AcmeAnswer = z.output<typeof acmeStatus>;
 
-export function acmeOperations(acme: Acme): Operation[] {
+export function acmeOperations(acme: Acme) {
 	return [
 		defineOperation({
 			name: "acmeStatus",

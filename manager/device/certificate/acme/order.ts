@@ -2,11 +2,11 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { Agent } from "node:https";
 import { rootCertificates } from "node:tls";
-import { Turn } from "../../../../sdk/turn.ts";
+import { Mutex } from "async-mutex";
 import type { Challenges } from "./challenges.ts";
 
 /** acme-client has one HTTP client for everybody. */
-const turn = new Turn();
+const mutex = new Mutex();
 const requestLimitMs = 30_000;
 const mostAnswerBytes = 256 * 1024;
 
@@ -39,7 +39,7 @@ export function newKey(): string {
  * @throws Error with the authority's words.
  */
 export function orderCertificate(order: Order): Promise<string> {
-	return turn.take(() => makeOrder(order));
+	return mutex.runExclusive(() => makeOrder(order));
 }
 
 async function makeOrder({

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# The command line of setip: what people type, turned into the lines of the setting "network".
-# Needs address.sh. Everything is checked before anything is changed.
+# Parses the command line of setip into the lines of the setting "network". Everything is checked before
+# anything is changed. Needs address.sh.
 
 refuse() {
 	echo "setip: $*" >&2
@@ -8,7 +8,7 @@ refuse() {
 	exit 2
 }
 
-# network_settings ARGUMENT…: prints the setting, or refuses with a sentence.
+# network_settings ARGUMENT…: prints the setting, or refuses the arguments with the reason.
 network_settings() {
 	address='' mask='' gateway='' dns1='' dns2='' dns='' dhcp=''
 	[ $# -gt 0 ] || refuse "An address is missing, for example --addr=192.0.2.10/24"
@@ -24,7 +24,7 @@ network_settings() {
 		"DNS1=$dns1" "DNS2=$dns2"
 }
 
-# Takes `--addr=X`, `--addr X` and `--addr = X`.
+# Accepts `--addr=X`, `--addr X` and `--addr = X`.
 read_options() {
 	while [ $# -gt 0 ]; do
 		argument=$1
@@ -48,8 +48,8 @@ read_options() {
 	done
 }
 
-# option_of WORD: the option's own name; nothing when it is unknown. Dashes that a word processor
-# made one of, and upper case, are understood.
+# option_of WORD: prints the option's canonical name, or nothing if it is unknown. Accepts upper case and
+# the dashes into which word processors turn `--`.
 option_of() (
 	word=$(without_blanks "$1" | tr '[:upper:]' '[:lower:]')
 	while :; do
@@ -80,7 +80,7 @@ without_blanks() {
 	printf '%s\n' "$1" | sed 's/^[[:space:]]*//; s/[[:space:]]*$//'
 }
 
-# Whether a word is the value of the option before it, and not an option itself.
+# is_value WORD: whether the word is the value of the option before it, not an option itself.
 is_value() {
 	case $1 in
 	-* | –* | —*) return 1 ;;
@@ -96,7 +96,7 @@ refuse_unknown() {
 	esac
 }
 
-# Keeps $value as $option. The same value twice is no contradiction.
+# Stores $value as $option. Repeating the same value is allowed.
 keep_option() {
 	case $option in
 	addr) old=$address address=$value ;;
@@ -141,7 +141,7 @@ set_prefix() {
 		refuse "The network mask is missing, for example --addr=$address/24 or --mask=255.255.255.0"
 }
 
-# The only address of a /32 network is the machine's: providers that assign one have their router outside.
+# A /32 network has only the machine's address: providers that assign one have their router outside of it.
 check_gateway() {
 	is_host_address "$gateway" || refuse "\"$gateway\" is not an IPv4 address of a gateway"
 	[ "$gateway" != "$address" ] || refuse "The gateway has the same address as this machine"
@@ -150,7 +150,7 @@ check_gateway() {
 		refuse "The gateway $gateway is outside the network of $address/$prefix"
 }
 
-# Two servers at most, from any of the options, in their order.
+# At most two servers, from all options, in their order.
 set_dns() {
 	# shellcheck disable=SC2046 # a list of words
 	set -- $(echo "$dns1,$dns,$dns2" | tr ',;' '  ')

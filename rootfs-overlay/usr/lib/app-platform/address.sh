@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# Decisions about addresses and host names: functions of text, without side effects. Their
-# bodies are subshells, in order that their variables are not the caller's.
+# Checks of addresses and host names: pure functions of text. Their bodies are subshells, which keeps
+# their variables local.
 
-# is_number TEXT LEAST MOST: decimal digits without a leading zero, within the bounds.
+# is_number TEXT MIN MAX: whether the text is decimal digits without a leading zero, within the bounds.
 is_number() (
 	case $1 in
 	'' | *[!0-9]* | 0?* | ?????*) return 1 ;;
@@ -10,7 +10,7 @@ is_number() (
 	[ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
 )
 
-# ipv4_number ADDRESS: an IPv4 address as one number; fails unless it is four decimal parts.
+# ipv4_number ADDRESS: prints an IPv4 address as one number; fails unless it has four decimal parts.
 ipv4_number() (
 	case $1 in
 	*.*.*.*.* | *[!0-9.]* | .* | *.) return 1 ;;
@@ -27,7 +27,7 @@ ipv4_number() (
 	echo $number
 )
 
-# prefix_of MASK: the length of a prefix, from 255.255.255.0, /24 or 24.
+# prefix_of MASK: prints the prefix length of 255.255.255.0, /24 or 24.
 prefix_of() (
 	case $1 in
 	*.*)
@@ -47,22 +47,22 @@ prefix_of() (
 	echo "$prefix"
 )
 
-# ipv4_network ADDRESS PREFIX: the number of the network.
+# ipv4_network ADDRESS PREFIX: prints the network address as one number.
 ipv4_network() (
 	address=$(ipv4_number "$1") || return 1
 	size=$((1 << (32 - $2)))
 	echo $((address / size * size))
 )
 
-# Whether a machine can have this address: not 0.x, 127.x, multicast, reserved.
+# is_host_address ADDRESS: whether a machine can have it: not 0.x, 127.x, multicast or reserved.
 is_host_address() (
 	ipv4_number "$1" >/dev/null || return 1
 	first=${1%%.*}
 	[ "$first" -ne 0 ] && [ "$first" -ne 127 ] && [ "$first" -lt 224 ]
 )
 
-# is_network_or_broadcast ADDRESS PREFIX: the two addresses of a network that no machine has.
-# Networks of one and two addresses (/32, /31) have none.
+# is_network_or_broadcast ADDRESS PREFIX: whether it is one of the two addresses of a network that no
+# machine has. Networks of one and two addresses (/32, /31) have none.
 is_network_or_broadcast() (
 	[ "$2" -lt 31 ] || return 1
 	address=$(ipv4_number "$1") || return 1
@@ -71,7 +71,7 @@ is_network_or_broadcast() (
 		[ "$address" -eq $((network + (1 << (32 - $2)) - 1)) ]
 )
 
-# is_ipv6 ADDRESS: the shape is checked (groups of hex digits, at most one `::`).
+# is_ipv6 ADDRESS: checks the form only (groups of hex digits, at most one `::`).
 is_ipv6() (
 	case $1 in
 	*[!0-9a-fA-F:]* | *:::* | *::*::* | :[!:]* | *[!:]: | '') return 1 ;;
@@ -93,13 +93,13 @@ is_ipv6() (
 	esac
 )
 
-# is_server_address ADDRESS: an address at which a DNS or NTP server may be.
+# is_server_address ADDRESS: whether a DNS or NTP server can have it.
 is_server_address() (
 	is_host_address "$1" || is_ipv6 "$1"
 )
 
-# is_host_name NAME: labels of letters, digits and hyphens, at most 63 characters each, with dots
-# between them. What could be an IPv4 address is not a name.
+# is_host_name NAME: labels of letters, digits and hyphens, at most 63 characters each, separated by
+# dots. A text of digits and dots is no name, because it could be an IPv4 address.
 is_host_name() (
 	[ ${#1} -le 253 ] || return 1
 	case $1 in

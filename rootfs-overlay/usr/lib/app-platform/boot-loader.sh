@@ -1,13 +1,13 @@
 # shellcheck shell=sh
-# The boot loader's menu: which entry starts by default, which set of files it starts, and how
-# far an update is. All of it stands in the menu's first sector and is overwritten in place, in
-# one write, which a power cut cannot tear.
+# The state in the boot menu: the default entry, the slot that it starts, and the progress of an
+# update. All of it is in the menu's first sector, which is overwritten in place with one write that a
+# power cut cannot tear.
 . /usr/lib/app-platform/boot-menu.sh
 
 BOOT=/mnt/sda1
 SECTOR_BYTES=512
 
-# `rescue` or `system`; fails when the first line of the menu is not ours.
+# Prints `rescue` or `system`; fails if the first line of the menu is not ours.
 default_entry() {
 	case $(head -n 1 "$MENU") in
 	"$BEFORE_DEFAULT$RESCUE_ENTRY") echo rescue ;;
@@ -16,23 +16,23 @@ default_entry() {
 	esac
 }
 
-# The folder's name, a or b, of the set that the boot loader starts.
+# Prints the slot, a or b, that the boot loader starts.
 boot_slot() {
 	sector | sed -n 's/^set slot=\([ab]\)$/\1/p; s/.* slot=\([ab]\)$/\1/p' | head -n 1
 }
 
-# The words of the line `# update:`; `none` where an edited menu has lost it:
-#   none              no update is under way
-#   install SLOT N    the ramdisk puts the system of SLOT on sda3; it has begun N times
-#   try SLOT N        the system of SLOT is on trial; it was started N times
-#   undo SLOT N       the system of SLOT has failed; the one before is put back, begun N times
+# Prints the words of the line `# update:`, or `none` if the line is missing from an edited menu:
+#   none              no update is in progress
+#   install SLOT N    the rescue system installs the system of SLOT on sda3; started N times
+#   try SLOT N        trial boot of the system of SLOT; started N times
+#   undo SLOT N       the system of SLOT failed; the previous one is being restored
 update_state() {
 	words=$(sector | sed -n 's/^# update: //p')
 	echo "${words:-none}"
 }
 
-# Whether there is an update for the ramdisk to go on with.
-update_due() {
+# Whether the rescue system has an update to continue.
+is_update_due() {
 	case "$(default_entry) $(update_state)" in
 	"rescue install "* | "rescue try "* | "rescue undo "*) return 0 ;;
 	*) return 1 ;;
@@ -43,13 +43,13 @@ sector() {
 	head -c $SECTOR_BYTES "$MENU"
 }
 
-# set_default_entry rescue|system: nothing else changes, whatever somebody made of the menu.
+# set_default_entry rescue|system: changes nothing else, even in an edited menu.
 set_default_entry() {
 	default_entry >/dev/null || {
-		echo "The first line of $MENU does not name our default entry: it is left alone" >&2
+		echo "The first line of $MENU does not name our default entry: nothing is changed" >&2
 		return 1
 	}
-	# <> does not truncate: the line is overwritten from the file's first byte on.
+	# <> does not truncate: the line is overwritten in place.
 	printf %s "$BEFORE_DEFAULT$(entry_name "$1")" 1<>"$MENU" || return 1
 	sync "$MENU" || return 1
 	[ "$(default_entry)" = "$1" ]
@@ -63,17 +63,17 @@ entry_name() {
 	esac
 }
 
-# set_boot_state rescue|system SLOT UPDATE_STATE: all three in the same write.
+# set_boot_state rescue|system SLOT UPDATE_STATE: changes all three in one write.
 set_boot_state() {
 	if ! default_entry >/dev/null || ! sector | grep -q '^# update: '; then
-		echo "The first sector of $MENU was edited, its state is not there: it is left alone" >&2
+		echo "The first sector of $MENU was edited and lacks the boot state: nothing is changed" >&2
 		return 1
 	fi
 	name=$(entry_name "$1") || return 1
 	# GRUB has the slot in a variable, extlinux.conf in each path.
 	sector | sed -e "1s/.*/$BEFORE_DEFAULT$name/" -e "s/^# update: .*/# update: $3/" \
 		-e "s/^set slot=[ab]\$/set slot=$2/" -e "s/ slot=[ab]\$/ slot=$2/" \
-		-e "s#^\\(linux\\|initrd\\|fdtdir\\) .*/#\\1 $(path_of_set "$2")/#" \
+		-e "s#^\\(linux\\|initrd\\|fdtdir\\) .*/#\\1 $(slot_path "$2")/#" \
 		-e '/^##*$/d' >/run/menu-sector || return 1
 	padding=$((SECTOR_BYTES - $(wc -c </run/menu-sector)))
 	[ $padding -gt 0 ] || {
@@ -87,8 +87,9 @@ set_boot_state() {
 	[ "$(default_entry) $(boot_slot) $(update_state)" = "$1 $2 $3" ]
 }
 
-# path_of_set SLOT: for the boot loader. A new gateway has its kernel at the top.
-path_of_set() {
+# slot_path SLOT: prints the slot's directory as the boot loader names it. A new gateway has its kernel
+# at the top of sda1 instead.
+slot_path() {
 	[ ! -f "$BOOT/$1/linux" ] || echo "/$1"
 }
 
@@ -100,8 +101,8 @@ other_slot() {
 	esac
 }
 
-# file_of_set SLOT NAME: where a file of the set lies.
-file_of_set() {
+# slot_file SLOT NAME: prints the path of one of the slot's files.
+slot_file() {
 	if [ -f "$BOOT/$1/$2" ]; then
 		echo "$BOOT/$1/$2"
 	else

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
-# Disks and their partitions. Nothing depends on what the kernel calls a disk.
+# Disks and their partitions. Nothing depends on the kernel's name of a disk.
 
-# partition_of DISK NUMBER: the name of a partition (sda2, nvme0n1p2); fails when there is none.
+# partition_of DISK NUMBER: prints the name of a partition (sda2, nvme0n1p2); fails if there is none.
 partition_of() {
 	for entry in "/sys/class/block/$1/$1"*; do
 		{ read -r number <"$entry/partition"; } 2>/dev/null || continue
@@ -17,22 +17,22 @@ partition_bytes() {
 	echo $(($(cat "/sys/class/block/$1/size") * 512))
 }
 
-# is_mounted FOLDER: whether it is the place of a mount.
+# is_mounted DIRECTORY: whether it is a mount point.
 is_mounted() {
-	while read -r _ place _; do
-		[ "$place" != "$1" ] || return 0
+	while read -r _ mount_point _; do
+		[ "$mount_point" != "$1" ] || return 0
 	done </proc/mounts
 	return 1
 }
 
-# The disk that holds the root file system.
+# Prints the disk that holds the root file system.
 disk_of_root() {
 	disk=$(readlink -f "/sys/dev/block/$(mountpoint -d /)/..")
 	echo "${disk##*/}"
 }
 
-# The documents name the partitions /dev/sda1 to /dev/sda4: so do we on every controller.
-# A real other disk of that name keeps it. link_names DISK
+# link_names DISK: makes the documented names /dev/sda1 to /dev/sda4 work on every controller. Another
+# disk that is really called sda keeps its name.
 link_names() {
 	[ "$1" != sda ] && { [ -L /dev/sda ] || [ ! -b /dev/sda ]; } || return 0
 	ln -sfn "$1" /dev/sda
@@ -46,8 +46,8 @@ link_names() {
 	done
 }
 
-# repair_data PARTITION [-f]: repairs what nobody has to decide on. A power cut in the middle of
-# writing the first superblock leaves one that is not valid; the second, hardly ever written, is.
+# repair_data PARTITION [-f]: repairs what needs no decision. A power cut while the first superblock is
+# written leaves it invalid; the second, which is hardly ever written, stays valid.
 repair_data() {
 	e2fsck -p ${2:+"$2"} "$1" && return 0
 	[ $? -gt 2 ] || return 0
@@ -55,13 +55,13 @@ repair_data() {
 	echo "Repairing it by its second superblock"
 	e2fsck -p -b 32768 -B 4096 "$1" && return 0
 	[ $? -gt 2 ] || return 0
-	# In the middle of a resize it has played the journal back, a valid first superblock with it, and
-	# then stumbled over the one that it knew.
+	# After an interrupted resize, that run replayed the journal, which contains a valid first superblock,
+	# and then failed because of the second, older one.
 	e2fsck -p -f "$1" || [ $? -le 2 ]
 }
 
-# repair_boot PARTITION: sda1 has no journal. What a power cut leaves there is half of a new set, which
-# does not count; the set in use is not written to.
+# repair_boot PARTITION: sda1 has no journal. An interrupted write there affects only the slot that is
+# being filled; the slot in use is never written to.
 repair_boot() {
 	case $(blkid -p -s TYPE -o value "$1") in
 	ext*)
@@ -71,7 +71,7 @@ repair_boot() {
 	esac
 }
 
-# boot_is_sound PARTITION: looks only, so that it may be mounted, as long as that is read-only.
+# boot_is_sound PARTITION: changes nothing, so the partition may be mounted read-only.
 boot_is_sound() {
 	case $(blkid -p -s TYPE -o value "$1") in
 	ext*) e2fsck -f -n "$1" >/dev/null 2>&1 ;;
@@ -79,8 +79,8 @@ boot_is_sound() {
 	esac
 }
 
-# holders_of PARTITION: who keeps a file system from being unmounted and checked, one a line; nothing
-# when nobody does. A mount in a namespace of its own counts too.
+# holders_of PARTITION: prints the mounts and processes that prevent unmounting and checking a file system,
+# one per line. Includes mounts in other mount namespaces.
 holders_of() {
 	number=$(cat "/sys/class/block/$1/dev")
 	awk -v number="$number" '$3 == number { print "mounted on " $5 }' /proc/self/mountinfo
@@ -96,7 +96,7 @@ holders_of() {
 			echo "mounted by $(process_name "$process") in a mount namespace of its own"
 		done
 	}
-	# stat has a device number as one decimal.
+	# stat prints a device number as one decimal number.
 	major=${number%:*}
 	minor=${number#*:}
 	device=$(((minor & 255) | (major << 8) | ((minor & ~255) << 12)))
@@ -116,17 +116,17 @@ holders_of() {
 		done
 }
 
-# Lines of a list as one sentence's part.
-in_one_line() {
+# Joins the lines of standard input with semicolons.
+join_lines() {
 	awk 'NR > 1 { printf "; " } { printf "%s", $0 }'
 }
 
-# process_name PID: in words, for people who want to end it.
+# process_name PID: prints the process with its command name, for messages.
 process_name() {
 	echo "process $1 ($(tr -d '[:cntrl:]' <"/proc/$1/comm" 2>/dev/null || echo gone))"
 }
 
-# The value of KEY=VALUE on the kernel's command line.
+# kernel_argument KEY: prints the value of KEY=VALUE on the kernel's command line.
 kernel_argument() (
 	read -r line </proc/cmdline
 	value=
@@ -139,7 +139,7 @@ kernel_argument() (
 	[ -z "$value" ] || echo "$value"
 )
 
-# The console=… of the kernel's command line, each with a blank after it.
+# Prints the console=… arguments of the kernel's command line, each followed by a blank.
 console_arguments() {
 	tr ' ' '\n' </proc/cmdline | sed -n '/^console=/p' | tr '\n' ' '
 }

@@ -1,16 +1,16 @@
 # shellcheck shell=sh
-# Names of keyboard maps: what people type, and what the files are called.
+# Finds the file name of a keyboard map from the name that a person types.
 
 KEYBOARD_MAPS=/usr/share/keymaps/i386
 
-# The names of all maps for a PC's keyboard, one a line.
+# Prints the names of all maps for PC keyboards, one per line.
 keyboard_maps() {
 	find "$KEYBOARD_MAPS" -name include -prune -o -name '*map.gz' -print |
 		sed 's,.*/,,; s/\.k*map\.gz$//' | LC_ALL=C sort
 }
 
-# keyboard_map_of NAME: the map of a name, a file's name, a country, a language or a locale (de_CH.UTF-8);
-# fails when there is none.
+# keyboard_map_of NAME: prints the map for a map name, file name, country, language or locale
+# (de_CH.UTF-8); fails if there is none.
 keyboard_map_of() (
 	name=${1##*/}
 	name=${name%.gz}
@@ -20,14 +20,14 @@ keyboard_map_of() (
 	lower=$(echo "$name" | tr '[:upper:]' '[:lower:]')
 	locale=$(echo "${lower%%.*}" | tr ' -' '__')
 	for candidate in "$name" "$lower" $(maps_known_as "$locale"); do
-		# A name of another spelling, such as FR_CH.
+		# Ignores case: FR_CH.
 		echo "$maps" | grep -ixF -- "$candidate" | head -n 1 | grep . && return 0
 	done
 	return 1
 )
 
-# maps_known_as NAME: maps for a name that is not a file's, the best one first. Bases have different ones.
-# Some maps without "latin1" lack umlauts.
+# maps_known_as NAME: prints maps for a country, language or locale, the best one first. The base systems
+# have different ones. Some maps without "latin1" lack umlauts.
 maps_known_as() {
 	case $1 in
 	ch | sg | swiss | swiss_german | switzerland | de_ch | ch_de | schweiz | it_ch | li | de_li) echo de_CH-latin1 sg-latin1 ;;
@@ -71,7 +71,7 @@ maps_known_as() {
 	esac
 }
 
-# maps_like NAME: names of maps that contain the name or begin as it does; nothing when there are none.
+# maps_like NAME: prints the names of maps that contain NAME or share its first two letters.
 maps_like() {
 	beginning=$(echo "$1" | sed 's/^\(..\).*/\1/')
 	{

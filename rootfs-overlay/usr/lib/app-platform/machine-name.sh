@@ -1,12 +1,12 @@
 # shellcheck shell=sh
-# The machine's name, from /etc/hostname and /etc/hosts as people edit them: functions of text.
+# The machine's name in the texts of /etc/hostname and /etc/hosts, which administrators edit by hand.
 . /usr/lib/app-platform/address.sh
 
 DEFAULT_NAME=app-platform
 
-# full_name: the name in the text of /etc/hostname on standard input: its first line that is not
-# empty or a comment, in lower case. May have a domain. Prints the default name and fails when
-# there is no valid name.
+# full_name: prints the name in the text of /etc/hostname on standard input: its first line that is not
+# empty or a comment, in lower case, possibly with a domain. Prints the default name and fails if there
+# is no valid name.
 full_name() (
 	name=$(sed 's/#.*//; s/^[[:space:]]*//; s/[[:space:]]*$//; /./!d; q' | tr '[:upper:]' '[:lower:]')
 	name=${name%.}
@@ -18,8 +18,8 @@ full_name() (
 	fi
 )
 
-# hosts_with NAME: the text of /etc/hosts on standard input, in which NAME is found. A line for 127.0.1.1
-# is the machine's own: only its first name is replaced, aliases and all other lines stay.
+# hosts_with NAME: prints the text of /etc/hosts on standard input, changed so that it contains NAME. The
+# line of 127.0.1.1 is the machine's own: its first name is replaced; aliases and all other lines stay.
 hosts_with() (
 	awk -v full="$1" '
 		{ sub(/\r$/, ""); line[NR] = $0; sub(/#.*/, "") }
@@ -36,7 +36,7 @@ hosts_with() (
 				else print line[n]
 			if (!own && !known) print entry
 		}
-		# The names of the line after the name that the machine had.
+		# The names of this line except the old name.
 		function aliases(  i, text, old) {
 			old = name[2]
 			sub(/\..*/, "", old)

@@ -1,12 +1,12 @@
 # shellcheck shell=sh
-# The network: settings in /mnt/sda2/system/network, what is in force in /run/network.
+# The network: settings in /mnt/sda2/system/network, current state in /run/network.
 . /usr/lib/app-platform/settings.sh
 . /usr/lib/app-platform/address.sh
 
 NETWORK=/run/network
 
-# The first Ethernet card; fails when there is none. Only a card is called eth0, in a container one
-# without a device of its own.
+# Prints the first Ethernet interface; fails if there is none. eth0 always counts: in a container it has
+# no device.
 network_interface() {
 	for interface in eth0 $(ls /sys/class/net); do
 		[ "$interface" = eth0 ] || [ -e "/sys/class/net/$interface/device" ] || continue
@@ -17,8 +17,8 @@ network_interface() {
 	return 1
 }
 
-# use_address INTERFACE ADDRESS/PREFIX [GATEWAY]: the only IPv4 address from now on; fails when it cannot be.
-# One that is there already is kept, so that connections live on. IPv6 is not touched.
+# use_address INTERFACE ADDRESS/PREFIX [GATEWAY]: makes it the only IPv4 address. An existing equal address
+# is kept, so that connections survive. IPv6 is not touched.
 use_address() {
 	ip link set "$1" up || return 1
 	ip -4 -o address show dev "$1" | awk '{ print $4 }' | while read -r old; do
@@ -32,7 +32,7 @@ use_address() {
 	fi
 }
 
-# The addresses by which others reach this machine, IPv4 first, one a line.
+# Prints the addresses of this machine in the network, IPv4 first, one per line.
 own_addresses() {
 	ip -o address show scope global 2>/dev/null | awk '
 		{ sub("/.*", "", $4) }
@@ -41,8 +41,8 @@ own_addresses() {
 		END { printf "%s", later }'
 }
 
-# servers KIND: the dns or ntp servers: of the network's settings (DNS1, DNS2) or DHCP first, then
-# those of the settings file of that name, each once.
+# servers KIND: prints the dns or ntp servers, each once: those of the network settings (DNS1, DNS2) or of
+# DHCP, then those of the settings file KIND.
 servers() {
 	{
 		if [ "$(setting network MODE)" = static ]; then
@@ -54,8 +54,9 @@ servers() {
 	} | grep . | awk '!seen[$0]++'
 }
 
-# servers_in_file KIND: what people write into $SETTINGS/dns or ntp: one server a line or several, with
-# comments, or lines of resolv.conf and chrony.conf. What is no server is ignored, and named.
+# servers_in_file KIND: prints the servers in $SETTINGS/dns or ntp, which administrators edit by hand: one
+# or several servers per line, with comments, or lines of resolv.conf and chrony.conf. Other words are
+# ignored with a message.
 servers_in_file() {
 	[ -r "$SETTINGS/$1" ] || return 0
 	awk '
@@ -75,37 +76,34 @@ write_resolv_conf() {
 	{
 		[ ! -s "$NETWORK/dhcp.search" ] || echo "search $(cat "$NETWORK/dhcp.search")"
 		servers dns | sed 's/^/nameserver /'
-	} >"/run/resolv.conf.new.$$"
-	mv "/run/resolv.conf.new.$$" /run/resolv.conf
+	} | replace_file /run/resolv.conf
 }
 
 write_time_sources() {
 	mkdir -p "$NETWORK/time"
-	servers ntp | sed 's/.*/server & iburst/' >"$NETWORK/time/servers.new.$$"
-	mv "$NETWORK/time/servers.new.$$" "$NETWORK/time/servers.sources"
-	# Only where chrony runs; not in rescue and not yet at boot.
+	servers ntp | sed 's/.*/server & iburst/' | replace_file "$NETWORK/time/servers.sources"
+	# chrony runs neither in the rescue system nor early at boot.
 	[ ! -S /run/chrony/chronyd.sock ] || chronyc reload sources >/dev/null || true
 }
 
-# What is above the login prompt of a console.
+# Writes the text above the login prompt of a console.
 write_issue() {
 	. /etc/app-platform-release
 	addresses=$(own_addresses)
 	{
 		echo
 		if is_rescue; then
-			printf '%s\n' "App Platform $VERSION (build $BUILD) rescue and setup, \\l"
+			printf '%s\n' "App Platform $VERSION (build $BUILD) rescue system, \\l"
 			echo "$addresses" | sed '/./!d; s/^/    ssh root@/'
 		else
 			printf '%s\n' "App Platform $VERSION (build $BUILD) \\n \\l"
 			echo "$addresses" | sed '/./!d; s/.*:.*/[&]/; s#.*#    https://&/manager/#'
 		fi
 		if [ -z "$addresses" ]; then
-			echo "    no IP address yet; a fixed one is set with: setip --help"
+			echo "    no IP address yet; to set a fixed one: setip --help"
 		fi
 		echo
-	} >"/run/issue.new.$$"
-	mv "/run/issue.new.$$" /run/issue
+	} | replace_file /run/issue
 }
 
 network_changed() {

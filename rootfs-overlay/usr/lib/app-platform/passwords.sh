@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# Passwords of the system's users: lines of /etc/shadow, functions of text.
+# Password hashes in lines of /etc/shadow.
 
-# is_crypted TEXT: a hash that login, su and SSH can check on every image, or one that nobody's password
-# has: * and !.
+# is_crypted TEXT: whether it is a hash that login, su and SSH can check on every image, or one that
+# matches no password: * and !.
 is_crypted() (
 	case $1 in
 	\* | ! | !!) return 0 ;;
@@ -11,12 +11,12 @@ is_crypted() (
 	echo "${1#!}" | grep -Eq '^\$[56]\$(rounds=[0-9]+\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{43,86}$'
 )
 
-# crypt_password: the SHA-512 hash of the password on standard input.
+# crypt_password: prints the SHA-512 hash of the password on standard input.
 crypt_password() {
 	openssl passwd -6 -stdin
 }
 
-# shadow_with USER HASH DAY: the text of /etc/shadow on standard input with the user's new password.
+# shadow_with USER HASH DAY: prints the text of /etc/shadow on standard input with the user's new hash.
 shadow_with() {
 	user=$1 hash=$2 day=$3 awk '
 		BEGIN { FS = OFS = ":"; user = ENVIRON["user"]; hash = ENVIRON["hash"]; day = ENVIRON["day"] }

@@ -1,21 +1,23 @@
 # shellcheck shell=sh
-# An update can bring another major version of PostgreSQL. Then the new system, while on trial, writes
-# a cluster of its own from what the server of the old system reads; that one is unpacked
-# from the old set, which is on sda1 until the update is confirmed. The old cluster stays beside the
-# new one as long, for a rollback. Used by S50postgresql.
+# An update can bring another major version of PostgreSQL. During its trial boot, the new system then
+# copies the databases from the old server into a new cluster. The old server is unpacked from the old
+# slot, which stays on sda1 until the update is confirmed; the old cluster also stays until then, for a
+# rollback. Used by S50postgresql. Needs service.sh, settings.sh, boot-loader.sh, unpack-slot.sh, trial.sh
+# and postgresql.sh.
 #
 #   pgsql          the cluster in use
-#   pgsql.making   one that is not complete
-#   pgsql.new      one that is complete and about to take its place
-#   pgsql.MAJOR    the one before, of that version
+#   pgsql.making   an incomplete cluster
+#   pgsql.new      a complete cluster that is about to replace pgsql
+#   pgsql.MAJOR    the previous cluster, of that version
 
-# Beside the old system and the second cluster: the new server's log of writes, and what others write.
+# Needed in addition to the old system and the second cluster: the new server's write-ahead log, and what
+# other processes write.
 SPARE_KB=600000
 CONVERSION=/run/conversion
 
-# choose_cluster: puts the cluster that this system can read in its place. Every step may be cut off.
+# choose_cluster: makes a cluster that this system can read the one in use. Every step may be interrupted.
 choose_cluster() {
-	on_trial || put_back_old_cluster
+	on_trial || restore_old_cluster
 	rm -rf "$CLUSTER.making"
 	[ -e "$CLUSTER" ] || [ ! -e "$CLUSTER.new" ] || move_cluster "$CLUSTER.new" "$CLUSTER"
 	rm -rf "$CLUSTER.new"
@@ -30,37 +32,32 @@ choose_cluster() {
 	fi
 }
 
-# After a rollback: what the failed system wrote is of a version that this one does not read.
-put_back_old_cluster() {
+# After a rollback: this system cannot read the cluster that the failed system wrote.
+restore_old_cluster() {
 	old=$CLUSTER.$MAJOR_VERSION
 	[ -d "$old" ] && [ "$(cat "$CLUSTER/PG_VERSION" 2>/dev/null)" != "$MAJOR_VERSION" ] || return 0
-	say "Putting the databases from before the update back"
+	say "Restoring the databases from before the update"
 	rm -rf "$CLUSTER.making"
 	[ ! -e "$CLUSTER" ] || move_cluster "$CLUSTER" "$CLUSTER.making"
 	move_cluster "$old" "$CLUSTER"
 }
 
-move_cluster() {
-	mv "$1" "$2"
-	sync "${CLUSTER%/*}"
-}
-
 # convert_cluster VERSION SLOT
 convert_cluster() {
-	say "Taking the databases from PostgreSQL $1 to $MAJOR_VERSION"
+	say "Upgrading the databases from PostgreSQL $1 to $MAJOR_VERSION"
 	needed=$(($(du -sk "$CLUSTER" | cut -f 1) + $(unpacked_kb "$2") + SPARE_KB))
 	free=$(df -k "${CLUSTER%/*}" | awk 'END { print $4 }')
 	[ "$free" -ge "$needed" ] ||
 		fail "PostgreSQL $1 cannot be upgraded: sda2 has $free KB free, $needed KB are needed"
 	old_system=$CLUSTER.making/system
 	mkdir -p "$CLUSTER.making" "$old_system"
-	unpack_set "$2" "$old_system" >/run/unpack.log 2>&1 ||
+	unpack_slot "$2" "$old_system" >/run/unpack.log 2>&1 ||
 		fail "The old system in $BOOT/$2 cannot be unpacked: $(tail -n 3 /run/unpack.log)"
 	[ -x "$old_system/usr/lib/postgresql/$1/bin/postgres" ] ||
 		fail "The old system in $BOOT/$2 has no PostgreSQL $1"
-	make_folder "$CONVERSION"
-	make_folder "$CLUSTER.making/pgsql"
-	copy_databases "$1" "$(most_minutes "$needed")" >"$CONVERSION/log" 2>&1 || {
+	make_directory "$CONVERSION"
+	make_directory "$CLUSTER.making/pgsql"
+	copy_databases "$1" "$(max_minutes "$needed")" >"$CONVERSION/log" 2>&1 || {
 		stop_servers
 		fail "The databases cannot be upgraded: $(grep -v ' LOG:  ' "$CONVERSION/log" | tail -n 3)"
 	}
@@ -72,18 +69,18 @@ convert_cluster() {
 	rm -rf "$CLUSTER.making" "$CONVERSION"
 }
 
-# unpacked_kb SLOT: xz makes a sixth of a system.
+# unpacked_kb SLOT: prints the size of its unpacked system. xz compresses it to a sixth.
 unpacked_kb() {
-	echo $(($(stat -c %s "$(file_of_set "$1" rootfs.tar.xz)") * 6 / 1024))
+	echo $(($(stat -c %s "$(slot_file "$1" rootfs.tar.xz)") * 6 / 1024))
 }
 
-# most_minutes KB: what the slowest machine needs several times over, for databases of that size.
-most_minutes() {
+# max_minutes KB: prints the time limit for databases of that size: several times what the slowest machine
+# needs.
+max_minutes() {
 	echo $((60 + $1 / 10240))
 }
 
-# copy_databases OLD_VERSION MINUTES: from one server to the other, both reached by this function
-# alone.
+# copy_databases OLD_VERSION MINUTES: from the old server to the new one; nobody else can connect to them.
 copy_databases() {
 	feed_watchdog "$2" &
 	feeder=$!
@@ -101,8 +98,8 @@ copy_databases() {
 	stop_servers
 }
 
-# start_old_server VERSION: in the old system, with a mount namespace of its own, so that whatever
-# ends it leaves none of the old cluster's folders within those that are removed afterwards.
+# start_old_server VERSION: in the old system, with its own mount namespace: however it ends, the old
+# cluster is not mounted below a directory that is deleted afterwards.
 start_old_server() {
 	echo "local all all trust" >"$CONVERSION/pg_hba.conf"
 	: >"$CONVERSION/empty"
@@ -120,7 +117,7 @@ start_old_server() {
 	old_server=$!
 }
 
-# Not by as_postgres: in the background, a function is a shell of its own, which gets the signals.
+# Does not use as_postgres: in the background, a function runs in a subshell, which would get the signals.
 start_new_server() {
 	setpriv --reuid postgres --regid postgres --init-groups \
 		postgres -D "$CLUSTER.making/pgsql" -c config_file="$CONVERSION/empty" \
@@ -129,7 +126,7 @@ start_new_server() {
 	new_server=$!
 }
 
-# wait_for_server PORT PID: a server that was cut off reads its log of writes first.
+# wait_for_server PORT PID: after a power cut, a server first replays its write-ahead log.
 wait_for_server() {
 	until pg_isready -q -U postgres -d postgres -h "$CONVERSION" -p "$1"; do
 		kill -0 "$2" 2>/dev/null || return 1
@@ -149,12 +146,12 @@ stop_servers() {
 	feeder=
 }
 
-# feed_watchdog MINUTES: the watchdog of the trial does not know how large the databases are. What
-# takes longer hangs, and the watchdog ends it.
+# feed_watchdog MINUTES: the watchdog of the trial boot does not know how large the databases are. It
+# restarts a conversion that takes longer than this.
 feed_watchdog() {
 	watchdog=$(trial_watchdog) || return 0
 	left=$1
-	# The sleep must not have it open: it outlives this, and who confirms the update wants to open it.
+	# sleep must not have the device open: it outlives this function, and confirming the update opens it.
 	while [ "$left" -gt 0 ]; do
 		echo .
 		sleep 60 >/dev/null
@@ -162,7 +159,8 @@ feed_watchdog() {
 	done >"$watchdog"
 }
 
-# copy_configuration FOLDER: what the admin set, but for what this version does not know any more.
+# copy_configuration DIRECTORY: copies the admin's configuration files. A file with a setting that this
+# version does not know is kept as FILE.old.
 copy_configuration() {
 	configure "$1"
 	write_run_time_settings

@@ -1,23 +1,25 @@
 # shellcheck shell=sh
 # Functions for the scripts in /etc/init.d, which take start|stop|restart|status.
 #
-# A script names its service and ends with `service_main NAME "$@"`; before that it may define
-#   prepare      what must be there before the service starts (fails: it is not started)
-# The service itself is /etc/sv/NAME/run, watched by runit. Its working copy with the state of
-# the supervision is in /run/service, so that the root file system is not written to.
+# A script ends with `service_main NAME "$@"`. It may define `prepare` before that, which runs before the
+# service starts; if it fails, the service is not started. The service itself is /etc/sv/NAME/run,
+# supervised by runit. Its working copy with the supervision state is in /run/service, so that nothing is
+# written to the root file system.
 
 SERVICES=/run/service
 START_SECONDS=90
 STOP_SECONDS=90
-# How often a service that is being started may be seen crashed.
+# How often a service may be found crashed while it is started.
 MAX_TIMES_DOWN=25
-# How long one waits between two looks.
+# The polling interval.
 : "${LOOK_SECONDS:=0.2}"
-# How long a service without a ./check has to run before it counts as started. The start of the
-# machine (rcS) does not wait.
+# How long a service without a ./check must run before it counts as started. rcS does not wait.
 : "${SERVICE_SECONDS:=2}"
+# The exit status of fail, and a command that fail calls with the message.
+FAIL_STATUS=1
+ON_FAILURE=
 
-# To every console at once. Without a terminal that can be written to, the text is dropped.
+# Writes standard input to all consoles. Discards it if there is no terminal.
 to_consoles() {
 	consoles=
 	for console in $(active_consoles); do
@@ -27,7 +29,7 @@ to_consoles() {
 	tee -a $consoles >/dev/null
 }
 
-# The terminals that are consoles of the kernel, one a line. tty0 is whatever is seen: tty1.
+# Prints the terminals that are consoles of the kernel, one per line. tty0 is the visible one: tty1.
 active_consoles() (
 	read -r names </sys/class/tty/console/active
 	listed=
@@ -47,12 +49,14 @@ say() {
 	echo "$*"
 }
 
+# fail MESSAGE…: ends the script.
 fail() {
 	echo "$*" >&2
-	exit 1
+	[ -z "$ON_FAILURE" ] || "$ON_FAILURE" "$*"
+	exit "$FAIL_STATUS"
 }
 
-# service_copy TEMPLATE [INSTANCE]: puts a service that is down under supervision.
+# service_copy TEMPLATE [INSTANCE]: adds a service to the supervision, stopped.
 service_copy() {
 	service="$SERVICES/$1${2:+-$2}"
 	[ ! -d "$service" ] || return 0
@@ -70,13 +74,13 @@ service_is_supervised() {
 	esac
 }
 
-# Waits until runit has taken a service over. Nothing announces that, hence the polling.
+# Waits until runit supervises a service. There is no event to wait for, hence the polling.
 wait_for_supervisor() {
 	within 20 service_is_supervised "$1" || fail "$1: the supervisor does not run"
 }
 
-# read_state NAME: has in $state the `run: …` or `down: …` line of runit about a service without its log.
-# Here and below a start counts processes: on a small device each takes some 10 ms.
+# read_state NAME: sets $state to runit's line `run: …` or `down: …` about a service, without its log. Here
+# and below, starting processes is avoided: on a small device each takes about 10 ms.
 read_state() {
 	state=$(sv status "$SERVICES/$1" 2>/dev/null) || :
 	state=${state%%; [a-z]*: log:*}
@@ -90,14 +94,14 @@ service_runs() {
 	esac
 }
 
-# service_tell NAME LETTERS: commands for runsv. Not by `sv`, which leaves a command out when the
-# state in its file asks for the same: within the second that runsv waits before it restarts a
-# crashed service, that state is stale, and an `up` right after a `down` would be lost.
-service_tell() {
+# service_control NAME LETTERS: sends commands to runsv. Does not use `sv`, which skips a command if the
+# state file already asks for the same: that state is stale during the second that runsv waits before it
+# restarts a crashed service, and an `up` right after a `down` would be lost.
+service_control() {
 	printf %s "$2" >"$SERVICES/$1/supervise/control"
 }
 
-# Whether a service is down and stays down, and no finish script runs.
+# Whether a service is down and stays down, and its finish script has ended.
 service_is_down() {
 	read_state "$1"
 	case $state in
@@ -107,8 +111,8 @@ service_is_down() {
 	esac
 }
 
-# Whether a service is up and its ./check, should it have one, agrees. A process that has been told
-# to end or is paused does not count; without a ./check it has to be SERVICE_SECONDS old.
+# Whether a service is up and its ./check, if any, succeeds. A process that is stopping or paused does not
+# count; without a ./check it must have run for SERVICE_SECONDS.
 service_is_up() {
 	read_state "$1"
 	case $state in
@@ -124,8 +128,8 @@ service_is_up() {
 	fi
 }
 
-# within SECONDS COMMAND…: until the command succeeds. By the time since the start of the machine,
-# which no correction of the clock changes.
+# within SECONDS COMMAND…: repeats the command until it succeeds; fails after that time. Uses the uptime,
+# which clock corrections do not change.
 within() {
 	read -r now _ </proc/uptime
 	end=$((${now%.*} + $1 + 1))
@@ -137,25 +141,25 @@ within() {
 	done
 }
 
-# The last lines that a service has logged, should it have a log of its own.
+# Prints the last lines of a service's own log, if it has one.
 service_log_tail() {
 	directory=$(sed -n 's/.*log-to //p' "$SERVICES/$1/log/run" 2>/dev/null) || return 0
 	tail -n 3 "$directory/current" 2>/dev/null | sed 's/^/  /'
 }
 
-# service_begin NAME: does not wait until it is up.
-service_begin() {
+# service_request_start NAME: does not wait until the service is up.
+service_request_start() {
 	wait_for_supervisor "$1"
-	# Who deleted the log and restarts the service finds in a new one what it says at its start.
+	# If an admin deleted the log, the service's first messages go to a new one.
 	[ -n "${BEGUN:-}" ] || [ ! -d "$SERVICES/$1/log" ] || /usr/lib/app-platform/reopen-logs
 	[ ! -e "$SERVICES/$1/down" ] || rm "$SERVICES/$1/down"
-	# Also one that somebody has paused.
-	service_tell "$1" cu
+	# c continues a paused process.
+	service_control "$1" cu
 }
 
 service_start() {
-	service_begin "$1"
-	# rcS waits for several together.
+	service_request_start "$1"
+	# rcS waits for all services together.
 	if [ -n "${BEGUN:-}" ]; then
 		echo "$1 $0" >>"$BEGUN"
 	elif service_comes_up "$1"; then
@@ -175,8 +179,8 @@ service_comes_up() {
 	within "$START_SECONDS" service_is_up_or_crashes "$1" && [ -n "$is_up" ]
 }
 
-# runsv waits up to a second before it restarts a service that has crashed. Who is seen like that
-# again and again needs no more time.
+# runsv waits up to a second before it restarts a crashed service. A service that is repeatedly found in
+# that state does not get more time.
 service_is_up_or_crashes() {
 	if service_is_up "$1"; then
 		is_up=yes
@@ -194,10 +198,10 @@ service_stop() {
 		return 0
 	fi
 	touch "$SERVICES/$1/down"
-	service_tell "$1" d
+	service_control "$1" d
 	if ! within "$STOP_SECONDS" service_is_down "$1"; then
-		say "$1 does not end by itself: it is killed"
-		service_tell "$1" k
+		say "$1 does not stop within $STOP_SECONDS s: it is killed"
+		service_control "$1" k
 		within 10 service_is_down "$1" || fail "$1 does not stop: $state"
 	fi
 	say "$1 is stopped"
@@ -254,8 +258,8 @@ service_main() {
 	esac
 }
 
-# once_main START STOP STATUS ACTION: for scripts without a process of their own.
-# Each is a command; `stop` may be `:`.
+# once_main START STOP STATUS ACTION: for scripts without a service. The first three are commands; `:` does
+# nothing.
 once_main() {
 	case ${4:-} in
 	start) "$1" ;;

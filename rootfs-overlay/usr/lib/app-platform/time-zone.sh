@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# The time zone of /mnt/sda2/system/timezone, as people edit that file.
+# The time zone in /mnt/sda2/system/timezone, which administrators edit by hand.
 
 ZONES=/usr/share/zoneinfo
 
-# time_zone FILE: the time zone in the first line that is not empty or a comment: the name of a file in
-# $ZONES, or the rules themselves (CET-1CEST,M3.5.0,M10.5.0/3). Prints UTC and fails when there is none.
+# time_zone FILE: prints the time zone in the first line that is not empty or a comment: the name of a file
+# in $ZONES, or a rule (CET-1CEST,M3.5.0,M10.5.0/3). Prints UTC and fails if there is none.
 time_zone() (
 	zone=$(sed 's/#.*//; s/^[[:space:]]*:*//; s/[[:space:]]*$//; /./!d; q' "$1" 2>/dev/null | tr -d '\000')
 	case $zone in

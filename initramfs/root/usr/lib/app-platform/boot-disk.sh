@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# The disk that the ramdisk was started from, and what is on it.
+# Finds the boot disk, and tells what its partitions hold and who uses them.
 . /usr/lib/app-platform/disk.sh
 
-# Prints the name of the disk with the MBR signature that the boot loader names (disk=…), or,
-# without one, of the disk whose first partition is labelled `boot`. When there are none or
-# several, prints why and fails (2: there are none): no disk is chosen by chance.
+# Prints the name of the disk with the MBR signature that the boot loader passes (disk=…), or, without a
+# signature, of the disk whose first partition has the label `boot`. If there is none or more than one,
+# prints the reason and fails (2: there is none).
 find_boot_disk() {
 	signature=$(kernel_argument disk)
 	found=
@@ -13,7 +13,7 @@ find_boot_disk() {
 	for entry in /sys/block/*; do
 		candidate=${entry##*/}
 		is_disk "$candidate" || continue
-		# The numbers in its partition table would count other sectors than those it was made for.
+		# The partition table was made for sectors of 512 bytes.
 		if [ "$(sector_bytes "$candidate")" != 512 ]; then
 			large_sectors=$candidate
 			continue
@@ -50,7 +50,7 @@ is_disk() {
 	[ "$(cat "/sys/block/$1/size")" -gt 0 ]
 }
 
-# sector_bytes DISK: of a logical sector, which is what the disk is addressed by.
+# sector_bytes DISK: prints the size of a logical sector, the unit by which the disk is addressed.
 sector_bytes() {
 	cat "/sys/block/$1/queue/logical_block_size"
 }
@@ -65,8 +65,8 @@ is_boot_disk() {
 	fi
 }
 
-# users_of PARTITION: who uses it, in one line; fails when nobody does. What is in use fails in the
-# same ways as what is damaged.
+# users_of PARTITION: prints its users in one line; fails if there are none. Tells partitions in use from
+# damaged ones, which cause the same errors.
 users_of() {
 	users=$(
 		holders_of "$1"
@@ -74,11 +74,12 @@ users_of() {
 		openers_of "$1"
 	)
 	[ -n "$users" ] || return 1
-	echo "$users" | in_one_line
+	echo "$users" | join_lines
 	echo
 }
 
-# openers_of PARTITION: programs as e2fsck, which use no file system but the partition itself.
+# openers_of PARTITION: prints processes such as e2fsck, which use the partition itself, not its file
+# system.
 openers_of() {
 	number=$(cat "/sys/class/block/$1/dev" 2>/dev/null) || return 0
 	number=$(printf %x:%x "${number%:*}" "${number#*:}")
@@ -89,13 +90,13 @@ openers_of() {
 		done
 }
 
-# in_use PARTITION: `, because it is in use (BY WHOM)` for the end of a message, or nothing.
+# in_use PARTITION: prints `, because it is in use (USERS)` for the end of a message, or nothing.
 in_use() {
 	! users=$(users_of "$1") || echo ", because it is in use ($users)"
 }
 
-# is_data_file_system DISK: whether sda2 is one that an installation has completely made. The
-# label is the last that it gets.
+# is_data_file_system DISK: whether an installation has completed the file system on sda2. Its label is
+# written last.
 is_data_file_system() {
 	data_partition=$(partition_of "$1" 2) || return 1
 	[ "$(blkid -p -s TYPE -o value "/dev/$data_partition")" = ext4 ] &&

@@ -1,18 +1,18 @@
 # shellcheck shell=sh
-# Which files of an installed system differ from those of a slot. Streams the archive: no second copy
-# of the system, neither in RAM nor on a disk. Wants boot-loader.sh and verify-set.sh.
+# Finds the files of an installed system that differ from those of a slot. Streams the archive: makes no
+# second copy of the system in RAM or on a disk. Needs boot-loader.sh and verify-slot.sh.
 
-# Lists of paths, one a line: `missing`, `changed`, `extra`, and `files`, all that should be there.
+# Lists of paths, one per line: `missing`, `changed`, `extra`, and `files`, the expected ones.
 COMPARED=/run/compared
 COMMON_SUMS=usr/lib/app-platform/common.sha256
-# The rescue system itself, which the files in common come from.
+# The rescue system itself, the source of the common files.
 OWN_ROOT=/
 
-# compare_system SLOT DIRECTORY: fails when the comparison does not come to its end; then the last line
-# of $COMPARED/complaints says why.
+# compare_system SLOT DIRECTORY: fails if the comparison cannot be completed; then the last line of
+# $COMPARED/complaints has the reason.
 compare_system() {
 	(cd "$COMPARED" && rm -f missing changed extra files complaints failed)
-	compare_archive "$(file_of_set "$1" rootfs.tar.xz)" "$2" || return 1
+	compare_archive "$(slot_file "$1" rootfs.tar.xz)" "$2" || return 1
 	compare_common "$1" "$2" || return 1
 	sort -u -o "$COMPARED/missing" "$COMPARED/missing"
 	sort -u -o "$COMPARED/files" "$COMPARED/files"
@@ -60,14 +60,14 @@ compare_archive() {
 			note(path(substr($0, 1, RSTART - 1)), "link")
 			next
 		}
-		# That something was only touched is no difference.
+		# A changed time alone is not a difference.
 		/: Mod time differs$/ { next }
 		{ print path($0) >files }
 		END { for (i = 1; i <= count; i++) print names[i] " (" noted[names[i]] ")" >changed }
 	' "$COMPARED/complaints" "$COMPARED/output"
 }
 
-# ./usr/bin/ becomes /usr/bin; nothing that could move a cursor is printed.
+# Turns ./usr/bin/ into /usr/bin, and replaces control characters, which could move the cursor.
 # shellcheck disable=SC2016 # awk's
 path_in_awk='
 	function path(name) {
@@ -77,14 +77,14 @@ path_in_awk='
 		return name == "" || name == "." ? "/" : name
 	}'
 
-# compare_common SLOT DIRECTORY: the files that the archive leaves out, since the rescue system of the
-# same version has them.
+# compare_common SLOT DIRECTORY: compares the files that the archive leaves out because the rescue system
+# of the same version has them.
 compare_common() {
 	if cp "$2/$COMMON_SUMS" "$COMPARED/common.sha256" 2>/dev/null &&
 		! grep -q -e "^/$COMMON_SUMS (" "$COMPARED/changed"; then
 		:
 	else
-		xz -dc "$(file_of_set "$1" rootfs.tar.xz)" |
+		xz -dc "$(slot_file "$1" rootfs.tar.xz)" |
 			tar -x -O --ignore-zeros "./$COMMON_SUMS" >"$COMPARED/common.sha256" 2>"$COMPARED/complaints" ||
 			return 1
 	fi
@@ -97,7 +97,7 @@ compare_common() {
 			echo "$name" >>"$COMPARED/missing"
 		fi
 	done
-	# Only the same version is sure to have the same modes.
+	# Modes may differ between versions.
 	! cmp -s "$OWN_RELEASE" "$BOOT/$1/release" || compare_modes "$2" >>"$COMPARED/changed"
 }
 
@@ -108,15 +108,15 @@ compare_modes() {
 		($2 in mode) && mode[$2] != $1 { sub(/^\./, "", $2); print $2 " (mode or owner)" }'
 }
 
-# modes_of_common DIRECTORY: lines `MODE:OWNER:GROUP ./PATH`.
+# modes_of_common DIRECTORY: prints lines `MODE:OWNER:GROUP ./PATH`.
 modes_of_common() {
 	sed 's/^[0-9a-f]*  //' "$COMPARED/common.sha256" | tr '\n' '\0' |
 		(cd "$1" && xargs -0 stat -c '%f:%u:%g %n' 2>/dev/null) || true
 }
 
-# find_extra DIRECTORY: what is there and should not be; of a directory only its own name. The system
-# itself writes the two marks, and below the places where other file systems are mounted; passwd keeps what
-# its files were before.
+# find_extra DIRECTORY: prints unexpected files; of an unexpected directory only its name. The system itself
+# writes the two marks and below the mount points of other file systems; passwd keeps the previous versions
+# of its files.
 find_extra() {
 	(cd "$1" && find . -xdev 2>/dev/null) | awk -v files="$COMPARED/files" "$path_in_awk"'
 		BEGIN { while ((getline line <files) > 0) expected[line] = 1 }

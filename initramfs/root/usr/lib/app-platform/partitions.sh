@@ -1,45 +1,45 @@
 # shellcheck shell=sh
-# The partitions of an installed disk. On the disk they follow as 1, 3, 4, 2, so that the data
-# partition is last and can grow. The same sizes are in partitioning/layout.ts.
+# The partitions of an installed disk. Their order on the disk is 1, 3, 4, 2, so that the data partition is
+# last and can grow. The same sizes are in partitioning/layout.ts.
 
 ROOTFS_MIB=500
 SWAP_MIB=512
-LEAST_DATA_MIB=1024
+MIN_DATA_MIB=1024
 SECTORS_PER_MIB=2048
-# What an MBR can address, less the last MiB.
-MOST_SECTORS=4294965248
+# What an MBR can address, without the last MiB.
+MAX_SECTORS=4294965248
 
-# partition_table_of DISK_SECTORS SDA1_END: the lines `NUMBER START SIZE TYPE` in sectors of
-# 512 bytes, or nothing and failure when the disk is too small.
+# partition_table_of DISK_SECTORS SDA1_END: prints lines `NUMBER START SIZE TYPE` in sectors of 512 bytes;
+# prints nothing and fails if the disk is too small.
 partition_table_of() {
-	most=$1
-	[ "$most" -le $MOST_SECTORS ] || most=$MOST_SECTORS
+	disk_end=$1
+	[ "$disk_end" -le $MAX_SECTORS ] || disk_end=$MAX_SECTORS
 	rootfs_start=$((($2 + SECTORS_PER_MIB - 1) / SECTORS_PER_MIB * SECTORS_PER_MIB))
 	swap_start=$((rootfs_start + ROOTFS_MIB * SECTORS_PER_MIB))
 	data_start=$((swap_start + SWAP_MIB * SECTORS_PER_MIB))
-	data_size=$(((most - data_start) / SECTORS_PER_MIB * SECTORS_PER_MIB))
-	[ $data_size -ge $((LEAST_DATA_MIB * SECTORS_PER_MIB)) ] || return 1
+	data_size=$(((disk_end - data_start) / SECTORS_PER_MIB * SECTORS_PER_MIB))
+	[ $data_size -ge $((MIN_DATA_MIB * SECTORS_PER_MIB)) ] || return 1
 	echo "3 $rootfs_start $((swap_start - rootfs_start)) 83"
 	echo "4 $swap_start $((data_start - swap_start)) 82"
 	echo "2 $data_start $data_size 83"
 }
 
-# least_disk_mib SDA1_END
-least_disk_mib() {
-	echo $((($1 + SECTORS_PER_MIB - 1) / SECTORS_PER_MIB + ROOTFS_MIB + SWAP_MIB + LEAST_DATA_MIB))
+# min_disk_mib SDA1_END
+min_disk_mib() {
+	echo $((($1 + SECTORS_PER_MIB - 1) / SECTORS_PER_MIB + ROOTFS_MIB + SWAP_MIB + MIN_DATA_MIB))
 }
 
 disk_sectors() {
 	cat "/sys/block/$1/size"
 }
 
-# The first sector after sda1.
+# boot_partition_end DISK: prints the first sector after sda1.
 boot_partition_end() {
 	entry=/sys/class/block/$(partition_of "$1" 1)
 	echo $(($(cat "$entry/start") + $(cat "$entry/size")))
 }
 
-# partition_name DISK NUMBER: what the kernel will call a partition that is not there yet.
+# partition_name DISK NUMBER: prints the kernel's name for a partition that does not exist yet.
 partition_name() {
 	case $1 in
 	*[0-9]) echo "${1}p$2" ;;
@@ -49,23 +49,23 @@ partition_name() {
 
 check_disk_size() {
 	boot_end=$(boot_partition_end "$1")
-	least=$(least_disk_mib "$boot_end")
+	min=$(min_disk_mib "$boot_end")
 	have=$(($(disk_sectors "$1") / SECTORS_PER_MIB))
-	say "/dev/$1 has $have MiB, at least $least MiB are needed"
-	[ "$have" -ge "$least" ] ||
-		fail "The disk is too small: enlarge the virtual disk to $least MiB or more and restart"
+	say "/dev/$1 has $have MiB, at least $min MiB are needed"
+	[ "$have" -ge "$min" ] ||
+		fail "The disk is too small: enlarge the virtual disk to $min MiB or more and restart"
 }
 
-# tell_unused_space DISK: of a disk that is larger than an MBR can address.
-tell_unused_space() {
+# report_unused_space DISK: for a disk that is larger than an MBR can address.
+report_unused_space() {
 	have=$(disk_sectors "$1")
-	[ "$have" -gt $((MOST_SECTORS + SECTORS_PER_MIB)) ] || return 0
-	say "Only the first $((MOST_SECTORS / SECTORS_PER_MIB)) MiB (2 TiB) of the $((have / SECTORS_PER_MIB)) MiB of" \
+	[ "$have" -gt $((MAX_SECTORS + SECTORS_PER_MIB)) ] || return 0
+	say "Only the first $((MAX_SECTORS / SECTORS_PER_MIB)) MiB (2 TiB) of the $((have / SECTORS_PER_MIB)) MiB of" \
 		"/dev/$1 are used, because its MBR partition table cannot address more: a disk of 2 TiB is enough"
 }
 
-# Adds those of the partitions 2 to 4 that are missing; the first and what is there are not touched.
-# A lost entry gets its place again, and with it what is on the disk there.
+# make_partitions DISK: adds those of the partitions 2 to 4 that are missing; the others are not changed. A
+# lost entry is restored at its old position, with its data.
 make_partitions() {
 	table=$(partition_table_of "$(disk_sectors "$1")" "$(boot_partition_end "$1")") ||
 		fail "The disk is too small"
@@ -75,7 +75,7 @@ make_partitions() {
 			continue
 		}
 		[ "$(cat "/sys/class/block/$name/start")" = "$start" ] || exit 1
-	done) || fail "/dev/$1 has partitions that are not ours; it is left alone"
+	done) || fail "/dev/$1 has partitions that are not ours; nothing is changed"
 	if [ -z "$missing" ]; then
 		say "/dev/$1 is partitioned already"
 		return 0
@@ -84,18 +84,18 @@ make_partitions() {
 	rewrite_partitions "$1" "$missing"
 }
 
-# rewrite_partitions DISK LINES: writes the table with the lines in sfdisk's form in place of
-# those of the same partitions. sda1 lies where it lay, but the kernel reads a table again only
-# when nothing of the disk is mounted.
+# rewrite_partitions DISK LINES: writes the table; the lines, in sfdisk's format, replace those of the same
+# partitions. sda1 does not move, but must be unmounted: the kernel rereads a table only while nothing on
+# the disk is mounted.
 rewrite_partitions() {
 	old=$(sfdisk --dump "/dev/$1") || fail "The partition table of /dev/$1 cannot be read"
 	for number in 2 3 4; do
 		! name=$(partition_of "$1" $number) || check_free "$name"
 	done
 	boot_partition=$(partition_of "$1" 1)
-	umount /mnt/sda1 || fail_about "$boot_partition" "/dev/$boot_partition cannot be unmounted"
+	umount /mnt/sda1 || fail_on_partition "$boot_partition" "/dev/$boot_partition cannot be unmounted"
 	if (
-		# The old table without the partitions that are given anew.
+		# The old table without the replaced lines.
 		echo "$old" | grep -vF "$(echo "$2" | sed 's/ : .*/ :/')"
 		echo "$2"
 	) | sfdisk --quiet --wipe never --wipe-partitions never "/dev/$1" >/dev/null; then
@@ -110,11 +110,11 @@ rewrite_partitions() {
 enlarge_data_partition() {
 	entry=/sys/class/block/$(partition_of "$1" 2)
 	start=$(cat "$entry/start")
-	most=$(disk_sectors "$1")
-	[ "$most" -le $MOST_SECTORS ] || most=$MOST_SECTORS
-	size=$(((most - start) / SECTORS_PER_MIB * SECTORS_PER_MIB))
+	disk_end=$(disk_sectors "$1")
+	[ "$disk_end" -le $MAX_SECTORS ] || disk_end=$MAX_SECTORS
+	size=$(((disk_end - start) / SECTORS_PER_MIB * SECTORS_PER_MIB))
 	if [ $size -le "$(cat "$entry/size")" ]; then
-		say "The data partition reaches to the end of what can be used of /dev/$1 already"
+		say "The data partition reaches to the end of the usable part of /dev/$1 already"
 		return 0
 	fi
 	for number in 1 3 4; do

@@ -1,16 +1,16 @@
 # shellcheck shell=sh
-# Work on a disk or a network may hang where no signal reaches it: then the machine restarts,
-# and the work begins again, as often as updates allow.
+# Work on a disk or a network may hang in the kernel, where no signal ends it: then the machine restarts
+# and repeats the work, as often as updates allow.
 
-# limit SECONDS STEP: from now to the next call, or to no_limit.
+# limit SECONDS STEP: limits the time until the next call, or until no_limit.
 limit() {
 	no_limit
 	(
-		# Not in a file system that somebody wants to unmount: no_limit does not end the sleep itself.
+		# no_limit does not end the sleep, which must not keep a file system busy.
 		cd /
 		sleep "$1"
 		echo "$2 took longer than $1 seconds: restarting" | to_consoles
-		# Without writing anything out, which may be what hangs.
+		# Without sync, which may hang.
 		reboot -f -n
 	) >/dev/null 2>&1 </dev/null &
 	echo $! >/run/time-limit

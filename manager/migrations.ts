@@ -1,0 +1,21 @@
+import { createTokenTable } from "./access/tokens/schema.ts";
+import { createAlarmTable } from "./alarms/schema.ts";
+import {
+	addExternalHost,
+	createInstanceTable,
+} from "./app-hosting/instances/schema.ts";
+import { createServiceTables } from "./app-hosting/services/schema.ts";
+import type { Migration } from "./database/migrate.ts";
+import { createUpdateTable } from "./device/update/schema.ts";
+import { createConfigTable } from "./settings/schema.ts";
+
+/** Every change of the manager's tables, oldest first. Names are stored: never rename or reorder. */
+export const migrations: readonly Migration[] = [
+	{ name: "0001-config", up: createConfigTable },
+	{ name: "0002-update-history", up: createUpdateTable },
+	{ name: "0003-services", up: createServiceTables },
+	{ name: "0004-instances", up: createInstanceTable },
+	{ name: "0005-external-host", up: addExternalHost },
+	{ name: "0006-tokens", up: createTokenTable },
+	{ name: "0007-alarms", up: createAlarmTable },
+];

@@ -1,0 +1,65 @@
+import { type Console, eventually } from "../machine/index.ts";
+import { outputOf } from "./steps.ts";
+
+/** An owner's data on a machine, by hash or value. */
+export type OwnerData = { files: string; answer: string; settings: string };
+
+/** The passwords that the owner has set instead of the defaults. */
+export const ownLogins = {
+	root: ["root", "own-Root-1"],
+	admin: ["admin", "own-Admin-1"],
+} as const;
+
+const files = "/mnt/sda2/home/admin";
+
+/** Creates files with random content and a table. Root is logged in. */
+export async function writeOwnerData(console: Console): Promise<void> {
+	await outputOf(
+		console,
+		`for size in 1 70000 9000000; do
+			head -c $size /dev/urandom >${files}/$size
+		done
+		chown admin:admin ${files}/*
+		sync`,
+	);
+	await eventually("the table is created", async () => {
+		const { exitCode } = await console.run(
+			"psql -d manager -qc 'CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer'",
+		);
+		return exitCode === 0 || undefined;
+	});
+}
+
+/** Sets a fixed address, to which the test's forwards lead, and the owner's passwords. */
+export async function writeOwnerSettings(console: Console): Promise<void> {
+	await outputOf(
+		console,
+		"setip --addr=10.0.2.15 --mask=255.255.255.0 --gateway=10.0.2.2",
+	);
+	for (const [user, password] of [ownLogins.root, ownLogins.admin])
+		await outputOf(
+			console,
+			`printf '%s\\n' ${password} ${password} | passwd ${user}`,
+		);
+}
+
+/** Reads the hashes of files and settings, and the table. */
+export async function readOwnerData(console: Console): Promise<OwnerData> {
+	return {
+		files: await outputOf(
+			console,
+			`find ${files} -type f ! -name '.*' | sort | xargs sha256sum`,
+			{ timeoutMs: 600_000 },
+		),
+		answer: await eventually("the database answers", async () => {
+			const { exitCode, output } = await console.run(
+				"psql -d manager -At -c 'SELECT answer FROM kept'",
+			);
+			return exitCode === 0 ? output.trim() : undefined;
+		}),
+		settings: await outputOf(
+			console,
+			"cd /mnt/sda2/system && sha256sum network shadow ssh/* webserver/*",
+		),
+	};
+}

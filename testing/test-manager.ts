@@ -1,0 +1,230 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { Client } from "pg";
+import { onExit } from "signal-exit";
+import { Agent, request } from "undici";
+import { WebSocket } from "ws";
+import { bundleManager } from "../manager/bundle.ts";
+import {
+	startTemporaryCluster,
+	type TemporaryCluster,
+} from "../manager/database/temporary-cluster.ts";
+
+const patienceMs = 60_000;
+
+/** A line of the manager's log. */
+interface LogLine {
+	level: string;
+	msg: string;
+	[field: string]: unknown;
+}
+
+/** What an operation answered. */
+export interface Answer {
+	status: number;
+	headers: Record<string, string | string[] | undefined>;
+	// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+	body: any;
+}
+
+/** Who a request seems to come from. */
+export interface From {
+	/** What the web server would put into X-Forwarded-For. */
+	address?: string;
+	/** A Cookie header. */
+	cookie?: string;
+	headers?: Record<string, string>;
+}
+
+/**
+ * The bundled manager as a process of its own, alone in an empty folder, behind a UNIX
+ * socket as on an appliance, with a PostgreSQL of its own.
+ */
+export class TestManager {
+	readonly directory: string;
+	readonly cluster: TemporaryCluster;
+	readonly socket: string;
+	readonly #agent: Agent;
+	#process: ChildProcess | undefined;
+	/** The log since the last start. */
+	lines: LogLine[] = [];
+	#look: () => void = () => {};
+
+	private constructor(directory: string, cluster: TemporaryCluster) {
+		this.directory = directory;
+		this.cluster = cluster;
+		this.socket = join(directory, "run", "manager.sock");
+		this.#agent = new Agent({ connect: { socketPath: this.socket } });
+	}
+
+	/** Bundles the manager and starts a PostgreSQL; the manager itself waits for `start`. */
+	static async create(): Promise<TestManager> {
+		const directory = await mkdtemp(join(tmpdir(), "app-platform-test-"));
+		// Users of services go through it.
+		await chmod(directory, 0o711);
+		await mkdir(join(directory, "data"));
+		const outputFile = join(directory, "manager");
+		await bundleManager({ outputFile, version: "1.2.3", build: 42 });
+		return new TestManager(directory, await startTemporaryCluster());
+	}
+
+	/**
+	 * @param settings more of its environment.
+	 * @returns once the manager has logged the message that is waited for.
+	 */
+	async start(
+		message = "the database is ready",
+		settings: NodeJS.ProcessEnv = {},
+	): Promise<void> {
+		this.lines = [];
+		const child = spawn(join(this.directory, "manager"), {
+			cwd: this.directory,
+			stdio: ["ignore", "pipe", "inherit"],
+			env: {
+				PATH: process.env.PATH,
+				MANAGER_DATA_DIRECTORY: join(this.directory, "data"),
+				MANAGER_RELEASE_FILE: join(this.directory, "release"),
+				MANAGER_RESERVE_BYTES: String(1024 * 1024),
+				MANAGER_SOCKET: this.socket,
+				MANAGER_SOCKET_GROUP: "",
+				PGHOST: this.cluster.host,
+				PGUSER: this.cluster.user,
+				...settings,
+			},
+		});
+		this.#process = child;
+		const forget = onExit(() => void child.kill("SIGKILL"));
+		child.once("exit", forget);
+		createInterface({ input: child.stdout }).on("line", (line) => {
+			this.lines.push(JSON.parse(line));
+			this.#look();
+		});
+		await this.logged(message);
+	}
+
+	/** Waits for a line of the log since the last start. */
+	async logged(message: string): Promise<LogLine> {
+		const limit = AbortSignal.timeout(patienceMs);
+		return new Promise((resolve, reject) => {
+			limit.addEventListener("abort", () =>
+				reject(
+					new Error(
+						`"${message}" was not logged:\n${JSON.stringify(this.lines)}`,
+					),
+				),
+			);
+			this.#look = () => {
+				const line = this.lines.find(({ msg }) => msg === message);
+				if (line) resolve(line);
+			};
+			this.#look();
+		});
+	}
+
+	/** As with `psql -d manager`. @returns the rows. */
+	async query(statement: string) {
+		const { host, user } = this.cluster;
+		const client = new Client({ host, user, database: "manager" });
+		await client.connect();
+		const { rows } = await client.query(statement);
+		await client.end();
+		return rows;
+	}
+
+	/** @returns the exit code. */
+	async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+		const child = this.#process;
+		if (child === undefined || child.exitCode !== null) return null;
+		const exited = once(child, "exit");
+		child.kill(signal);
+		const [code] = await exited;
+		return code;
+	}
+
+	async remove(): Promise<void> {
+		await this.stop();
+		await this.#agent.close();
+		await this.cluster.remove();
+		await rm(this.directory, { recursive: true });
+	}
+
+	async get(path: string): Promise<Answer> {
+		return this.#request(path, { method: "GET" });
+	}
+
+	/** Calls an operation over HTTP. */
+	async call(
+		operation: string,
+		input: unknown = {},
+		from: From = {},
+	): Promise<Answer> {
+		return this.post(operation, JSON.stringify(input), from);
+	}
+
+	/** Posts a body as it is. */
+	async post(
+		operation: string,
+		body: string | Buffer | Readable,
+		from: From,
+	): Promise<Answer> {
+		const { address = "192.168.0.10", cookie, headers } = from;
+		return this.#request(`/manager/api/${operation}`, {
+			method: "POST",
+			body,
+			headers: {
+				"content-type": "application/json",
+				"x-forwarded-for": address,
+				...(cookie && { cookie }),
+				...headers,
+			},
+		});
+	}
+
+	/** Logs in. @returns the Cookie header. */
+	async logIn(password = "pwd", address?: string): Promise<string> {
+		const from = address === undefined ? {} : { address };
+		const answer = await this.call("login", { password }, from);
+		if (answer.status !== 200)
+			throw new Error(`Login was refused: ${JSON.stringify(answer.body)}`);
+		return String(answer.headers["set-cookie"]).split(";")[0] ?? "";
+	}
+
+	webSocket(
+		headers: Record<string, string>,
+		path = "/manager/api/ws",
+	): WebSocket {
+		return new WebSocket(`ws+unix:${this.socket}:${path}`, {
+			headers: {
+				host: "device.example",
+				"x-forwarded-for": "192.168.0.10",
+				...headers,
+			},
+		});
+	}
+
+	async #request(
+		path: string,
+		options: {
+			method: "GET" | "POST";
+			body?: string | Buffer | Readable;
+			headers?: Record<string, string>;
+		},
+	): Promise<Answer> {
+		const { statusCode, headers, body } = await request(
+			`http://device.example${path}`,
+			{ ...options, dispatcher: this.#agent },
+		);
+		const text = await body.text();
+		const isJson = String(headers["content-type"]).includes("json");
+		return {
+			status: statusCode,
+			headers,
+			body: isJson ? JSON.parse(text) : text,
+		};
+	}
+}
