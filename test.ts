@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { stripVTControlCharacters } from "node:util";
 import { Command } from "commander";
+import { targets } from "./board/target.ts";
 import { prepareHost } from "./pipeline/host.ts";
 
 /** A step of `npm test`; fast steps come first, so that mistakes show early. */
@@ -46,7 +47,7 @@ const steps: Step[] = [
 	{
 		name: "build",
 		commands: [
-			build("x86_64", "arm64", "arm"),
+			build(...targets.map(({ name }) => name)),
 			// The update that the tests install.
 			build(
 				..."x86_64 --build 999999 --format update --output out/next".split(" "),

@@ -14,7 +14,7 @@ const { manager, webServer } = appliance;
 const call = appliance.call.bind(appliance);
 const done = appliance.done.bind(appliance);
 const get = appliance.fetch.bind(appliance);
-const answers = appliance.answers.bind(appliance);
+const waitForStatus = appliance.waitForStatus.bind(appliance);
 const store = join(manager.directory, "store");
 const notes = "app-platform_notes";
 
@@ -69,7 +69,7 @@ test.serial("instances of two domains answer independently", async (t) => {
 			domain,
 		});
 		t.is(path, `/${domain}/notes/`);
-		await answers(path);
+		await waitForStatus(path);
 		t.regex((await get(path)).text, /<title>Notes<\/title>/);
 	}
 	const slashless = await get("/example.com/notes");
@@ -146,13 +146,13 @@ test.serial("a database may have any legal name", async (t) => {
 		databaseName,
 		databaseUser: "o\"d'd",
 	});
-	await answers("/example.com/odd/");
+	await waitForStatus("/example.com/odd/");
 	const { socket, text } = await open("/example.com/odd/");
 	t.is(text, "");
 	socket.terminate();
 	t.is((await call("instanceDelete", { id, name: "other" })).status, 400);
 	await done("instanceDelete", { id, name: "odd" });
-	await answers("/example.com/odd/", 404);
+	await waitForStatus("/example.com/odd/", 404);
 	const client = new Client({
 		host: manager.cluster.host,
 		user: manager.cluster.user,
@@ -169,10 +169,10 @@ test.serial("a database may have any legal name", async (t) => {
 test.serial("a stopped instance is not found, and starts again", async (t) => {
 	const id = (await instancesByName()).get("notes@example.org")?.id;
 	await done("instanceStop", { id });
-	await answers("/example.org/notes/", 404);
+	await waitForStatus("/example.org/notes/", 404);
 	t.is((await get("/example.com/notes/")).status, 200);
 	await done("instanceStart", { id });
-	await answers("/example.org/notes/");
+	await waitForStatus("/example.org/notes/");
 	t.is((await open("/example.com/notes/")).text, "bread and milk");
 });
 
@@ -185,7 +185,7 @@ test.serial("a killed service restarts with its data", async (t) => {
 		const { services } = await done("services");
 		return services[0].crashes > before.services[0].crashes;
 	});
-	await answers("/example.com/notes/");
+	await waitForStatus("/example.com/notes/");
 	t.is((await open("/example.com/notes/")).text, "bread and milk");
 });
 
@@ -194,9 +194,9 @@ test.serial("instances start when PostgreSQL is back", async (t) => {
 	execFileSync("pkill", [
 		...["-KILL", "-f", join(manager.directory, "data/apps/notes/notes")],
 	]);
-	await manager.logged("instances wait for their start");
+	await manager.logged("cannot start instances; retrying");
 	await manager.cluster.start();
-	await answers("/example.com/notes/");
+	await waitForStatus("/example.com/notes/");
 	t.is((await open("/example.com/notes/")).text, "bread and milk");
 });
 
@@ -216,15 +216,15 @@ test.serial(
 test.serial("a killed HAProxy gets all paths again", async (t) => {
 	await webServer.kill();
 	await webServer.start();
-	await answers("/example.com/notes/");
-	await answers("/example.org/notes/");
+	await waitForStatus("/example.com/notes/");
+	await waitForStatus("/example.org/notes/");
 	t.is((await open("/example.com/notes/")).text, "bread and milk");
 });
 
 test.serial("a killed manager starts all services again", async (t) => {
 	await manager.stop("SIGKILL");
 	await appliance.startManager("the service runs");
-	await answers("/example.com/notes/");
+	await waitForStatus("/example.com/notes/");
 	t.is((await open("/example.com/notes/")).text, "bread and milk");
 });
 
@@ -235,7 +235,7 @@ test.serial("a lost program is restored from the database", async (t) => {
 	await rm(program);
 	await appliance.startManager("the service runs");
 	t.deepEqual(await readFile(program), content);
-	await answers("/example.com/notes/");
+	await waitForStatus("/example.com/notes/");
 });
 
 test.serial(

@@ -1,6 +1,6 @@
 import { lstat, readdir, readFile, readlink } from "node:fs/promises";
 import { join, normalize } from "node:path";
-import { ramdiskCommands } from "../initramfs/contents.ts";
+import { rescueCommands } from "../initramfs/contents.ts";
 import { libraryDirectories } from "../pipeline/elf.ts";
 import { type Target, targets } from "./target.ts";
 
@@ -108,7 +108,7 @@ async function missingContents(
 /** Returns the commands that admins and scripts use, in the system or the rescue system. */
 export function requiredCommands(target: Target): Set<string> {
 	const targetSpecific = targets.flatMap((one) => one.commands);
-	const common = [...commands, ...ramdiskCommands].filter(
+	const common = [...commands, ...rescueCommands].filter(
 		(command) => !targetSpecific.includes(command),
 	);
 	return new Set([...common, ...target.commands]);

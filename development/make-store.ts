@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import * as z from "zod";
-import { sha256Of } from "../manager/app-hosting/services/files.ts";
+import { targets } from "../board/target.ts";
+import { sha256Of } from "../manager/app-hosting/services/service-files.ts";
 import {
 	freeName,
 	plainName,
@@ -16,7 +17,6 @@ import { copyCompressed } from "./copy-compressed.ts";
 
 /** The directory of an app with its web pages. */
 const webDirectory = "web";
-const targets = ["arm", "arm64", "x86_64"];
 
 /** The app.json of an app. */
 const appDescription = z.strictObject({
@@ -70,7 +70,7 @@ async function writeBuild(
 	directory: string,
 	{ id, folder, binary }: { id: string; folder: string; binary: string },
 ): Promise<void> {
-	const [first, ...others] = targets.map((target) =>
+	const [first, ...others] = targets.map(({ name: target }) =>
 		join(directory, target, folder),
 	) as [string, ...string[]];
 	// An earlier build may have left files.
@@ -87,7 +87,7 @@ async function writeBuild(
 	const sums: string[] = [];
 	for (const file of files) {
 		const sum = await sha256Of(join(first, file));
-		for (const target of targets)
+		for (const { name: target } of targets)
 			sums.push(`${sum}  ${target}/${folder}/${file}\n`);
 	}
 	const list = parseFileList(files.join(","));

@@ -59,7 +59,7 @@ test.serial("an app compiles with the types of the package", async (t) => {
 test.serial("an app with it runs from a store", async (t) => {
 	appliance = await TestAppliance.withApp(directory);
 	const path = await appliance.createInstance("visitors", "door", "password");
-	await appliance.answers(path);
+	await appliance.waitForStatus(path);
 	for (const count of [1, 2]) {
 		const { text } = await appliance.fetch(`${path}count`);
 		t.is(text, `You are visitor ${count}`);

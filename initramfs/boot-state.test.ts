@@ -27,11 +27,11 @@ for (const [name, template] of Object.entries(templates)) {
 		return { host, text };
 	};
 
-	test(`${name}: every state of the boot fits its sector, and nothing else changes`, async (t) => {
+	test(`${name}: every boot state fits into the first sector, and nothing else changes`, async (t) => {
 		const { host, text } = await start();
 		t.teardown(() => host.remove());
 		t.is(host.run(names, show).output, "rescue a none");
-		// As after an update, where a gateway has no kernel at the top for either set.
+		// As after an update, when no slot of a gateway has its kernel at the top.
 		for (const slot of ["a", "b"]) host.write(`mnt/sda1/${slot}/linux`, "");
 		for (const [entry, slot, update] of states) {
 			const set = `set_boot_state ${entry} ${slot} "${update}"`;
@@ -50,7 +50,7 @@ for (const [name, template] of Object.entries(templates)) {
 		t.is(host.run(names, show).output, "rescue a none");
 	});
 
-	test(`${name}: a menu that somebody has edited is left alone`, async (t) => {
+	test(`${name}: an edited menu is not changed`, async (t) => {
 		const { host, text } = await start();
 		t.teardown(() => host.remove());
 		for (const edited of [

@@ -20,7 +20,7 @@ const key = await TestKey.create();
 const libraries =
 	"service settings boot-loader verify-slot install-state compare-system";
 
-/** An installed system, and a function that tells how it differs from its slot. */
+/** An installed system, and a function that compares it with its slot. */
 async function installed(t: ExecutionContext) {
 	const host = new ScriptsOnHost("grub");
 	t.teardown(() => host.remove());
@@ -40,23 +40,23 @@ async function installed(t: ExecutionContext) {
 	return { host, root, at, compare };
 }
 
-test("a system as it was installed does not differ", async (t) => {
+test("an unchanged system does not differ", async (t) => {
 	const { compare } = await installed(t);
 	t.is(compare(), "");
 });
 
-test("what a running system writes itself is no difference", async (t) => {
+test("files that a running system writes are not a difference", async (t) => {
 	const { root, at, compare } = await installed(t);
 	write(root, ".app-platform-started", "");
 	mkdirSync(at("lost+found"));
-	for (const place of ["dev", "proc", "run", "sys", "tmp", "mnt/sda1"])
-		write(root, `${place}/left/over`, "");
+	for (const directory of ["dev", "proc", "run", "sys", "tmp", "mnt/sda1"])
+		write(root, `${directory}/left/over`, "");
 	write(root, "mnt/sda2/pgsql/PG_VERSION", "17");
 	utimesSync(at("etc/passwd"), 1, 1);
 	t.is(compare(), "");
 });
 
-test("missing files are named, from the archive and from the rescue system", async (t) => {
+test("finds missing files of the archive and of the rescue system", async (t) => {
 	const { at, compare } = await installed(t);
 	for (const path of ["usr/bin/tar", "usr/share", "bin"])
 		rmSync(at(path), { recursive: true });
@@ -68,7 +68,7 @@ test("missing files are named, from the archive and from the rescue system", asy
 	]);
 });
 
-test("changed files are named, with what has changed", async (t) => {
+test("finds changed files and names the difference", async (t) => {
 	const { at, compare } = await installed(t);
 	const libpq = readFileSync(at("usr/lib/libpq.so.5"));
 	writeFileSync(at("usr/lib/libpq.so.5"), libpq.fill(0, 5_000, 9_000));
@@ -91,14 +91,14 @@ test("changed files are named, with what has changed", async (t) => {
 	]);
 });
 
-test("modes are not compared with those of a rescue system of another version", async (t) => {
+test("does not compare modes with a rescue system of another version", async (t) => {
 	const { host, at, compare } = await installed(t);
 	chmodSync(at("usr/bin/tar"), 0o700);
 	host.write("etc/app-platform-release", "VERSION=1.4.0\n");
 	t.is(compare(), "");
 });
 
-test("extra files are named, a directory once, what e2fsck has found too", async (t) => {
+test("finds extra files, a directory once, and the files that e2fsck recovered", async (t) => {
 	const { root, compare } = await installed(t);
 	write(root, "opt/tool/bin/tool", "");
 	write(root, "etc/\u001b[2J", "");
@@ -110,7 +110,7 @@ test("extra files are named, a directory once, what e2fsck has found too", async
 	]);
 });
 
-test("without its list of the files in common, they are compared all the same", async (t) => {
+test("compares the common files even without their list", async (t) => {
 	const { root, at, compare } = await installed(t);
 	const list = "usr/lib/app-platform/common.sha256";
 	rmSync(at("usr/bin/tar"));
@@ -126,7 +126,7 @@ test("without its list of the files in common, they are compared all the same", 
 	]);
 });
 
-test("of an empty file system everything is missing", async (t) => {
+test("everything is missing from an empty file system", async (t) => {
 	const { host, root, compare } = await installed(t);
 	renameSync(root, join(host.root, "moved"));
 	mkdirSync(root);
@@ -134,12 +134,12 @@ test("of an empty file system everything is missing", async (t) => {
 	const all = execFileSync("find", [join(host.root, "moved")], {
 		encoding: "utf8",
 	});
-	// The root itself and the mark of the installation are in no archive.
+	// The archive contains neither the root itself nor the installation mark.
 	t.is(lines.length, all.trimEnd().split("\n").length - 2);
 	t.true(lines.every((line) => line.startsWith("missing /")));
 });
 
-test("an archive that ends too early is no comparison", async (t) => {
+test("fails if the archive is truncated", async (t) => {
 	const { host, compare } = await installed(t);
 	truncateSync(join(host.root, "mnt/sda1/a/rootfs.tar.xz"), 900);
 	t.is(compare(), "failed");

@@ -1,10 +1,10 @@
 /**
- * What the ramdisk takes from the rootfs tree and from rootfs-overlay/. Libraries need not be
- * named: the pipeline finds what programs ask for. Everything in initramfs/root/ comes on top.
+ * The files of the rescue system from the rootfs tree and from rootfs-overlay/. Shared libraries are not
+ * listed: the pipeline adds those that the programs need. Everything in initramfs/root/ is added on top.
  */
 
-/** The commands of a rescue: those that our scripts call and those that people type. */
-export const ramdiskCommands: readonly string[] = [
+/** The commands of the rescue system: for our scripts and for administrators. */
+export const rescueCommands: readonly string[] = [
 	// the system
 	"busybox sh dash bash init getty login mount umount mountpoint swapon swapoff losetup hostname",
 	"sysctl dmesg hwclock date mdev killall kill sync reboot poweroff halt logger stty tty setsid",
@@ -33,27 +33,27 @@ export const treePaths: readonly string[] = [
 	"{dev,proc,sys,run,tmp}",
 	"usr/{bin,sbin}/{__commands__}".replace(
 		"__commands__",
-		ramdiskCommands.map(escapeGlob).join(),
+		rescueCommands.map(escapeGlob).join(),
 	),
-	// The dynamic linker under the name that programs have for it.
+	// The dynamic linker under the name in the programs.
 	"usr/{lib,lib64}/ld-linux*",
-	// The C library loads it when a thread ends: without it, HAProxy aborts.
+	// The C library loads it when a thread ends; without it, HAProxy aborts.
 	"usr/lib/{*-linux-*/,}libgcc_s.so.1",
 	"usr/lib/openssh/sftp-server",
 	"usr/lib/sftp-server",
 	"usr/lib/{*/security,security}/pam_{unix,rootok,faildelay}.so",
 	"usr/sbin/unix_chkpwd",
 	"etc/mke2fs.conf",
-	// What terminals can do, for top and for bash at the prompt.
+	// The capabilities of terminals, for top and bash.
 	"usr/share/terminfo/{l/linux,v/vt100,v/vt102,x/xterm,x/xterm-256color}",
 ];
 
-/** Patterns of what only targets with a screen and a keyboard have. */
+/** Patterns of paths that only targets with a screen and a keyboard have. */
 export const optionalTreePaths: readonly string[] = [
 	"usr/share/keymaps/i386/**",
 ];
 
-/** Patterns of paths in rootfs-overlay/: what rescue and system share. */
+/** Patterns of paths in rootfs-overlay/ that the rescue system shares with the system. */
 export const overlayPaths: readonly string[] = [
 	"etc/{passwd,group,shadow,hosts,hostname,resolv.conf,issue,mtab,service}",
 	"etc/{inittab,profile,shells,nsswitch.conf,login.defs,sysctl.conf}",
@@ -64,7 +64,10 @@ export const overlayPaths: readonly string[] = [
 	"etc/sv/{getty,syslogd,klogd,dhcp,default-passwords,ssh,acpid,haproxy}/**",
 	"mnt/sda2/system/*",
 	"boot",
-	"usr/lib/app-platform/*",
+	"usr/lib/app-platform/{address,address-options,default-passwords,machine-name,network}.sh",
+	"usr/lib/app-platform/{boot-loader,disk,trial,unpack-slot,update-result,verify-slot}.sh",
+	"usr/lib/app-platform/{files,keyboard-maps,log,service,settings,time-zone}.sh",
+	"usr/lib/app-platform/{reopen-logs,serial-login,store-core-dump,supervisor,welcome}",
 	"usr/local/bin/loadkeys",
 	"usr/sbin/{setip,shutdown}",
 	"var/{log,run,lock}",

@@ -6,9 +6,9 @@ const rootfsLibraries = join(
 	import.meta.dirname,
 	"../rootfs-overlay/usr/lib/app-platform",
 );
-const ramdiskLibraries = join(import.meta.dirname, "root/usr/lib/app-platform");
+const rescueLibraries = join(import.meta.dirname, "root/usr/lib/app-platform");
 
-/** Calls a function of a shell library; undefined when it fails. */
+/** Calls a function of a shell library. Returns undefined if it fails. */
 function call(
 	library: string,
 	words: readonly (string | number)[],
@@ -28,9 +28,9 @@ function call(
 const address = (...words: (string | number)[]) =>
 	call(join(rootfsLibraries, "address.sh"), words);
 const partitions = (...words: number[] | [string, ...number[]]) =>
-	call(join(ramdiskLibraries, "partitions.sh"), words);
+	call(join(rescueLibraries, "partitions.sh"), words);
 const installState = (...words: string[]) =>
-	call(join(ramdiskLibraries, "install-state.sh"), words);
+	call(join(rescueLibraries, "install-state.sh"), words);
 const postgresql = (words: (string | number)[], input = "") =>
 	call(join(rootfsLibraries, "postgresql.sh"), words, input);
 
@@ -55,7 +55,7 @@ test("IPv4 addresses have four decimal parts", (t) => {
 		t.is(address("ipv4_number", wrong), undefined, wrong);
 });
 
-test("a mask becomes the length of a prefix", (t) => {
+test("converts a mask to a prefix length", (t) => {
 	t.is(address("prefix_of", "255.255.255.0"), "24");
 	t.is(address("prefix_of", "255.255.254.0"), "23");
 	t.is(address("prefix_of", "255.255.255.255"), "32");
@@ -66,7 +66,7 @@ test("a mask becomes the length of a prefix", (t) => {
 		t.is(address("prefix_of", wrong), undefined, wrong);
 });
 
-test("a machine's address is not that of the network, nor broadcast, nor multicast", (t) => {
+test("a machine cannot have a network, broadcast or multicast address", (t) => {
 	t.not(
 		address("is_network_or_broadcast", "192.0.2.0", 24),
 		undefined,
@@ -83,7 +83,7 @@ test("a machine's address is not that of the network, nor broadcast, nor multica
 		t.is(address("is_host_address", wrong), undefined, wrong);
 });
 
-test("IPv6 addresses are known by their shape", (t) => {
+test("IPv6 addresses are recognized by their form", (t) => {
 	for (const right of ["::1", "2001:db8::1", "fe80::", "1:2:3:4:5:6:7:8"])
 		t.not(address("is_ipv6", right), undefined, right);
 	for (const wrong of [
@@ -98,7 +98,7 @@ test("IPv6 addresses are known by their shape", (t) => {
 		t.is(address("is_ipv6", wrong), undefined, wrong);
 });
 
-test("the data partition is last and takes what is left", (t) => {
+test("the data partition is last and uses the remaining space", (t) => {
 	const gib16 = 16 * 1024 * 2048;
 	t.deepEqual(partitions("partition_table_of", gib16, 718848)?.split("\n"), [
 		"3 718848 1024000 83",
@@ -107,12 +107,12 @@ test("the data partition is last and takes what is left", (t) => {
 	]);
 });
 
-test("a disk is as large as it must be, and not larger than an MBR can tell", (t) => {
-	const leastMib = Number(partitions("min_disk_mib", 718848));
-	t.is(leastMib, 351 + 500 + 512 + 1024);
-	t.not(partitions("partition_table_of", leastMib * 2048, 718848), undefined);
+test("a disk has a minimum size, and its partitions end where an MBR ends", (t) => {
+	const minMib = Number(partitions("min_disk_mib", 718848));
+	t.is(minMib, 351 + 500 + 512 + 1024);
+	t.not(partitions("partition_table_of", minMib * 2048, 718848), undefined);
 	t.is(
-		partitions("partition_table_of", (leastMib - 1) * 2048, 718848),
+		partitions("partition_table_of", (minMib - 1) * 2048, 718848),
 		undefined,
 	);
 	const data = partitions("partition_table_of", 2 ** 33, 718848)
@@ -122,7 +122,7 @@ test("a disk is as large as it must be, and not larger than an MBR can tell", (t
 	t.true((data?.[1] ?? 0) + (data?.[2] ?? 0) < 2 ** 32);
 });
 
-test("work is due only when the boot menu starts the ramdisk by itself", (t) => {
+test("work is due only if the rescue system is the default boot entry", (t) => {
 	t.is(installState("due_work", "rescue", "absent"), "install");
 	t.is(installState("due_work", "rescue", "complete"), "finish");
 	t.is(installState("due_work", "rescue", "started"), "none");
@@ -131,7 +131,7 @@ test("work is due only when the boot menu starts the ramdisk by itself", (t) => 
 		t.is(installState("due_work", "system", state), "none");
 });
 
-test("PostgreSQL's memory follows the machine's", (t) => {
+test("PostgreSQL's memory settings depend on the machine's memory", (t) => {
 	t.regex(
 		postgresql(["memory_settings", 240_000]) ?? "",
 		/shared_buffers = 29MB\n.*\nwork_mem = 1MB/,
@@ -142,13 +142,13 @@ test("PostgreSQL's memory follows the machine's", (t) => {
 	);
 });
 
-test("the time for new databases of another version grows with their size", (t) => {
+test("the time limit of a database upgrade grows with the size", (t) => {
 	const library = join(rootfsLibraries, "postgresql-upgrade.sh");
 	t.is(call(library, ["max_minutes", 600_000]), "118");
 	t.is(call(library, ["max_minutes", 50_000_000]), "4942");
 });
 
-test("PostgreSQL's port is open only when pg_hba.conf lets somebody in", (t) => {
+test("PostgreSQL's port is open only if pg_hba.conf allows outside connections", (t) => {
 	const shipped = [
 		"local all all peer",
 		"host all all 127.0.0.1/32 scram-sha-256",

@@ -9,7 +9,7 @@ import { LoopDevice, run } from "./testing/loop-device.ts";
 const libraries =
 	"service settings boot-disk boot-loader install-state partitions disk-checks install-steps";
 
-/** A partition that stands for sda2 and sda3, and what lines of shell say about it. Wants root. */
+/** A partition in place of sda2 and sda3, and a function that runs shell code on it. Needs root. */
 function partition(
 	t: ExecutionContext,
 	options: { sectorBytes?: number } = {},
@@ -25,24 +25,24 @@ function partition(
 	return { host, device, shell };
 }
 
-test("of a disk of more than 2 TiB one is told what is not used", (t) => {
+test("reports the unused space of a disk of more than 2 TiB", (t) => {
 	const host = new ScriptsOnHost("grub");
 	t.teardown(() => host.remove());
-	const told = (mib: number) =>
+	const report = (mib: number) =>
 		host.run(
 			libraries,
 			`disk_sectors() { echo ${mib * 2048}; }
 			report_unused_space sda`,
 		).output;
-	t.is(told(2 * 1024 * 1024), "");
+	t.is(report(2 * 1024 * 1024), "");
 	t.is(
-		told(4 * 1024 * 1024),
+		report(4 * 1024 * 1024),
 		"Only the first 2097151 MiB (2 TiB) of the 4194304 MiB of /dev/sda are used, because its MBR partition table cannot address more: a disk of 2 TiB is enough",
 	);
 });
 
 test.serial(
-	"a disk with sectors of 4096 bytes is refused, with the cure",
+	"refuses a disk with sectors of 4096 bytes and names the cure",
 	(t) => {
 		const { device, shell } = partition(t, { sectorBytes: 4096 });
 		const found = (signature: string) =>
@@ -51,7 +51,7 @@ test.serial(
 			find_boot_disk`);
 		for (const signature of ["", "1234abcd"]) {
 			const { exitCode, output } = found(signature);
-			// Another one, on USB, may still be found.
+			// Another disk, on USB, may still be found.
 			t.is(exitCode, 2);
 			t.regex(
 				output,
@@ -62,32 +62,26 @@ test.serial(
 	},
 );
 
-test.serial(
-	"a partition that somebody looks into is in use, by whom",
-	async (t) => {
-		const { device, shell } = partition(t);
-		run("mkfs.ext4", "-q", "-L", "data", device.path);
-		t.is(shell("check_not_in_use disk").exitCode, 0);
-		const { place, unmount } = device.mount("ro");
-		const admin = spawn("sleep", ["1000"], { cwd: place });
-		t.teardown(() => admin.kill());
-		const { exitCode, output } = shell("check_not_in_use disk");
-		t.is(exitCode, 1);
-		t.regex(
-			output,
-			/^\/dev\/loop\d+ is in use: .*mounted on .*where an admin looks/,
-		);
-		t.regex(output, new RegExp(`process ${admin.pid} \\(sleep\\)`));
-		t.notRegex(output, /damaged/);
-		admin.kill();
-		await once(admin, "exit");
-		unmount();
-		t.is(shell("check_not_in_use disk").exitCode, 0);
-	},
-);
+test.serial("names the users of a mounted partition", async (t) => {
+	const { device, shell } = partition(t);
+	run("mkfs.ext4", "-q", "-L", "data", device.path);
+	t.is(shell("check_not_in_use disk").exitCode, 0);
+	const { mountPoint, unmount } = device.mount("ro");
+	const admin = spawn("sleep", ["1000"], { cwd: mountPoint });
+	t.teardown(() => admin.kill());
+	const { exitCode, output } = shell("check_not_in_use disk");
+	t.is(exitCode, 1);
+	t.regex(output, /^\/dev\/loop\d+ is in use: .*mounted on .*mount point/);
+	t.regex(output, new RegExp(`process ${admin.pid} \\(sleep\\)`));
+	t.notRegex(output, /damaged/);
+	admin.kill();
+	await once(admin, "exit");
+	unmount();
+	t.is(shell("check_not_in_use disk").exitCode, 0);
+});
 
 for (const work of ["make_data_file_system", "enlarge_data_file_system"])
-	test.serial(`${work} tells in use from damaged`, (t) => {
+	test.serial(`${work} distinguishes in use from damaged`, (t) => {
 		const { device, shell } = partition(t);
 		run("mkfs.ext4", "-q", "-L", "data", device.path);
 		const { unmount } = device.mount("rw");
@@ -103,7 +97,7 @@ for (const work of ["make_data_file_system", "enlarge_data_file_system"])
 		t.notRegex(damaged.output, /in use/);
 	});
 
-test.serial("a partition that a program has open is in use", async (t) => {
+test.serial("a partition that a process has open is in use", async (t) => {
 	const { device, shell } = partition(t);
 	const file = openSync(device.path, "r");
 	const program = spawn("sleep", ["1000"], {
@@ -115,28 +109,28 @@ test.serial("a partition that a program has open is in use", async (t) => {
 	t.is(exitCode, 1);
 	t.is(
 		output,
-		`${device.path} is in use: process ${program.pid} (sleep) has ${device.path} open. End that and try again`,
+		`${device.path} is in use: process ${program.pid} (sleep) has ${device.path} open. Unmount it or end the process, then retry`,
 	);
 	program.kill();
 	await once(program, "exit");
 	t.is(shell("check_not_in_use disk").exitCode, 0);
 });
 
-test.serial("a system that somebody has mounted is not absent", (t) => {
+test.serial("a mounted system is not absent", (t) => {
 	const { host, device, shell } = partition(t);
 	host.write("mnt/sda1/a/SHA256SUMS", "sums");
 	const state = () => shell('installed_state disk "$BOOT/a"').output;
 	run("mkfs.ext4", "-q", device.path);
 	t.is(state(), "absent");
-	const { place } = device.mount("rw");
+	const { mountPoint } = device.mount("rw");
 	t.is(state(), "absent");
-	writeFileSync(join(place, ".app-platform-installed"), "sums");
+	writeFileSync(join(mountPoint, ".app-platform-installed"), "sums");
 	t.is(state(), "complete");
-	writeFileSync(join(place, ".app-platform-started"), "");
+	writeFileSync(join(mountPoint, ".app-platform-started"), "");
 	t.is(state(), "started");
 });
 
-test.serial("a system that cannot be looked at is in use or absent", (t) => {
+test.serial("a system that cannot be mounted is in use or absent", (t) => {
 	const { shell } = partition(t);
 	const state = (users: string) =>
 		shell(`holders_of() { ${users}; }; installed_state disk a`).output;
@@ -144,7 +138,7 @@ test.serial("a system that cannot be looked at is in use or absent", (t) => {
 	t.is(state(":"), "absent");
 });
 
-test.serial("a system that is in use does not pass for a damaged one", (t) => {
+test.serial("a system in use is not reported as damaged", (t) => {
 	const { shell } = partition(t);
 	const { exitCode, output } = shell(
 		"holders_of() { echo process 12 has it open; }; clear_installed_mark disk",
@@ -155,7 +149,7 @@ test.serial("a system that is in use does not pass for a damaged one", (t) => {
 	t.is(shell("holders_of() { :; }; clear_installed_mark disk").exitCode, 0);
 });
 
-/** Makes the root directory something that e2fsck -p does not dare to repair. */
+/** Damages the root directory so that e2fsck -p refuses to repair it. */
 function spoilRoot({ path }: LoopDevice): void {
 	run("debugfs", "-w", "-R", "set_inode_field <2> mode 0100644", path);
 	run("debugfs", "-w", "-R", "set_super_value state 2", path);

@@ -4,7 +4,7 @@ import { LoopDevice, run } from "./testing/loop-device.ts";
 
 const mebibytes = 1024;
 
-/** A data partition, as large as it takes to have a second superblock at block 32768. Wants root. */
+/** A data partition, large enough for a second superblock at block 32768. Needs root. */
 function dataPartition(t: ExecutionContext) {
 	const host = new ScriptsOnHost("grub");
 	const { path, name } = new LoopDevice(t, host.root, { mebibytes });
@@ -23,39 +23,42 @@ function dataPartition(t: ExecutionContext) {
 	return { path, shell };
 }
 
-test.serial("data are kept while one superblock is there", (t) => {
+test.serial("data are kept as long as there is a superblock", (t) => {
 	const { shell } = dataPartition(t);
 	t.is(shell("mark; due"), "kept");
-	t.is(shell("lose 1; due"), "kept", "the first was lost long after");
+	t.is(shell("lose 1; due"), "kept", "the first was lost later");
 	t.is(shell("lose 131072; due"), "due");
 });
 
-test.serial("without the mark of a reset nothing is erased", (t) => {
+test.serial("nothing is erased without the mark of a reset", (t) => {
 	const { shell } = dataPartition(t);
 	t.is(shell("lose 1; lose 131072; due"), "kept");
 });
 
-test.serial("a reset erases all, and begins again after a cut", (t) => {
-	const { path, shell } = dataPartition(t);
-	t.is(shell("invalidate_data sda; due"), "due");
-	t.is(
-		shell(
-			`dd if=/dev/urandom of="$data" bs=1M seek=300 count=20 conv=notrunc 2>/dev/null
+test.serial(
+	"a reset erases everything, and restarts after an interruption",
+	(t) => {
+		const { path, shell } = dataPartition(t);
+		t.is(shell("invalidate_data sda; due"), "due");
+		t.is(
+			shell(
+				`dd if=/dev/urandom of="$data" bs=1M seek=300 count=20 conv=notrunc 2>/dev/null
 			erase_partition ${path.slice("/dev/".length)} $((1024 * 1024)) >/dev/null
 			due`,
-		),
-		"due",
-	);
-	t.is(
-		run(
-			"cmp",
-			"-n",
-			`${(mebibytes - 1) << 20}`,
-			"-i",
-			`${1 << 20}:0`,
-			path,
-			"/dev/zero",
-		),
-		"",
-	);
-});
+			),
+			"due",
+		);
+		t.is(
+			run(
+				"cmp",
+				"-n",
+				`${(mebibytes - 1) << 20}`,
+				"-i",
+				`${1 << 20}:0`,
+				path,
+				"/dev/zero",
+			),
+			"",
+		);
+	},
+);

@@ -39,7 +39,7 @@ for (const [text, name, exitCode] of names)
 
 const localhost = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n";
 const hosts: Record<string, readonly [string, string, string]> = {
-	"the factory's line gets the new name": [
+	"the factory line gets the new name": [
 		`${localhost}127.0.1.1\tapp-platform\n`,
 		"box",
 		`${localhost}127.0.1.1\tbox\n`,
@@ -49,27 +49,27 @@ const hosts: Record<string, readonly [string, string, string]> = {
 		"box",
 		`${localhost}127.0.1.1\tbox intranet # ours\n`,
 	],
-	"a name with a domain is found with and without it": [
+	"a name with a domain is also found without it": [
 		`${localhost}127.0.1.1\tapp-platform\n`,
 		"box.example.com",
 		`${localhost}127.0.1.1\tbox.example.com box\n`,
 	],
-	"the name before goes, also with its domain, and aliases stay": [
+	"the old name is removed, also with its domain, and aliases stay": [
 		`${localhost}127.0.1.1 old.example.com old intranet\n`,
 		"box",
 		`${localhost}127.0.1.1\tbox intranet\n`,
 	],
-	"own lines stay as they are": [
+	"other lines do not change": [
 		`# ours\n${localhost}192.0.2.9   pbx pbx.example.com\n\n127.0.1.1 old\n192.0.2.10 nas\n`,
 		"box",
 		`# ours\n${localhost}192.0.2.9   pbx pbx.example.com\n\n127.0.1.1\tbox\n192.0.2.10 nas\n`,
 	],
-	"an address of one's own for the name is kept": [
+	"an existing line with another address for the name is kept": [
 		`${localhost}127.0.1.1\tapp-platform\n192.0.2.9 BOX\n`,
 		"box",
 		`${localhost}127.0.1.1\tapp-platform\n192.0.2.9 BOX\n`,
 	],
-	"a missing line is added, after a line without an end too": [
+	"a missing line is added, also after a line without a newline": [
 		`${localhost}192.0.2.10 nas`,
 		"box",
 		`${localhost}192.0.2.10 nas\n127.0.1.1\tbox\n`,

@@ -14,7 +14,7 @@ const hashes: Record<string, boolean> = {
 	"!": true,
 	plain: false,
 	"": false,
-	// busybox's login does not know it.
+	// busybox's login does not support it.
 	[`$y$j9T$salt$${"a".repeat(43)}`]: false,
 	$1$salt$aaaaaaaaaaaaaaaaaaaaaa: false,
 	[`${sha512}:0`]: false,
@@ -30,7 +30,7 @@ const withAdmin = (user: string) =>
 	host.run("passwords", `printf '${shadow}' | shadow_with ${user} 'a\\$b&c' 3`)
 		.output;
 
-test("a new password changes its own line alone", (t) => {
+test("a new password changes only the user's line", (t) => {
 	t.is(
 		withAdmin("admin"),
 		"root:old:1:0:99999:7:::\nadmin:a\\$b&c:3:0:99999:7:::",
@@ -41,7 +41,7 @@ test("a user without a line in an older shadow file gets one", (t) => {
 	t.is(withAdmin("tcpdump"), `${shadow}\ntcpdump:a\\$b&c:3:0:99999:7:::`);
 });
 
-test("the hash of a password is one", (t) => {
+test("hashes a password", (t) => {
 	const { exitCode, output } = host.run(
 		"passwords",
 		`hash=$(printf '%s\\n' 'p: "$ä' | crypt_password); is_crypted "$hash"; echo "$hash"`,

@@ -19,7 +19,7 @@ test.before(async () => {
 			stdio: ["pipe", "ignore", "ignore"],
 		},
 	);
-	await says("before");
+	await logged("before");
 });
 
 test.after.always(async () => {
@@ -33,7 +33,7 @@ for (const [what, path] of [
 	["all files of a log", `${directory}/*`],
 	["its whole directory", directory],
 ] as const)
-	test.serial(`${what} may be deleted while it is written to`, async (t) => {
+	test.serial(`${what} may be deleted while in use`, async (t) => {
 		host.run("service", `rm -r ${path}`);
 		log.stdin?.write("lost\n");
 		const { exitCode, output } = host.run(
@@ -41,22 +41,19 @@ for (const [what, path] of [
 			"logger() { :; }; . usr/lib/app-platform/reopen-logs",
 		);
 		t.is(exitCode, 0, output);
-		await says(`after ${what}`);
-		// With the limits that it had before.
+		await logged(`after ${what}`);
+		// With its previous limits.
 		t.regex(readFileSync(join(directory, "config"), "utf8"), /^s1000000$/m);
 	});
 
-test.serial("a log whose files are there is left alone", async (t) => {
+test.serial("an existing log is not changed", async (t) => {
 	host.run("service", "logger() { :; }; . usr/lib/app-platform/reopen-logs");
-	await says("and on");
-	t.regex(
-		readFileSync(current, "utf8"),
-		/after its whole directory\n.*and on/s,
-	);
+	await logged("more");
+	t.regex(readFileSync(current, "utf8"), /after its whole directory\n.*more/s);
 });
 
-/** Until the words are in the log. */
-async function says(words: string): Promise<void> {
+/** Writes the words and waits until they are in the log. */
+async function logged(words: string): Promise<void> {
 	log.stdin?.write(`${words}\n`);
 	for (let left = 100; left > 0; left--) {
 		if (existsSync(current) && readFileSync(current, "utf8").includes(words))

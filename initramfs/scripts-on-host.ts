@@ -23,25 +23,27 @@ export interface Outcome {
 	output: string;
 }
 
-/** The shell libraries of ramdisk and system in a folder that stands for the root of a machine. */
+/** The shell libraries of rescue system and system in a directory that replaces a machine's root. */
 export class ScriptsOnHost {
 	readonly root = mkdtempSync(join(tmpdir(), "app-platform-scripts-"));
 
 	constructor(bootLoader: BootLoader) {
 		for (const from of ["rootfs-overlay", "initramfs/root"]) {
-			const folder = join(project, from, libraries);
-			for (const name of readdirSync(folder))
-				if (statSync(join(folder, name), { throwIfNoEntry: false })?.isFile())
+			const directory = join(project, from, libraries);
+			for (const name of readdirSync(directory))
+				if (
+					statSync(join(directory, name), { throwIfNoEntry: false })?.isFile()
+				)
 					this.write(
 						`${libraries}/${name}`,
-						readFileSync(join(folder, name), "utf8"),
+						readFileSync(join(directory, name), "utf8"),
 					);
 		}
 		this.write(`${libraries}/boot-menu.sh`, bootMenuFile(bootLoader));
 		this.write("run/.keep", "");
 	}
 
-	/** A file; what a script names by its path on the machine lies in the folder. */
+	/** Writes a file. The paths in a script are changed to paths in the directory. */
 	write(path: string, content: string | Buffer): void {
 		const file = join(this.root, path);
 		mkdirSync(dirname(file), { recursive: true });
@@ -62,7 +64,7 @@ export class ScriptsOnHost {
 		return readFileSync(join(this.root, path), "utf8");
 	}
 
-	/** Runs lines of shell that know the named libraries. */
+	/** Runs shell code after sourcing the named libraries. */
 	run(names: string, lines: string): Outcome {
 		const script = this.#script(names, lines);
 		const { status, stdout } = spawnSync("sh", ["-c", script], {
@@ -72,7 +74,7 @@ export class ScriptsOnHost {
 		return { exitCode: status ?? -1, output: stdout.trimEnd() };
 	}
 
-	/** The same beside others. */
+	/** The same, in parallel with others. */
 	async runInBackground(names: string, lines: string): Promise<Outcome> {
 		const child = spawn("sh", ["-c", this.#script(names, lines)], {
 			cwd: this.root,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import test from "ava";
 import { type Outcome, ScriptsOnHost } from "./scripts-on-host.ts";
 
-// The functions of the init scripts, with runit as on the image. Each case has a service of its own.
+// The functions of the init scripts with runit, as on the image. Each case has its own service.
 const host = new ScriptsOnHost("grub");
 const services = join(host.root, "services");
 let supervisor: ChildProcess;
@@ -16,7 +16,7 @@ const endsSlowly = "trap 'sleep 1; exit 0' TERM; sleep 1000 & wait";
 interface State {
 	behaviour: string;
 	finish?: string;
-	/** Lines of shell that bring a stopped service into the state. */
+	/** Shell code that brings a stopped service into the state. */
 	lines: string;
 }
 
@@ -48,9 +48,10 @@ const states: Record<string, State> = {
 		behaviour: works,
 		lines: "service_start $name; service_control $name k",
 	},
-	"that was told to end and to start at once": {
+	"that was stopped and restarted at once": {
 		behaviour: endsSlowly,
-		lines: "service_start $name; service_control $name d; service_control $name u",
+		lines:
+			"service_start $name; service_control $name d; service_control $name u",
 	},
 };
 
@@ -72,7 +73,7 @@ test.before(() => {
 
 test.after.always(async () => {
 	const ended = once(supervisor, "exit");
-	// It tells its services to end, and does not wait for them.
+	// runsvdir stops its services without waiting for them.
 	supervisor.kill("SIGHUP");
 	await ended;
 	await Promise.all(cases.map(({ name }) => shell(name, "within 20 gone")));
@@ -86,7 +87,7 @@ for (const { name, words, state, action } of cases)
 			`wait_for_supervisor $name; ${state.lines}`,
 		);
 		t.is(before.exitCode, 0, before.output);
-		// What made it crash is mended, as by an admin who has made room.
+		// The cause of the crash is repaired.
 		if (state.behaviour === crashes) behave(name, works);
 		const { exitCode, output } = await shell(
 			name,

@@ -49,7 +49,7 @@ const accepted: Record<string, string> = {
 	"--addr=10.0.2.77/24 --dns2=10.0.2.4 --dns1=10.0.2.3": staticSetting(
 		...["", "10.0.2.3", "10.0.2.4"],
 	),
-	// A provider's router outside a network of one address.
+	// A provider's router is outside the network of one address.
 	"--addr=192.0.2.7/32 --gateway=172.31.1.1": staticSetting(
 		"172.31.1.1",
 		"",
@@ -61,7 +61,7 @@ const accepted: Record<string, string> = {
 };
 
 for (const [words, settings] of Object.entries(accepted))
-	test(`setip takes ${JSON.stringify(words)}`, (t) => {
+	test(`setip accepts ${JSON.stringify(words)}`, (t) => {
 		t.deepEqual(setip(words), { exitCode: 0, output: settings });
 	});
 
@@ -91,7 +91,7 @@ const refused: Record<string, RegExp> = {
 };
 
 for (const [words, reason] of Object.entries(refused))
-	test(`setip refuses ${JSON.stringify(words)} and says why`, (t) => {
+	test(`setip refuses ${JSON.stringify(words)} with the reason`, (t) => {
 		const { exitCode, output } = setip(words);
 		t.is(exitCode, 2);
 		t.regex(output, reason);

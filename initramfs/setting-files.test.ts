@@ -28,7 +28,7 @@ for (const [text, zone, exitCode] of zones)
 		});
 	});
 
-test("a missing file of the time zone means UTC", (t) => {
+test("without a time zone file, the time zone is UTC", (t) => {
 	t.is(host.run("time-zone", "time_zone nowhere || true").output, "UTC");
 });
 
@@ -67,7 +67,7 @@ for (const [kind, text, expected, complaint] of servers)
 		else t.false(output.includes("ignored"));
 	});
 
-test("without an answer by DHCP the servers of the file count", (t) => {
+test("without a DHCP lease, the servers of the file are used", (t) => {
 	host.write("mnt/sda2/system/network", "MODE=dhcp\n");
 	host.write("mnt/sda2/system/ntp", "192.0.2.1\n");
 	t.is(host.run("network", "servers ntp").output, "192.0.2.1");

@@ -1,8 +1,8 @@
 import test from "ava";
 import { ScriptsOnHost } from "./scripts-on-host.ts";
 
-/** What the ramdisk does about an update, with the doing itself left out. */
-function whatHappens(words: string, { installs = true } = {}): string[] {
+/** The steps that the rescue system takes for an update; the steps themselves are replaced. */
+function updateSteps(words: string, { installs = true } = {}): string[] {
 	const host = new ScriptsOnHost("grub");
 	try {
 		host.write(
@@ -29,43 +29,43 @@ function whatHappens(words: string, { installs = true } = {}): string[] {
 	}
 }
 
-test("each attempt is counted before it begins", (t) => {
-	t.deepEqual(whatHappens("install b 0"), [
+test("counts each attempt before it begins", (t) => {
+	t.deepEqual(updateSteps("install b 0"), [
 		"state: rescue a install b 1",
 		"install",
 	]);
-	t.deepEqual(whatHappens("try b 2"), ["state: rescue a try b 3", "trial 3"]);
+	t.deepEqual(updateSteps("try b 2"), ["state: rescue a try b 3", "trial 3"]);
 });
 
-test("an installation that fails leads back to the system that is still there", (t) => {
-	const happened = whatHappens("install b 0", { installs: false });
-	t.true(happened.includes("install"));
-	t.true(happened.includes("result: rolled-back the disk is broken"));
-	t.true(happened.includes("state: rescue a undo b 0"));
-	t.is(happened.at(-1), "reboot");
+test("rolls back after a failed installation", (t) => {
+	const steps = updateSteps("install b 0", { installs: false });
+	t.true(steps.includes("install"));
+	t.true(steps.includes("result: rolled-back the disk is broken"));
+	t.true(steps.includes("state: rescue a undo b 0"));
+	t.is(steps.at(-1), "reboot");
 });
 
-test("after three attempts the update is given up, with the reason", (t) => {
+test("abandons the update after three attempts, with the reason", (t) => {
 	t.true(
-		whatHappens("install b 3").includes(
+		updateSteps("install b 3").includes(
 			"result: failed the installation did not end in 3 attempts",
 		),
 	);
-	const happened = whatHappens("try b 3");
+	const steps = updateSteps("try b 3");
 	t.true(
-		happened.includes(
+		steps.includes(
 			"result: failed the new system was not healthy in 3 starts: no memory",
 		),
 	);
-	t.true(happened.includes("state: system a none"));
+	t.true(steps.includes("state: system a none"));
 });
 
-test("putting the old system back is never given up: there is no other", (t) => {
+test("never abandons a rollback: there is no other system", (t) => {
 	for (const count of [0, 3, 12])
-		t.deepEqual(whatHappens(`undo b ${count}`), ["install"]);
+		t.deepEqual(updateSteps(`undo b ${count}`), ["install"]);
 });
 
-test("a system that cannot be mounted is not there, whatever mount says about it", (t) => {
+test("a system that cannot be mounted is absent, whatever mount prints", (t) => {
 	const host = new ScriptsOnHost("grub");
 	try {
 		const { output } = host.run(

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from "ava";
 import { TestKey, updateMembers } from "../testing/test-update.ts";
 import { ScriptsOnHost } from "./scripts-on-host.ts";
 
-// What the manager has checked already, the ramdisk checks again before it changes anything.
+// The rescue system repeats the manager's checks before it changes anything.
 const key = await TestKey.create();
 const names = "service settings boot-loader verify-slot";
 
@@ -32,12 +32,12 @@ const publicKey = ({ trusted }: TestKey) =>
 
 const verified = (host: ScriptsOnHost) => host.run(names, "verify_slot b");
 
-test("a set that is whole and signed is taken", async (t) => {
+test("accepts a slot that is complete and signed", async (t) => {
 	t.is(verified(await staged(t)).exitCode, 0);
 	t.is(verified(await staged(t, { atTop: ["linux"] })).exitCode, 0);
 });
 
-test("any of the trusted keys will do", async (t) => {
+test("accepts a signature by any of the trusted keys", async (t) => {
 	const signer = await TestKey.create();
 	const host = await staged(t, { signer });
 	t.regex(verified(host).output, /not signed by a key that this system trusts/);
@@ -52,12 +52,12 @@ for (const [name, change, message] of [
 		["SHA256SUMS", "x  linux\n"],
 		/is not signed/,
 	],
-	["without hashes", ["SHA256SUMS", undefined], /There is no set of files/],
+	["without hashes", ["SHA256SUMS", undefined], /Slot b is empty/],
 	["with a changed kernel", ["linux", "kernel"], /linux: FAILED/],
 	["without its archive", ["rootfs.tar.xz", undefined], /are damaged/],
 	["with another release", ["release", "TARGET=x86_64\n"], /are damaged/],
 ] as const)
-	test(`a set ${name} is refused`, async (t) => {
+	test(`refuses a slot ${name}`, async (t) => {
 		const host = await staged(t);
 		const [file, content] = change;
 		if (content === undefined)
@@ -68,16 +68,16 @@ for (const [name, change, message] of [
 		t.regex(output, message);
 	});
 
-test("a set of another target is refused", async (t) => {
+test("refuses a slot for another target", async (t) => {
 	const { exitCode, output } = verified(await staged(t, { target: "arm64" }));
 	t.not(exitCode, 0);
-	t.regex(output, /are for arm64, this machine is x86_64/);
+	t.regex(output, /is for arm64, this machine is x86_64/);
 });
 
-test("a system that unpacks to more than sda3 has is refused", async (t) => {
+test("refuses a system that is larger than sda3", async (t) => {
 	const host = await staged(t);
 	const half = execFileSync("xz", ["-0"], { input: Buffer.alloc(30_000_000) });
-	// As the build joins them.
+	// The build also joins two archives.
 	host.write("mnt/sda1/b/rootfs.tar.xz", Buffer.concat([half, half]));
 	t.is(host.run(names, "check_room b 60000000").exitCode, 0);
 	const { exitCode, output } = host.run(names, "check_room b 59999999");
@@ -86,6 +86,6 @@ test("a system that unpacks to more than sda3 has is refused", async (t) => {
 	host.write("mnt/sda1/b/rootfs.tar.xz", "no archive");
 	t.regex(
 		host.run(names, "check_room b 60000000").output,
-		/does not tell how large it is/,
+		/unpacked size of .* is unknown/,
 	);
 });

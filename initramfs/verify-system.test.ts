@@ -16,7 +16,7 @@ const key = await TestKey.create();
 const libraries =
 	"service settings boot-disk boot-loader verify-slot update-result install-state verify-system";
 
-/** An installed system on a file system of its own, which a loop device makes sda3. Wants root. */
+/** An installed system on a loop device in place of sda3. Needs root. */
 async function sda3(t: ExecutionContext) {
 	const host = new ScriptsOnHost("grub");
 	const installed = await installSystem(host, key);
@@ -42,7 +42,7 @@ const reinstall =
 	/sda3 differs: reinstall the system with \S*\/home\/root\/install.sh log.txt; data on sda2 are kept/;
 
 test.serial(
-	"a system that equals its slot is told so, and nothing is written",
+	"reports that the system equals its slot, and writes nothing",
 	async (t) => {
 		const { host, device, verify } = await sda3(t);
 		const before = readFileSync(device.path);
@@ -57,7 +57,7 @@ test.serial(
 );
 
 test.serial(
-	"what differs is named, the first of each kind, and all of it in the log",
+	"prints the first differences of each kind, and writes all to the log",
 	async (t) => {
 		const { host, installed, makeFileSystem, verify } = await sda3(t);
 		rmSync(join(installed, "usr/bin/psql"));
@@ -82,48 +82,42 @@ test.serial(
 );
 
 for (const options of ["rw", "ro"])
-	test.serial(
-		`a system that somebody has mounted ${options} is compared all the same`,
-		async (t) => {
-			const { device, verify } = await sda3(t);
-			const { place } = device.mount(options);
-			t.is(verify().exitCode, 0);
-			if (options === "ro") return;
-			rmSync(join(place, "usr/bin/psql"));
-			const { exitCode, output } = verify();
-			t.is(exitCode, 1);
-			t.regex(output, /\/usr\/bin\/psql/);
-		},
-	);
-
-test.serial(
-	"without a file system there is nothing to compare, and a cure",
-	async (t) => {
+	test.serial(`compares a system that is mounted ${options}`, async (t) => {
 		const { device, verify } = await sda3(t);
-		writeFileSync(device.path, Buffer.alloc(300_000), { flag: "r+" });
+		const { mountPoint } = device.mount(options);
+		t.is(verify().exitCode, 0);
+		if (options === "ro") return;
+		rmSync(join(mountPoint, "usr/bin/psql"));
 		const { exitCode, output } = verify();
 		t.is(exitCode, 1);
-		t.regex(output, /holds no file system that can be mounted/);
-		t.regex(output, reinstall);
-	},
-);
+		t.regex(output, /\/usr\/bin\/psql/);
+	});
+
+test.serial("advises to reinstall if there is no file system", async (t) => {
+	const { device, verify } = await sda3(t);
+	writeFileSync(device.path, Buffer.alloc(300_000), { flag: "r+" });
+	const { exitCode, output } = verify();
+	t.is(exitCode, 1);
+	t.regex(output, /holds no file system that can be mounted/);
+	t.regex(output, reinstall);
+});
+
+test.serial("distinguishes a system in use from a damaged one", async (t) => {
+	const { device, verify } = await sda3(t);
+	writeFileSync(device.path, Buffer.alloc(300_000), { flag: "r+" });
+	const { exitCode, output } = verify(
+		"holders_of() { echo 'process 12 (e2fsck) has it open'; }",
+	);
+	t.is(exitCode, 2);
+	t.regex(
+		output,
+		/in use: process 12 \(e2fsck\) has it open\. Unmount it or end/,
+	);
+	t.notRegex(output, /reinstall/);
+});
 
 test.serial(
-	"a system that somebody holds is told from a damaged one",
-	async (t) => {
-		const { device, verify } = await sda3(t);
-		writeFileSync(device.path, Buffer.alloc(300_000), { flag: "r+" });
-		const { exitCode, output } = verify(
-			"holders_of() { echo 'process 12 (e2fsck) has it open'; }",
-		);
-		t.is(exitCode, 2);
-		t.regex(output, /in use: process 12 \(e2fsck\) has it open\. End that/);
-		t.notRegex(output, /reinstall/);
-	},
-);
-
-test.serial(
-	"without the mark of an installation it is compared with what would be installed",
+	"without an installation mark, compares with the slot that would be installed",
 	async (t) => {
 		const { installed, makeFileSystem, verify } = await sda3(t);
 		const mark = join(installed, ".app-platform-installed");
@@ -139,7 +133,7 @@ test.serial(
 	},
 );
 
-test.serial("it was installed from the slot whose mark it has", async (t) => {
+test.serial("compares with the slot that the mark names", async (t) => {
 	const { host, verify } = await sda3(t);
 	const slots = join(host.root, "mnt/sda1");
 	cpSync(join(slots, "a"), join(slots, "b"), { recursive: true });
@@ -150,7 +144,7 @@ test.serial("it was installed from the slot whose mark it has", async (t) => {
 });
 
 test.serial(
-	"a damaged kernel in the slot is a fault, and sda3 is compared",
+	"reports a damaged kernel in the slot, and compares sda3",
 	async (t) => {
 		const { host, verify } = await sda3(t);
 		host.write("mnt/sda1/a/linux", "zeros");
@@ -165,7 +159,7 @@ test.serial(
 );
 
 test.serial(
-	"what a journal still holds is replayed before one reinstalls",
+	"advises to replay the journal before a reinstallation",
 	async (t) => {
 		const { device, installed, makeFileSystem, verify } = await sda3(t);
 		run("debugfs", "-w", "-R", "feature needs_recovery", device.path);
@@ -185,7 +179,7 @@ for (const [name, content] of [
 	["rootfs.tar.xz", "zeros"],
 	["SHA256SUMS.minisig", "zeros"],
 ] as const)
-	test.serial(`with a damaged ${name} nothing can be determined`, async (t) => {
+	test.serial(`cannot determine anything with a damaged ${name}`, async (t) => {
 		const { host, verify } = await sda3(t);
 		host.write(`mnt/sda1/a/${name}`, content);
 		const { exitCode, output } = verify();

@@ -1,4 +1,4 @@
-/** Values that `bundle.ts` writes into the bundle. */
+/** Constants that `bundle.ts` defines in the bundle. */
 
 declare const MANAGER_VERSION: string;
 declare const MANAGER_BUILD: number;
@@ -6,5 +6,5 @@ declare const MANAGER_BUILD: number;
 /** The built web pages. */
 declare const WEB_FILES: import("./web/build.ts").WebFile[];
 
-/** The bundled instances/connection-test/program.ts, for a thread of its own. */
+/** The bundled app-hosting/instances/connection-test/program.ts, which runs in a worker thread. */
 declare const CONNECTION_TEST_PROGRAM: string;

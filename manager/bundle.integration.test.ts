@@ -9,7 +9,7 @@ import { bundleManager } from "./bundle.ts";
 
 const run = promisify(execFile);
 
-test("the bundle is one executable file, the same bytes each time, without paths of the builder", async (t) => {
+test("the bundle is one executable file, reproducible and without build paths", async (t) => {
 	const directory = await mkdtemp(join(tmpdir(), "app-platform-bundle-"));
 	t.teardown(() => rm(directory, { recursive: true }));
 	const files = [join(directory, "first"), join(directory, "second")] as const;
@@ -24,7 +24,7 @@ test("the bundle is one executable file, the same bytes each time, without paths
 	t.is((await stat(files[0])).mode & 0o777, 0o755);
 });
 
-test("a wrong environment ends the manager with a failure", async (t) => {
+test("an invalid environment makes the manager exit with an error", async (t) => {
 	const directory = await mkdtemp(join(tmpdir(), "app-platform-bundle-"));
 	t.teardown(() => rm(directory, { recursive: true }));
 	const outputFile = join(directory, "manager");
@@ -36,7 +36,7 @@ test("a wrong environment ends the manager with a failure", async (t) => {
 	t.regex(error.stderr, /MANAGER_PORT/);
 });
 
-test("alone in a folder it starts, serves its pages, keeps its reserve, and stops", async (t) => {
+test("the manager alone in a directory starts, serves its pages, keeps its reserve and stops", async (t) => {
 	const manager = await TestManager.create();
 	t.teardown(() => manager.remove());
 	await writeFile(
@@ -71,8 +71,8 @@ test("alone in a folder it starts, serves its pages, keeps its reserve, and stop
 	const reserve = join(manager.directory, "data/empty_if_no_space");
 	const { size, blocks } = await stat(reserve);
 	t.is(size, 1024 * 1024);
-	t.true(blocks * 512 >= size, "really allocated");
-	await writeFile(reserve, "\n"); // As the documented cure does.
+	t.true(blocks * 512 >= size, "allocated, not sparse");
+	await writeFile(reserve, "\n"); // As documented for a full disk.
 	t.is(await manager.stop(), 0);
 	await manager.start();
 	await manager.logged("disk reserve");
@@ -84,7 +84,7 @@ test("alone in a folder it starts, serves its pages, keeps its reserve, and stop
 	t.is((await stat(reserve)).size, 1024 * 1024);
 });
 
-test("after kill -9 it starts again on the socket that was left", async (t) => {
+test("the manager starts again on the stale socket that kill -9 leaves", async (t) => {
 	const manager = await TestManager.create();
 	t.teardown(() => manager.remove());
 	await manager.start();

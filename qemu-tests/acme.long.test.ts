@@ -68,14 +68,14 @@ test.serial("a certificate is ordered on the page and served", async (t) => {
 test.serial("a name that resolves to another host is reported", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	const { fingerprint256 } = await servedCertificate();
-	await authority.lead("elsewhere.test", "127.0.0.2");
+	await authority.resolveTo("elsewhere.test", "127.0.0.2");
 	await order(["elsewhere.test"]);
 	await acme()
 		.getByRole("alert")
 		.waitFor({ timeout: timeLimit(2 * minute) });
 	t.log(await acme().getByRole("alert").innerText());
 	t.is((await servedCertificate()).fingerprint256, fingerprint256);
-	t.deepEqual(browser.complaints, []);
+	t.deepEqual(browser.errors, []);
 });
 
 const acme = () => card(browser.page, "Automatic certificate (ACME)");

@@ -75,10 +75,10 @@ test.serial("revoking a token closes its WebSocket", async (t) => {
 	await row.waitFor({ state: "detached" });
 	await within("the end of the script's WebSocket", 60_000, closed);
 	t.is((await callWithToken("systemStatus")).status, 401);
-	t.deepEqual(browser.complaints, []);
+	t.deepEqual(browser.errors, []);
 });
 
-const connect = () => AppClient.opened(machine.websocket("/manager"));
+const connect = () => AppClient.open(machine.websocket("/manager"));
 
 const tokens = () => card(browser.page, "Users of the API");
 

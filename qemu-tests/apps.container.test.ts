@@ -150,8 +150,8 @@ test.serial("a database on another host is tested and used", async (t) => {
 			"",
 			/127\.0\.0\.1 refuses connections on port 1:/,
 		],
-		["127.0.0.1:5433", "require", "", /The server takes no TLS/],
-		["127.0.0.1:5433", "prefer", "wrong", /does not know the user/],
+		["127.0.0.1:5433", "require", "", /The server does not support TLS/],
+		["127.0.0.1:5433", "prefer", "wrong", /does not accept the user/],
 		["127.0.0.1:5433", "prefer", "", works],
 	] as const) {
 		await host.fill(address);
@@ -237,7 +237,7 @@ test.serial("an app with instances is not uninstalled", async (t) => {
 });
 
 test.serial("the browser reports no errors", (t) => {
-	t.deepEqual(browser.complaints, []);
+	t.deepEqual(browser.errors, []);
 });
 
 const button = (name: string) =>

@@ -97,7 +97,7 @@ test.serial("a button restores the device's own certificate", async (t) => {
 		.click();
 	await page().getByText("the device's own, which browsers warn of").waitFor();
 	t.deepEqual(await served(), { fingerprint: before, isTrusted: false });
-	t.deepEqual(browser.complaints, []);
+	t.deepEqual(browser.errors, []);
 });
 
 const page = () => card(browser.page, "Certificate of the web server");

@@ -37,7 +37,7 @@ for (const suite of litmusSuites)
 		t.teardown(directory.remove);
 		const said = await litmus(suite, {
 			...{ origin: machine.url("https"), path, password },
-			folder: directory.path,
+			directory: directory.path,
 		});
 		t.regex(said, /: of \d+ tests run: \d+ passed, 0 failed/, said);
 		t.notRegex(said, /WARNING|SKIPPED/);

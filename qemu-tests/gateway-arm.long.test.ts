@@ -1,4 +1,4 @@
 import test from "ava";
-import { gatewayTests } from "./system/gateway.ts";
+import { gatewayTests } from "./gateway-tests.ts";
 
 gatewayTests(test, "arm");

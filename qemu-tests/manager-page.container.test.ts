@@ -7,7 +7,7 @@ import { logins, managerPassword, postgresqlVersion } from "./system/steps.ts";
 const machine = runningContainer(test, "manager-page");
 
 const browser = guestBrowser(test, "manager-page");
-const { complaints } = browser;
+const { errors } = browser;
 
 test.serial("shows a login page at /manager/", async (t) => {
 	await browser.page.goto(`${machine.url("https")}/manager/`);
@@ -81,7 +81,7 @@ test.serial("updates the figures without a reload", async (t) => {
 test.serial("shows the login page after logging out", async (t) => {
 	await browser.page.getByRole("button", { name: "Log out" }).click();
 	await browser.page.getByLabel("Password").waitFor();
-	t.deepEqual(complaints, []);
+	t.deepEqual(errors, []);
 });
 
 test.serial("limits the rate of login attempts", async (t) => {

@@ -52,7 +52,7 @@ test.serial("limits connections to what 256 MB allow", async (t) => {
 		`node -e '${ask.replace(/\s+/g, " ")}'`,
 	);
 	const maxConnections = Number(/^Maxconn: (\d+)$/m.exec(info)?.[1]);
-	await report("memory in 256 MB", { mostConnections: maxConnections });
+	await report("memory in 256 MB", { maxConnections });
 	t.true(
 		maxConnections >= 1_000 && maxConnections <= 3_000,
 		`${maxConnections} connections`,

@@ -73,6 +73,11 @@ Keeps downloads, compiled kernels and unchanged stages in $APP_PLATFORM_CACHE
 		)
 		.option("--no-cache", "rerun every stage, ignoring cached results")
 		.option("--offline", "use only the caches, no network", false)
+		.option(
+			"--locked",
+			"refuse packages that are not in board/debian/lock, instead of taking newer ones",
+			false,
+		)
 		.option("--output <directory>", "output directory", "out")
 		.showHelpAfterError("(--help lists all options)");
 	for (const option of buildrootOptions()) command.addOption(option);

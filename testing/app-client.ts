@@ -7,8 +7,8 @@ export interface Message {
 	[field: string]: unknown;
 }
 
-/** As public clients log in to the manager. */
-export const who = {
+/** The identity with which public clients log in to the manager. */
+export const clientIdentity = {
 	app: "manager",
 	domain: "",
 	sip: "manager",
@@ -19,13 +19,13 @@ export const who = {
 export function loginWith(
 	challenge: unknown,
 	password: string,
-	as = who,
+	as = clientIdentity,
 ): Message {
 	const digest = loginDigest(as, String(challenge), password);
 	return { mt: "AppLogin", ...as, digest };
 }
 
-/** One that speaks the AppWebsocket protocol. */
+/** A client of the AppWebsocket protocol. */
 export class AppClient {
 	readonly socket: WebSocket;
 
@@ -33,7 +33,7 @@ export class AppClient {
 		this.socket = socket;
 	}
 
-	static async opened(socket: WebSocket): Promise<AppClient> {
+	static async open(socket: WebSocket): Promise<AppClient> {
 		await once(socket, "open");
 		return new AppClient(socket);
 	}
@@ -49,12 +49,12 @@ export class AppClient {
 		return JSON.parse(String(data));
 	}
 
-	async logIn(password: string, as = who): Promise<Message> {
+	async logIn(password: string, as = clientIdentity): Promise<Message> {
 		const { challenge } = await this.ask({ mt: "AppChallenge" });
 		return this.ask(loginWith(challenge, password, as));
 	}
 
-	/** @returns the code with which the connection is closed. */
+	/** Waits until the connection is closed. @returns the close code. */
 	async closed(): Promise<number> {
 		const [code] = await once(this.socket, "close");
 		return code;

@@ -6,7 +6,7 @@ import {
 	type Page,
 } from "playwright-core";
 
-// Debian's Chromium, which shall talk to what is tested and to nobody else.
+// Keep Debian's Chromium from connecting to anything but the tested system.
 const flags = [
 	"--no-sandbox",
 	"--disable-gpu",
@@ -17,29 +17,29 @@ const flags = [
 	"--disable-sync",
 ];
 
-/** Refusals are answers with such a status, and machines are switched off in tests. */
-const ofNetwork = /^(Failed to load resource|WebSocket connection to)/;
+/** Expected in tests: the manager refuses requests, and machines are switched off. */
+const networkErrors = /^(Failed to load resource|WebSocket connection to)/;
 
 /** A browser with one page for the tests of a file. */
 export interface BrowserPage {
-	/** There as soon as a test runs. */
+	/** Available once a test runs. */
 	readonly page: Page;
-	/** One more, of the same person. */
+	/** Opens another page in the same session. */
 	anotherPage(): Promise<Page>;
-	/** Errors of the pages' own scripts, and what the browser has refused them. */
-	complaints: string[];
+	/** Errors of the pages' scripts, and what the browser blocked, for instance by its CSP. */
+	errors: string[];
 }
 
 /**
- * @param picture path of the picture of a page on which a test fails.
- * @param patienceMs of each step in the page.
+ * @param screenshot path of the screenshot that is taken when a test fails.
+ * @param timeoutMs for each step in the page.
  */
 export function browserPage(
 	test: TestFn,
-	picture: string,
-	patienceMs = 30_000,
+	screenshot: string,
+	timeoutMs = 30_000,
 ): BrowserPage {
-	const complaints: string[] = [];
+	const errors: string[] = [];
 	let browser: Browser;
 	let context: BrowserContext;
 	let page: Page;
@@ -49,25 +49,25 @@ export function browserPage(
 			args: flags,
 		});
 		context = await browser.newContext({ ignoreHTTPSErrors: true });
-		context.setDefaultTimeout(patienceMs);
-		context.on("weberror", (error) => complaints.push(error.error().message));
+		context.setDefaultTimeout(timeoutMs);
+		context.on("weberror", (error) => errors.push(error.error().message));
 		context.on("console", (message) => {
-			if (message.type() === "error" && !ofNetwork.test(message.text()))
-				complaints.push(message.text());
+			if (message.type() === "error" && !networkErrors.test(message.text()))
+				errors.push(message.text());
 		});
 		page = await context.newPage();
 	});
 	test.after.always(() => browser?.close());
 	test.afterEach.always(async (t) => {
 		if (t.passed || !page) return;
-		await page.screenshot({ path: picture, fullPage: true });
-		t.log(`The page is shown in ${picture}`);
+		await page.screenshot({ path: screenshot, fullPage: true });
+		t.log(`Screenshot of the page: ${screenshot}`);
 	});
 	return {
 		get page() {
 			return page;
 		},
 		anotherPage: () => context.newPage(),
-		complaints,
+		errors,
 	};
 }

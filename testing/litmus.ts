@@ -6,31 +6,31 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** Of litmus, which asks a WebDAV server what clients ask. */
+/** Test suites of litmus, which checks WebDAV servers for conformance. */
 export const litmusSuites = ["basic", "copymove", "props", "locks", "http"];
 
 export interface LitmusTarget {
-	/** `https://127.0.0.1:…`; the certificate may be anybody's. */
+	/** `https://127.0.0.1:…`; the certificate is not verified. */
 	origin: string;
-	/** Of a folder there. */
+	/** Path of a directory on the server. */
 	path: string;
 	password: string;
-	/** Where it writes its logs. */
-	folder: string;
+	/** For litmus' logs. */
+	directory: string;
 }
 
-/** @returns what it has printed, whatever it found. */
+/** Runs a suite. @returns its output, also if tests fail. */
 export async function litmus(
 	suite: string,
-	{ origin, path, password, folder }: LitmusTarget,
+	{ origin, path, password, directory }: LitmusTarget,
 ): Promise<string> {
-	// It leaves out a test where there is TLS.
+	// litmus skips a test over TLS.
 	const plain = suite === "http" ? await withoutTls(origin) : undefined;
 	const { port } = (plain?.address() ?? {}) as Partial<AddressInfo>;
 	const url = `${plain ? `http://127.0.0.1:${port}` : origin}${path}`;
 	try {
 		const { stdout } = await run("litmus", [url, "litmus", password], {
-			cwd: folder,
+			cwd: directory,
 			env: { ...process.env, TESTS: suite },
 		}).catch((error) => error as { stdout: string });
 		return stdout;
@@ -39,7 +39,7 @@ export async function litmus(
 	}
 }
 
-/** What is said to it goes on encrypted. */
+/** Starts a proxy that forwards plain connections to the origin over TLS. */
 async function withoutTls(origin: string): Promise<Server> {
 	const { port } = new URL(origin);
 	const server = createServer((socket) => {

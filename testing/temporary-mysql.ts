@@ -11,37 +11,37 @@ import { freePort } from "../development/free-port.ts";
 const run = promisify(execFile);
 const program = "/usr/sbin/mariadbd";
 
-/** A MariaDB of one's own on loopback. */
+/** A private MariaDB server on loopback. */
 export interface TemporaryMysql {
 	port: number;
-	/** Of its owner; for certificates. */
-	folder: string;
-	/** Statements of its administrator. */
+	/** Readable by the server; for certificates. */
+	directory: string;
+	/** Runs statements as the administrator. */
 	run(statements: string): Promise<void>;
-	/** Stops it and starts it with a certificate, or without TLS. */
+	/** Restarts the server with a certificate, or without TLS. */
 	restart(tls?: { certificate: string; key: string }): Promise<void>;
 	remove(): Promise<void>;
 }
 
 export async function startTemporaryMysql(): Promise<TemporaryMysql> {
-	const folder = await mkdtemp(join(tmpdir(), "app-platform-mysql-"));
+	const directory = await mkdtemp(join(tmpdir(), "app-platform-mysql-"));
 	const account = async (option: string) =>
 		Number((await run("id", [option, "nobody"])).stdout);
-	// It refuses to run as root.
+	// MariaDB refuses to run as root.
 	const owner =
 		userInfo().uid === 0
 			? { uid: await account("-u"), gid: await account("-g") }
 			: {};
-	if (owner.uid !== undefined) await chown(folder, owner.uid, owner.gid);
-	const data = join(folder, "data");
-	const socket = join(folder, "mysql.sock");
+	if (owner.uid !== undefined) await chown(directory, owner.uid, owner.gid);
+	const data = join(directory, "data");
+	const socket = join(directory, "mysql.sock");
 	await run(
 		"mariadb-install-db",
 		[
 			...["--no-defaults", `--datadir=${data}`, "--skip-test-db"],
 			...["--auth-root-authentication-method=normal"],
 		],
-		{ ...owner, cwd: folder },
+		{ ...owner, cwd: directory },
 	);
 	const port = await freePort();
 
@@ -51,12 +51,12 @@ export async function startTemporaryMysql(): Promise<TemporaryMysql> {
 			[
 				...["--no-defaults", `--datadir=${data}`, `--socket=${socket}`],
 				...["--bind-address=127.0.0.1", `--port=${port}`],
-				`--pid-file=${join(folder, "pid")}`,
+				`--pid-file=${join(directory, "pid")}`,
 				...(tls
 					? [`--ssl-cert=${tls.certificate}`, `--ssl-key=${tls.key}`]
 					: ["--skip-ssl"]),
 			],
-			{ ...owner, cwd: folder, stdio: ["ignore", "ignore", "pipe"] },
+			{ ...owner, cwd: directory, stdio: ["ignore", "ignore", "pipe"] },
 		);
 		const exited = once(server, "exit");
 		void exited.then(onExit(() => void server.kill("SIGKILL")));
@@ -64,7 +64,7 @@ export async function startTemporaryMysql(): Promise<TemporaryMysql> {
 			createInterface({ input: server.stderr }).on("line", (line) => {
 				if (line.includes("ready for connections")) resolve();
 			});
-			void exited.then(() => reject(new Error(`${program} ended`)));
+			void exited.then(() => reject(new Error(`${program} exited`)));
 		});
 		return async () => {
 			server.kill("SIGTERM");
@@ -75,7 +75,7 @@ export async function startTemporaryMysql(): Promise<TemporaryMysql> {
 	let stop = await start();
 	return {
 		port,
-		folder,
+		directory,
 		async run(statements) {
 			await run("mariadb", [
 				...["--no-defaults", `--socket=${socket}`, "--user=root"],
@@ -88,7 +88,7 @@ export async function startTemporaryMysql(): Promise<TemporaryMysql> {
 		},
 		async remove() {
 			await stop();
-			await rm(folder, { recursive: true });
+			await rm(directory, { recursive: true });
 		},
 	};
 }

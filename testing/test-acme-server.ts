@@ -8,9 +8,9 @@ import { request } from "undici";
 import { freePort } from "../development/free-port.ts";
 import { TestAuthority } from "./test-authority.ts";
 
-/** An ACME authority that asks every name at 127.0.0.1: Pebble, with a name server of its own. */
+/** An ACME authority whose name server resolves every name to 127.0.0.1: Pebble and pebble-challtestsrv. */
 export class TestAcmeServer {
-	/** PEM, of whom its own HTTPS certificate is. */
+	/** PEM of the authority that issued the server's HTTPS certificate. */
 	readonly authoritiesFile: string;
 	readonly directoryUrl: string;
 	readonly #names: string;
@@ -29,13 +29,13 @@ export class TestAcmeServer {
 	}
 
 	/**
-	 * @param folder for its files.
-	 * @param httpPort what it takes for port 80.
-	 * @param reached the address at which a device reaches it, if that is another machine, and the
-	 * port, at both ends.
+	 * @param directory for its files.
+	 * @param httpPort the port that it uses instead of port 80.
+	 * @param reached the address and port at which a device on another machine reaches it; the
+	 * server listens on the same port.
 	 */
 	static async start(
-		folder: string,
+		directory: string,
 		httpPort: number,
 		reached?: { address: string; port: number },
 	): Promise<TestAcmeServer> {
@@ -44,7 +44,7 @@ export class TestAcmeServer {
 		const server = await authority.server("pebble", {
 			extensions: [`subjectAltName=IP:${address}`],
 		});
-		const file = (name: string) => join(folder, `pebble-${name}`);
+		const file = (name: string) => join(directory, `pebble-${name}`);
 		await writeFile(file("authority.pem"), authority.certificate);
 		await writeFile(file("certificate.pem"), server.certificate);
 		await writeFile(file("key.pem"), server.key);
@@ -62,17 +62,17 @@ export class TestAcmeServer {
 			tlsPort: 1,
 		};
 		await writeFile(file("config.json"), JSON.stringify({ pebble }));
-		const names = begin("pebble-challtestsrv", [
+		const names = startProcess("pebble-challtestsrv", [
 			...["-dns01", `127.0.0.1:${dns}`, "-defaultIPv6", ""],
 			...["-http01", "", "-https01", "", "-tlsalpn01", ""],
 			...["-management", `127.0.0.1:${management}`],
 		]);
-		const authorityProcess = begin("pebble", [
+		const authorityProcess = startProcess("pebble", [
 			...["-config", file("config.json"), "-dnsserver", `127.0.0.1:${dns}`],
 		]);
 		await Promise.all([
-			said(names, /Starting management server/),
-			said(authorityProcess, /Listening on: /),
+			waitForOutput(names, /Starting management server/),
+			waitForOutput(authorityProcess, /Listening on: /),
 		]);
 		return new TestAcmeServer(
 			file("authority.pem"),
@@ -82,13 +82,14 @@ export class TestAcmeServer {
 		);
 	}
 
-	/** Has a name lead elsewhere than to 127.0.0.1. */
-	async lead(host: string, address: string): Promise<void> {
+	/** Resolves a name to another address than 127.0.0.1. */
+	async resolveTo(host: string, address: string): Promise<void> {
 		const { statusCode } = await request(`${this.#names}/add-a`, {
 			method: "POST",
 			body: JSON.stringify({ host, addresses: [address] }),
 		});
-		if (statusCode !== 200) throw new Error(`${host} cannot be led elsewhere`);
+		if (statusCode !== 200)
+			throw new Error(`The address of ${host} cannot be set`);
 	}
 
 	async stop(): Promise<void> {
@@ -101,7 +102,7 @@ export class TestAcmeServer {
 	}
 }
 
-function begin(program: string, args: string[]): ChildProcess {
+function startProcess(program: string, args: string[]): ChildProcess {
 	const child = spawn(program, args, {
 		stdio: ["ignore", "pipe", "pipe"],
 		env: { ...process.env, PEBBLE_VA_NOSLEEP: "1" },
@@ -113,19 +114,24 @@ function begin(program: string, args: string[]): ChildProcess {
 	return child;
 }
 
-/** Goes on reading afterwards: a full pipe would stop the program. */
-async function said(child: ChildProcess, words: RegExp): Promise<void> {
+/** Continues to read the output afterwards: a full pipe would block the program. */
+async function waitForOutput(
+	child: ChildProcess,
+	pattern: RegExp,
+): Promise<void> {
 	const lines: string[] = [];
 	await new Promise<void>((resolve, reject) => {
 		for (const output of [child.stdout, child.stderr])
 			if (output)
 				createInterface({ input: output }).on("line", (line) => {
 					lines.push(line);
-					if (words.test(line)) resolve();
+					if (pattern.test(line)) resolve();
 				});
 		child.once("error", reject);
 		child.once("exit", () =>
-			reject(new Error(`It did not start:\n${lines.join("\n")}`)),
+			reject(
+				new Error(`${child.spawnfile} did not start:\n${lines.join("\n")}`),
+			),
 		);
 	});
 }

@@ -3,22 +3,22 @@ import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { Agent, type Dispatcher } from "undici";
-import { makeStore } from "../development/make-store.ts";
 import { LocalWebServer } from "../development/local-web-server.ts";
+import { makeStore } from "../development/make-store.ts";
 import { type Answer, TestManager } from "./test-manager.ts";
 
-const patienceMs = 30_000;
+const defaultTimeoutMs = 30_000;
 
 type RequestOptions = Omit<Dispatcher.RequestOptions, "path" | "method"> & {
 	method?: string;
 };
 
-/** Manager, PostgreSQL and HAProxy, with somebody logged in. */
+/** Manager, PostgreSQL and HAProxy, with an administrator logged in. */
 export class TestAppliance {
 	readonly manager: TestManager;
 	readonly webServer: LocalWebServer;
-	/** More of the manager's environment. */
-	settings: NodeJS.ProcessEnv = {};
+	/** Additional environment of the manager. */
+	environment: NodeJS.ProcessEnv = {};
 	readonly #browser = new Agent({
 		connect: { rejectUnauthorized: false },
 		headersTimeout: 0,
@@ -35,12 +35,12 @@ export class TestAppliance {
 		return new TestAppliance(await TestManager.create());
 	}
 
-	/** One that has started, with one app from a store. */
-	static async withApp(appFolder: string): Promise<TestAppliance> {
+	/** Starts an appliance with one app installed from a store. */
+	static async withApp(appDirectory: string): Promise<TestAppliance> {
 		const appliance = await TestAppliance.create();
 		try {
 			const store = join(appliance.manager.directory, "store");
-			const [id] = await makeStore([appFolder], store);
+			const [id] = await makeStore([appDirectory], store);
 			await appliance.start();
 			await appliance.done("storeUrlChange", { url: store });
 			await appliance.done("serviceInstall", { id });
@@ -56,7 +56,7 @@ export class TestAppliance {
 		await this.startManager();
 	}
 
-	/** @param message of its log that is waited for. */
+	/** @param message of the log to wait for. */
 	async startManager(message = "the database is ready"): Promise<void> {
 		await this.manager.start(message, {
 			MANAGER_RUN_FOLDER: this.webServer.runDirectory,
@@ -68,7 +68,7 @@ export class TestAppliance {
 				import.meta.dirname,
 				"../rootfs-overlay/usr/lib/app-platform/make-certificate",
 			),
-			...this.settings,
+			...this.environment,
 		});
 		this.#cookie = await this.manager.logIn();
 	}
@@ -83,7 +83,7 @@ export class TestAppliance {
 		return this.manager.call(operation, input, { cookie: this.#cookie });
 	}
 
-	/** What no JSON can carry. */
+	/** Posts a body other than JSON. */
 	upload(
 		path: string,
 		type: string,
@@ -93,26 +93,26 @@ export class TestAppliance {
 		return this.manager.post(path, body, { cookie: this.#cookie, headers });
 	}
 
-	/** @throws Error with the refusal's words. */
+	/** Calls an operation that must succeed. @throws Error with the error's message. */
 	async done(operation: string, input: object = {}): Promise<Answer["body"]> {
 		const { status, body } = await this.call(operation, input);
 		if (status !== 200) throw new Error(body.error.message);
 		return body;
 	}
 
-	/** Of example.com; waits for it. @returns its path. */
+	/** Creates an instance of example.com and waits until it answers. @returns its path. */
 	async createInstance(
 		serviceId: string,
 		name: string,
 		password: string,
 	): Promise<string> {
-		const wanted = { serviceId, name, domain: "example.com", password };
-		const { path } = await this.done("instanceCreate", wanted);
-		await this.isReached(path);
+		const instance = { serviceId, name, domain: "example.com", password };
+		const { path } = await this.done("instanceCreate", instance);
+		await this.waitUntilReached(path);
 		return path;
 	}
 
-	/** A connection to an instance's database. */
+	/** Connects to an instance's database. */
 	async database(name: string): Promise<Client> {
 		const { host, user } = this.manager.cluster;
 		const client = new Client({ host, user, database: `example.com_${name}` });
@@ -120,12 +120,12 @@ export class TestAppliance {
 		return client;
 	}
 
-	/** Of the web server. */
+	/** The web server's origin. */
 	get origin(): string {
 		return `https://127.0.0.1:${this.webServer.port}`;
 	}
 
-	/** Through the web server, as anybody. @param path is sent as it is. */
+	/** Sends a request through the web server, not logged in. @param path is sent unchanged. */
 	request(
 		path: string,
 		{ method = "GET", ...options }: RequestOptions = {},
@@ -134,12 +134,12 @@ export class TestAppliance {
 			...options,
 			origin: this.origin,
 			path,
-			// Its type lacks WebDAV's.
+			// The type lacks WebDAV methods.
 			method: method as Dispatcher.HttpMethod,
 		});
 	}
 
-	/** The same, with the answer read. */
+	/** Sends a request as `request` does and reads the answer. */
 	async fetch(path: string, options?: RequestOptions) {
 		const { statusCode, headers, body } = await this.request(path, options);
 		const bytes = Buffer.from(await body.arrayBuffer());
@@ -151,16 +151,16 @@ export class TestAppliance {
 		};
 	}
 
-	/** Where it is answered with another status, or cut off, again and again. */
-	answers(path: string, status = 200): Promise<void> {
+	/** Repeats a request until it is answered with a status. */
+	waitForStatus(path: string, status = 200): Promise<void> {
 		return until(
 			`${status} at ${path}`,
 			async () => (await this.fetch(path)).status === status,
 		);
 	}
 
-	/** Until somebody answers there, whatever it is, but for the web server itself. */
-	isReached(path: string): Promise<void> {
+	/** Waits until a path is answered by an app or the manager, not only by the web server. */
+	waitUntilReached(path: string): Promise<void> {
 		return until(
 			`an answer at ${path}`,
 			async () => ![404, 502, 503].includes((await this.fetch(path)).status),
@@ -168,15 +168,15 @@ export class TestAppliance {
 	}
 }
 
-/** Nothing tells us when another process is ready: looked at again and again. */
+/** Polls a condition until it is true. */
 export async function until(
-	what: string,
-	isSo: () => Promise<boolean>,
-	mostMs = patienceMs,
+	description: string,
+	isTrue: () => Promise<boolean>,
+	timeoutMs = defaultTimeoutMs,
 ): Promise<void> {
-	const end = performance.now() + mostMs;
-	while (!(await isSo().catch(() => false))) {
-		if (performance.now() > end) throw new Error(`It never came: ${what}`);
+	const end = performance.now() + timeoutMs;
+	while (!(await isTrue().catch(() => false))) {
+		if (performance.now() > end) throw new Error(`Timed out: ${description}`);
 		await delay(50);
 	}
 }

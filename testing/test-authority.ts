@@ -7,86 +7,86 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** How a test certificate differs from a good one. */
+/** How a test certificate differs from the default. */
 export interface CertificateOptions {
-	/** Of `openssl req -newkey`; P-256 unless told. */
+	/** For `openssl req -newkey`; P-256 by default. */
 	newKey?: string[];
-	/** Of openssl's extension file. */
+	/** Lines of openssl's extension file. */
 	extensions?: string[];
-	/** From now; 100 unless told. */
+	/** Validity from now; 100 by default. */
 	days?: number;
-	/** `-not_before` and the like. */
-	more?: string[];
+	/** Other options of openssl, such as `-not_before`. */
+	otherOptions?: string[];
 }
 
-/** A certificate, its private key, and the way to issue others, made by openssl. */
+/** A certificate and its private key, created by openssl, which can issue other certificates. */
 export class TestAuthority {
 	readonly certificate: string;
 	readonly key: string;
-	readonly #folder: string;
-	/** Of its files: other certificates may have the same name. */
+	readonly #directory: string;
+	/** Name of its files: other certificates may have the same subject. */
 	readonly #id: string;
 
 	private constructor(
-		folder: string,
+		directory: string,
 		id: string,
 		certificate: string,
 		key: string,
 	) {
-		this.#folder = folder;
+		this.#directory = directory;
 		this.#id = id;
 		this.certificate = certificate;
 		this.key = key;
 	}
 
-	/** One that has issued its own certificate, in a folder that is gone with the process. */
+	/** Creates a self-signed authority in a directory that is deleted when the process exits. */
 	static async create(
 		name: string,
 		options: CertificateOptions = {},
 	): Promise<TestAuthority> {
-		const folder = await mkdtemp(join(tmpdir(), "app-platform-authority-"));
-		process.once("exit", () => rmSync(folder, { recursive: true }));
-		return TestAuthority.#make(folder, name, undefined, {
+		const directory = await mkdtemp(join(tmpdir(), "app-platform-authority-"));
+		process.once("exit", () => rmSync(directory, { recursive: true }));
+		return TestAuthority.#make(directory, name, undefined, {
 			extensions: ["basicConstraints=critical,CA:TRUE"],
 			...options,
 		});
 	}
 
-	/** An intermediate one. */
+	/** Issues the certificate of an intermediate authority. */
 	intermediate(
 		name: string,
 		options: CertificateOptions = {},
 	): Promise<TestAuthority> {
-		return TestAuthority.#make(this.#folder, name, this.#id, {
+		return TestAuthority.#make(this.#directory, name, this.#id, {
 			extensions: ["basicConstraints=critical,CA:TRUE"],
 			...options,
 		});
 	}
 
-	/** For a server of the name. */
+	/** Issues the certificate of a server. */
 	server(
 		name: string,
 		options: CertificateOptions = {},
 	): Promise<TestAuthority> {
-		return TestAuthority.#make(this.#folder, name, this.#id, {
+		return TestAuthority.#make(this.#directory, name, this.#id, {
 			extensions: [`subjectAltName=DNS:${name}`, "basicConstraints=CA:FALSE"],
 			...options,
 		});
 	}
 
 	static async #make(
-		folder: string,
+		directory: string,
 		name: string,
 		issuer: string | undefined,
 		{
 			newKey = ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
 			extensions = [],
 			days = 100,
-			more = [],
+			otherOptions = [],
 		}: CertificateOptions,
 	): Promise<TestAuthority> {
 		const id = process.hrtime.bigint().toString(16);
-		const file = (end: string, of = id) => join(folder, `${of}.${end}`);
+		const file = (end: string, of = id) => join(directory, `${of}.${end}`);
 		await writeFile(file("ext"), `${extensions.join("\n")}\n`);
 		await run("openssl", [
 			...["req", "-new", "-nodes", "-subj", `/O=Test/CN=${name}`, "-newkey"],
@@ -98,10 +98,10 @@ export class TestAuthority {
 		await run("openssl", [
 			...["x509", "-req", "-in", file("csr"), ...signer, "-days", `${days}`],
 			...["-set_serial", `0x${id}`],
-			...["-extfile", file("ext"), "-out", file("pem"), ...more],
+			...["-extfile", file("ext"), "-out", file("pem"), ...otherOptions],
 		]);
 		return new TestAuthority(
-			folder,
+			directory,
 			id,
 			await readFile(file("pem"), "utf8"),
 			await readFile(file("key"), "utf8"),

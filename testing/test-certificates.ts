@@ -9,21 +9,21 @@ const newKey =
 		" ",
 	);
 
-/** A certificate and its key, as files of the folder's owner. */
+/** A certificate and its key, as files owned by the directory's owner. */
 export interface TestCertificate {
 	certificate: string;
 	key: string;
 	pem: string;
 }
 
-/** @param signer whose it is signed by; without one it is an authority. */
+/** @param signer signs the certificate; without it, the certificate is that of an authority. */
 export async function makeCertificate(
-	folder: string,
+	directory: string,
 	name: string,
 	signer?: { by: TestCertificate; subjectAltName: string },
 ): Promise<TestCertificate> {
-	const certificate = join(folder, `${name}.pem`);
-	const key = join(folder, `${name}.key`);
+	const certificate = join(directory, `${name}.pem`);
+	const key = join(directory, `${name}.key`);
 	await run("openssl", [
 		...newKey,
 		...["-subj", `/CN=${name}`, "-keyout", key, "-out", certificate],
@@ -35,7 +35,7 @@ export async function makeCertificate(
 				]
 			: []),
 	]);
-	const { uid, gid } = await stat(folder);
+	const { uid, gid } = await stat(directory);
 	for (const file of [certificate, key]) await chown(file, uid, gid);
 	return { certificate, key, pem: await readFile(certificate, "utf8") };
 }

@@ -15,7 +15,7 @@ import {
 	type TemporaryCluster,
 } from "../manager/database/temporary-cluster.ts";
 
-const patienceMs = 60_000;
+const logTimeoutMs = 60_000;
 
 /** A line of the manager's log. */
 interface LogLine {
@@ -24,7 +24,7 @@ interface LogLine {
 	[field: string]: unknown;
 }
 
-/** What an operation answered. */
+/** The answer of an operation. */
 export interface Answer {
 	status: number;
 	headers: Record<string, string | string[] | undefined>;
@@ -32,9 +32,9 @@ export interface Answer {
 	body: any;
 }
 
-/** Who a request seems to come from. */
-export interface From {
-	/** What the web server would put into X-Forwarded-For. */
+/** The sender of a request. */
+export interface Sender {
+	/** The X-Forwarded-For header that the web server would send. */
 	address?: string;
 	/** A Cookie header. */
 	cookie?: string;
@@ -42,8 +42,8 @@ export interface From {
 }
 
 /**
- * The bundled manager as a process of its own, alone in an empty folder, behind a UNIX
- * socket as on an appliance, with a PostgreSQL of its own.
+ * The bundled manager as a separate process, alone in an empty directory, behind a UNIX
+ * socket as on an appliance, with its own PostgreSQL.
  */
 export class TestManager {
 	readonly directory: string;
@@ -53,7 +53,7 @@ export class TestManager {
 	#process: ChildProcess | undefined;
 	/** The log since the last start. */
 	lines: LogLine[] = [];
-	#look: () => void = () => {};
+	#onLine: () => void = () => {};
 
 	private constructor(directory: string, cluster: TemporaryCluster) {
 		this.directory = directory;
@@ -62,10 +62,10 @@ export class TestManager {
 		this.#agent = new Agent({ connect: { socketPath: this.socket } });
 	}
 
-	/** Bundles the manager and starts a PostgreSQL; the manager itself waits for `start`. */
+	/** Bundles the manager and starts PostgreSQL; `start` starts the manager itself. */
 	static async create(): Promise<TestManager> {
 		const directory = await mkdtemp(join(tmpdir(), "app-platform-test-"));
-		// Users of services go through it.
+		// The users of services need access to its subdirectories.
 		await chmod(directory, 0o711);
 		await mkdir(join(directory, "data"));
 		const outputFile = join(directory, "manager");
@@ -74,12 +74,12 @@ export class TestManager {
 	}
 
 	/**
-	 * @param settings more of its environment.
-	 * @returns once the manager has logged the message that is waited for.
+	 * Starts the manager and waits for a log message.
+	 * @param environment additional environment.
 	 */
 	async start(
 		message = "the database is ready",
-		settings: NodeJS.ProcessEnv = {},
+		environment: NodeJS.ProcessEnv = {},
 	): Promise<void> {
 		this.lines = [];
 		const child = spawn(join(this.directory, "manager"), {
@@ -94,22 +94,22 @@ export class TestManager {
 				MANAGER_SOCKET_GROUP: "",
 				PGHOST: this.cluster.host,
 				PGUSER: this.cluster.user,
-				...settings,
+				...environment,
 			},
 		});
 		this.#process = child;
-		const forget = onExit(() => void child.kill("SIGKILL"));
-		child.once("exit", forget);
+		const removeListener = onExit(() => void child.kill("SIGKILL"));
+		child.once("exit", removeListener);
 		createInterface({ input: child.stdout }).on("line", (line) => {
 			this.lines.push(JSON.parse(line));
-			this.#look();
+			this.#onLine();
 		});
 		await this.logged(message);
 	}
 
-	/** Waits for a line of the log since the last start. */
+	/** Waits for a log message since the last start. */
 	async logged(message: string): Promise<LogLine> {
-		const limit = AbortSignal.timeout(patienceMs);
+		const limit = AbortSignal.timeout(logTimeoutMs);
 		return new Promise((resolve, reject) => {
 			limit.addEventListener("abort", () =>
 				reject(
@@ -118,15 +118,15 @@ export class TestManager {
 					),
 				),
 			);
-			this.#look = () => {
+			this.#onLine = () => {
 				const line = this.lines.find(({ msg }) => msg === message);
 				if (line) resolve(line);
 			};
-			this.#look();
+			this.#onLine();
 		});
 	}
 
-	/** As with `psql -d manager`. @returns the rows. */
+	/** Runs a statement in the manager's database, as `psql -d manager` does. @returns the rows. */
 	async query(statement: string) {
 		const { host, user } = this.cluster;
 		const client = new Client({ host, user, database: "manager" });
@@ -161,16 +161,16 @@ export class TestManager {
 	async call(
 		operation: string,
 		input: unknown = {},
-		from: From = {},
+		from: Sender = {},
 	): Promise<Answer> {
 		return this.post(operation, JSON.stringify(input), from);
 	}
 
-	/** Posts a body as it is. */
+	/** Posts a body unchanged. */
 	async post(
 		operation: string,
 		body: string | Buffer | Readable,
-		from: From,
+		from: Sender,
 	): Promise<Answer> {
 		const { address = "192.168.0.10", cookie, headers } = from;
 		return this.#request(`/manager/api/${operation}`, {

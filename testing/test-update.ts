@@ -8,40 +8,40 @@ import { $ } from "zx";
 
 const quiet = $({ quiet: true });
 
-/** A file in an archive, or what somebody put there in its place. */
+/** A member of an archive: a file, or anything else in tests of invalid archives. */
 export type Member = [header: Partial<Header>, content?: Buffer];
 
-/** A minisign key pair in a folder of its own. */
+/** A minisign key pair in its own directory. */
 export class TestKey {
-	readonly folder: string;
+	readonly directory: string;
 	#signed = 0;
 
-	private constructor(folder: string) {
-		this.folder = folder;
+	private constructor(directory: string) {
+		this.directory = directory;
 	}
 
 	static async create(): Promise<TestKey> {
-		const folder = await mkdtemp(join(tmpdir(), "app-platform-key-"));
-		process.once("exit", () => rmSync(folder, { recursive: true }));
-		await mkdir(join(folder, "trusted"));
-		await quiet`minisign -G -W -p ${join(folder, "trusted/1.pub")} -s ${join(folder, "secret.key")}`;
-		return new TestKey(folder);
+		const directory = await mkdtemp(join(tmpdir(), "app-platform-key-"));
+		process.once("exit", () => rmSync(directory, { recursive: true }));
+		await mkdir(join(directory, "trusted"));
+		await quiet`minisign -G -W -p ${join(directory, "trusted/1.pub")} -s ${join(directory, "secret.key")}`;
+		return new TestKey(directory);
 	}
 
-	/** The folder of those who trust it. */
+	/** The directory of trusted keys, which contains the public key. */
 	get trusted(): string {
-		return join(this.folder, "trusted");
+		return join(this.directory, "trusted");
 	}
 
 	async sign(content: string): Promise<Buffer> {
-		const file = join(this.folder, `signed-${this.#signed++}`);
+		const file = join(this.directory, `signed-${this.#signed++}`);
 		await writeFile(file, content);
-		await quiet`minisign -S -s ${join(this.folder, "secret.key")} -m ${file} -t test`;
+		await quiet`minisign -S -s ${join(this.directory, "secret.key")} -m ${file} -t test`;
 		return readFile(`${file}.minisig`);
 	}
 }
 
-/** The members of a good update file, the way the build orders them. */
+/** The members of a valid update file, in the order of the build. */
 export async function updateMembers(
 	key: TestKey,
 	release: { version?: string; build?: number; target?: string } = {},
@@ -69,7 +69,7 @@ export async function updateMembers(
 	];
 }
 
-/** The archive as it would be uploaded. */
+/** Packs an archive for an upload. */
 export async function archiveOf(members: Member[]): Promise<Buffer> {
 	const archive = pack();
 	for (const [header, content] of members)

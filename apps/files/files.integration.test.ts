@@ -352,7 +352,7 @@ test.serial(
 			return answer === true;
 		});
 		upload.end();
-		await appliance.isReached(path);
+		await appliance.waitUntilReached(path);
 		await until("the file is there", async () => {
 			const { status, text } = await dav("GET", "cut");
 			return status === 200 && text === "old";

@@ -15,7 +15,7 @@ for (const suite of litmusSuites)
 	test.serial(`litmus passes: ${suite}`, async (t) => {
 		const output = await litmus(suite, {
 			...{ origin: appliance.origin, path: `${path}dav/`, password },
-			folder: appliance.manager.directory,
+			directory: appliance.manager.directory,
 		});
 		t.regex(output, /: of \d+ tests run: \d+ passed, 0 failed/);
 		t.notRegex(output, /WARNING|SKIPPED/);

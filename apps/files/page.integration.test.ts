@@ -21,7 +21,7 @@ test.after.always(() => appliance.remove());
 test.serial(
 	"creates a folder, uploads, downloads and deletes a file",
 	async (t) => {
-		const { page, complaints } = browser;
+		const { page, errors } = browser;
 		const basic = Buffer.from(`ann:${password}`).toString("base64");
 		await page.setExtraHTTPHeaders({ authorization: `Basic ${basic}` });
 		page.on("dialog", (dialog) => dialog.accept("Füße & <more>"));
@@ -42,6 +42,6 @@ test.serial(
 		await page.getByRole("link", { name }).waitFor({ state: "detached" });
 		await page.getByRole("link", { name: "Folder above" }).click();
 		await page.getByRole("button", { name: "Delete" }).waitFor();
-		t.deepEqual(complaints, []);
+		t.deepEqual(errors, []);
 	},
 );

@@ -76,7 +76,7 @@ try {
 	for (const command of [haproxy, ["/usr/sbin/haproxy"]] as const) {
 		webServer.command = command;
 		await webServer.start();
-		await appliance.answers(EchoApp.path);
+		await appliance.waitForStatus(EchoApp.path);
 		const [program, ...prefix] = command;
 		const version = execFileSync(program, [...prefix, "-v"], {
 			encoding: "utf8",

@@ -15,6 +15,15 @@ export const SUITE = "trixie";
 export const OLD_SUITE = "bookworm";
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
+export interface ArchiveOptions {
+	/** Uses the caches alone. */
+	offline: boolean;
+	/** Refuses packages that are not in the lock. */
+	locked?: boolean;
+	/** Takes the newest packages instead of those of the lock. */
+	renewLock?: boolean;
+}
+
 /**
  * Debian's archive for one architecture, accessed by apt with its own directories in the cache: the host's
  * apt stays unchanged, and root is not needed. (mmdebstrap would fetch packages that the image excludes,
@@ -25,47 +34,49 @@ export class DebianArchive {
 	readonly resolved: PackageLock = [];
 	readonly suite: string;
 	readonly architecture: string;
-	readonly #configPath: string;
+	readonly #directory: string;
 	readonly #debsDirectory: string;
 	readonly #mirrors: Mirrors;
-	/** Replaces the package lists if those of the mirror cannot be used. */
-	#lock: PackageLock | undefined;
+	readonly #options: ArchiveOptions;
+	/** Undefined where the tree has none, or the lists count. */
+	readonly #lock: PackageLock | undefined;
+	/** Fetched once, when they are needed. */
+	#lists: Promise<void> | undefined;
 
 	private constructor(
 		suite: string,
 		architecture: string,
-		directories: {
-			configPath: string;
-			debsDirectory: string;
-			mirrors: Mirrors;
-		},
+		directories: { directory: string; debsDirectory: string; mirrors: Mirrors },
+		lock: PackageLock | undefined,
+		options: ArchiveOptions,
 	) {
 		this.suite = suite;
 		this.architecture = architecture;
-		this.#configPath = directories.configPath;
+		this.#directory = directories.directory;
 		this.#debsDirectory = directories.debsDirectory;
 		this.#mirrors = directories.mirrors;
+		this.#lock = lock;
+		this.#options = options;
 	}
 
-	/** Opens the archive with fresh package lists; offline, with the last ones fetched. */
+	/** Prepares apt for an architecture; nothing is fetched yet. */
 	static async open(
 		architecture: string,
-		{ offline, suite = SUITE }: { offline: boolean; suite?: string },
+		options: ArchiveOptions,
+		suite = SUITE,
 	): Promise<DebianArchive> {
 		const root = await cacheSubdirectory("apt", `${suite}-${architecture}`);
 		for (const name of ["lists/partial", "archives/partial"])
 			await mkdir(join(root, name), { recursive: true });
 		await writeFile(join(root, "status"), "");
-		const sourcesPath = join(root, "sources.list");
-		const configPath = join(root, "apt.conf");
 		await writeFile(
-			configPath,
+			join(root, "apt.conf"),
 			`Dir "${root}";
 Dir::State "${root}";
 Dir::State::status "${root}/status";
 Dir::State::lists "${root}/lists";
 Dir::Cache "${root}";
-Dir::Etc::SourceList "${sourcesPath}";
+Dir::Etc::SourceList "${join(root, "sources.list")}";
 Dir::Etc::SourceParts "/dev/null";
 APT::Architecture "${architecture}";
 APT::Architectures "${architecture}";
@@ -77,25 +88,39 @@ Dir::Etc::netrc "/etc/apt/auth.conf";
 Dir::Etc::netrcparts "/etc/apt/auth.conf.d";
 ${await readHostProxies()}`,
 		);
-		const archive = new DebianArchive(suite, architecture, {
-			configPath,
-			debsDirectory: await cacheSubdirectory("debs"),
-			mirrors: await readHostMirrors(),
-		});
-		if (!offline) await archive.#update(sourcesPath);
-		return archive;
+		return new DebianArchive(
+			suite,
+			architecture,
+			{
+				directory: root,
+				debsDirectory: await cacheSubdirectory("debs"),
+				mirrors: await readHostMirrors(),
+			},
+			options.renewLock ? undefined : await readLock(suite, architecture),
+			options,
+		);
+	}
+
+	/** Resolves when there are package lists; offline, those fetched last. */
+	#needLists(): Promise<void> {
+		this.#lists ??= this.#options.offline
+			? Promise.resolve()
+			: this.#fetchLists();
+		return this.#lists;
 	}
 
 	/**
 	 * Fetches the package lists. A mirror may have a list that does not match its signature, especially for
-	 * rare architectures and around a point release: such a list is never used. Without the release's
-	 * list, the packages of the lock are used; without that of its updates or security suite, the build
-	 * prints a warning and continues.
+	 * rare architectures and around a point release: such a list is never used. Without the list of the
+	 * updates or the security suite, the build prints a warning and continues.
 	 */
-	async #update(sourcesPath: string): Promise<void> {
+	async #fetchLists(): Promise<void> {
 		const suites = sources(this.suite, this.#mirrors);
 		const write = () =>
-			writeFile(sourcesPath, [...suites.values()].join("\n").concat("\n"));
+			writeFile(
+				join(this.#directory, "sources.list"),
+				[...suites.values()].join("\n").concat("\n"),
+			);
 		await write();
 		const update = () => this.#apt`apt-get update --error-on=any`.nothrow();
 		let result = await update();
@@ -106,49 +131,83 @@ ${await readHostProxies()}`,
 			for (const suite of without) {
 				suites.delete(suite);
 				console.warn(
-					`Warning: ${suite} for ${this.architecture} cannot be read from this machine's mirror; the image is built WITHOUT its fixes.\n${errorsAbout(suite, result.stderr)}`,
+					`Warning: ${suite} for ${this.architecture} cannot be read from this machine's mirror; its fixes are left out.\n${errorsAbout(suite, result.stderr)}`,
 				);
 			}
 			await write();
 			result = await update();
 			if (result.exitCode === 0) return;
 		}
-		this.#lock = await readLock(this.suite, this.architecture);
-		if (!this.#lock)
-			throw new Error(
-				`Debian's package lists cannot be fetched:\n${result.stderr}`,
-			);
-		console.warn(
-			`Warning: ${this.suite} for ${this.architecture} cannot be read from this machine's mirror; the image is built from the packages in board/debian/lock, WITHOUT later fixes.\n${errorsAbout(this.suite, result.stderr)}`,
+		throw new Error(
+			`Debian's package lists cannot be fetched:\n${result.stderr}`,
 		);
 	}
 
 	get #apt() {
 		return $({
 			quiet: true,
-			env: { ...process.env, APT_CONFIG: this.#configPath, LC_ALL: "C.UTF-8" },
+			env: {
+				...process.env,
+				APT_CONFIG: join(this.#directory, "apt.conf"),
+				LC_ALL: "C.UTF-8",
+			},
 		});
 	}
 
 	/**
-	 * Returns the named packages and their dependencies without the excluded ones, in alphabetical order.
-	 * @throws Error when apt cannot resolve them.
+	 * Returns the named packages and their dependencies without the excluded ones, in alphabetical order: those of
+	 * the lock, fetched, or the newest where the mirror no longer has one, with a warning that names it.
+	 * @throws Error when apt cannot resolve them, or with `locked` when the lock does not suffice.
 	 */
 	async resolve(
 		names: readonly string[],
 		excluded: readonly string[] = [],
 	): Promise<DebianPackage[]> {
-		const packages = this.#lock
-			? lockedPackages(this.#lock, names)
+		const locked = this.#lock && lockedPackages(this.#lock, names);
+		if (!locked && !this.#options.renewLock) {
+			const reason = `the packages requested of ${this.suite} for ${this.architecture} are not those of board/debian/lock`;
+			if (this.#options.locked)
+				throw new Error(`${reason}: renew it with npm run lock`);
+			console.warn(
+				`Warning: ${reason}; the newest are used. Renew it with npm run lock.`,
+			);
+		}
+		const packages = locked
+			? await this.#available(locked)
 			: await this.#resolveByLists(names, excluded);
 		this.resolved.push({ names: [...names], packages });
 		return packages;
+	}
+
+	/** Fetches locked packages. @returns them, with the newest versions of those that the mirror no longer has. */
+	async #available(locked: DebianPackage[]): Promise<DebianPackage[]> {
+		if (this.#options.offline) return locked;
+		const missing = await this.#download(locked);
+		if (missing.length === 0) return locked;
+		const ids = missing.map(({ name, version }) => `${name} ${version}`);
+		if (this.#options.locked)
+			throw new Error(
+				`the mirror does not have these packages of board/debian/lock: ${ids.join(", ")}. Use a mirror that keeps old versions (docs/building.md), or renew the lock with npm run lock`,
+			);
+		await this.#needLists();
+		const newest = await this.#show(missing.map(({ name }) => name));
+		return locked.map((one) => {
+			if (!missing.includes(one)) return one;
+			const other = newest.find(({ name }) => name === one.name);
+			if (!other)
+				throw new Error(`the mirror has no package ${one.name} any more`);
+			console.warn(
+				`Warning: the mirror no longer has ${one.name} ${one.version} of board/debian/lock; the image gets ${other.version}. Renew the lock with npm run lock.`,
+			);
+			return other;
+		});
 	}
 
 	async #resolveByLists(
 		names: readonly string[],
 		excluded: readonly string[],
 	): Promise<DebianPackage[]> {
+		await this.#needLists();
 		const plan = await this.#apt`apt-get install --simulate ${names}`;
 		const chosen = plan.stdout
 			.split("\n")
@@ -161,7 +220,12 @@ ${await readHostProxies()}`,
 			throw new Error(
 				"the cache has no package lists: run the build once without --offline",
 			);
-		const shown = await this.#apt`apt-cache show --no-all-versions ${chosen}`;
+		return this.#show(chosen);
+	}
+
+	/** @param ids names, or `name=version`. */
+	async #show(ids: readonly string[]): Promise<DebianPackage[]> {
+		const shown = await this.#apt`apt-cache show --no-all-versions ${ids}`;
 		return shown.stdout
 			.trim()
 			.split(/\n\n+/)
@@ -174,27 +238,53 @@ ${await readHostProxies()}`,
 			.sort((a, b) => (a.name < b.name ? -1 : 1));
 	}
 
-	/** Returns the paths of the packages' .deb files; fetches missing ones, which apt verifies. */
+	/**
+	 * Returns the paths of the packages' .deb files; fetches missing ones, which apt verifies.
+	 * @throws Error naming those that cannot be fetched.
+	 */
 	async fetch(packages: readonly DebianPackage[]): Promise<string[]> {
-		const pathOf = ({ sha256 }: DebianPackage) =>
-			join(this.#debsDirectory, `${sha256}.deb`);
-		const missing: DebianPackage[] = [];
+		const missing = await this.#download(packages);
+		if (missing.length > 0)
+			throw new Error(
+				`these packages cannot be fetched: ${missing.map(({ name, version }) => `${name} ${version}`).join(", ")}`,
+			);
+		return packages.map((one) => this.#debPath(one));
+	}
+
+	/** Downloads what the cache does not have. @returns the packages that the mirror did not give. */
+	async #download(
+		packages: readonly DebianPackage[],
+	): Promise<DebianPackage[]> {
+		const wanted: DebianPackage[] = [];
 		for (const one of packages)
-			if (!(await exists(pathOf(one)))) missing.push(one);
-		if (missing.length > 0) {
-			const directory = join(this.#debsDirectory, `.${process.pid}`);
-			await mkdir(directory, { recursive: true });
-			const wanted = missing.flatMap(({ path, sha256 }) => [
-				`${this.#addressOf(path)}/${path}`,
-				join(directory, sha256),
-				`SHA256:${sha256}`,
-			]);
-			await this.#apt`/usr/lib/apt/apt-helper download-file ${wanted}`;
-			for (const one of missing)
-				await rename(join(directory, one.sha256), pathOf(one));
-			await rm(directory, { recursive: true });
+			if (!(await exists(this.#debPath(one)))) wanted.push(one);
+		if (wanted.length === 0 || this.#options.offline) return wanted;
+		console.log(
+			`Fetching ${wanted.length} packages of ${this.suite} for ${this.architecture} …`,
+		);
+		const directory = join(this.#debsDirectory, `.${process.pid}`);
+		await mkdir(directory, { recursive: true });
+		const requests = wanted.flatMap(({ path, sha256 }) => [
+			`${this.#addressOf(path)}/${path}`,
+			join(directory, sha256),
+			`SHA256:${sha256}`,
+		]);
+		await this
+			.#apt`/usr/lib/apt/apt-helper download-file ${requests}`.nothrow();
+		const missing: DebianPackage[] = [];
+		for (const one of wanted) {
+			const downloaded = join(directory, one.sha256);
+			// A file that is not as it should be has another name.
+			if (await exists(downloaded))
+				await rename(downloaded, this.#debPath(one));
+			else missing.push(one);
 		}
-		return packages.map(pathOf);
+		await rm(directory, { recursive: true });
+		return missing;
+	}
+
+	#debPath({ sha256 }: DebianPackage): string {
+		return join(this.#debsDirectory, `${sha256}.deb`);
 	}
 
 	/** Returns the archive of a path: the security archive's pool is pool/updates. */

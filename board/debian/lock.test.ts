@@ -11,7 +11,7 @@ for (const { name, debianArchitecture, packages: own } of targets)
 	] as const)
 		test(`the lock has all packages of ${suite} for ${name}`, async (t) => {
 			const lock = await readLock(suite, debianArchitecture);
-			const locked = lockedPackages(lock ?? [], names);
+			const locked = lockedPackages(lock ?? [], names) ?? [];
 			for (const wanted of names)
 				t.true(
 					locked.some((one) => one.name === wanted),

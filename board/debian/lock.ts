@@ -56,16 +56,11 @@ export async function writeLock(
 	await writeFile(path, `[${entries.join(",\n")}]\n`);
 }
 
-/** @throws Error when the lock was written for another list of names. */
+/** Returns undefined when the lock was written for another list of names. */
 export function lockedPackages(
 	lock: PackageLock,
 	names: readonly string[],
-): DebianPackage[] {
+): DebianPackage[] | undefined {
 	const wanted = JSON.stringify(names);
-	const entry = lock.find((one) => JSON.stringify(one.names) === wanted);
-	if (!entry)
-		throw new Error(
-			"the list of packages has changed since board/debian/lock was written, and the mirror's lists cannot be used: retry later, then update the lock with npm run lock",
-		);
-	return entry.packages;
+	return lock.find((one) => JSON.stringify(one.names) === wanted)?.packages;
 }

@@ -4,13 +4,12 @@ import { debianBase } from "./base.ts";
 import { type PackageLock, writeLock } from "./lock.ts";
 
 /**
- * `npm run lock`: writes the current packages to the lock, which a build uses if its mirror's lists cannot
- * be used. With `--offline`, takes them from the lists in the cache.
+ * `npm run lock`: writes the newest packages to the lock, from which builds take theirs. With `--offline`, takes them from the lists in the cache.
  */
 const offline = process.argv.includes("--offline");
 const archives = new Map<string, DebianArchive[]>();
 for (const target of targets) {
-	const base = await debianBase(target, { offline });
+	const base = await debianBase(target, { offline, renewLock: true });
 	for (const archive of base.archives) {
 		const name = `${archive.suite} ${archive.architecture}`;
 		archives.set(name, [...(archives.get(name) ?? []), archive]);

@@ -14,7 +14,7 @@ import type { ScriptsOnHost } from "../scripts-on-host.ts";
 
 const release = "VERSION=1.3.0\nBUILD=200000\nTARGET=x86_64\nKEY=release\n";
 const commonSums = "usr/lib/app-platform/common.sha256";
-/** What the archive leaves out, since the rescue system has it. */
+/** Files that the archive leaves out because the rescue system has them. */
 const common = ["usr/bin/busybox", "usr/bin/tar"];
 const inArchive: Record<string, string> = {
 	"etc/passwd": "root:x:0:0::/root:/bin/sh\n",
@@ -24,7 +24,7 @@ const inArchive: Record<string, string> = {
 	"usr/share/zürich and back": "a name with blanks",
 };
 
-/** Slot a of a machine on the host, signed, and its installed system in the directory `installed`. */
+/** Makes a signed slot a, and installs its system in the directory that is returned. */
 export async function installSystem(
 	host: ScriptsOnHost,
 	key: TestKey,
@@ -56,7 +56,7 @@ export async function installSystem(
 }
 
 function archiveOf(tree: string): Buffer {
-	// As the build joins it from two.
+	// The build also joins two archives.
 	const part = (...names: string[]) =>
 		execFileSync("tar", ["-cJ", "--no-recursion", "-C", tree, ...names]);
 	const all = execFileSync("find", ["."], { cwd: tree, encoding: "utf8" })
@@ -92,7 +92,7 @@ const sumsOfSlot = (host: ScriptsOnHost) => host.read("mnt/sda1/a/SHA256SUMS");
 const sha256 = (content: Buffer) =>
 	createHash("sha256").update(content).digest("hex");
 
-/** A file below a directory, which is made when it is not there. */
+/** Writes a file below a directory, creating missing directories. */
 export function write(root: string, path: string, content: string): void {
 	const file = join(root, path);
 	mkdirSync(dirname(file), { recursive: true });

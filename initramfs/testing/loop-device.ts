@@ -3,20 +3,20 @@ import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ExecutionContext } from "ava";
 
-/** What a command prints; what it complains of is left out. */
+/** Runs a command and returns its standard output; its standard error is discarded. */
 export const run = (command: string, ...words: string[]): string =>
 	execFileSync(command, words, {
 		encoding: "utf8",
 		stdio: ["ignore", "pipe", "ignore"],
 	});
 
-/** A partition, of 8 MiB if nothing else is said, in a sparse file of a directory. Wants root. */
+/** A loop device on a sparse file in a directory, of 8 MiB by default. Needs root. */
 export class LoopDevice {
-	/** As /dev/loop0. */
+	/** Such as /dev/loop0. */
 	readonly path: string;
-	/** As the kernel calls it. */
+	/** The kernel's name, such as loop0. */
 	readonly name: string;
-	readonly #places: string[] = [];
+	readonly #mountPoints: string[] = [];
 	readonly #directory: string;
 
 	constructor(
@@ -35,23 +35,24 @@ export class LoopDevice {
 		).trim();
 		this.name = basename(this.path);
 		t.teardown(() => {
-			for (const place of this.#places) run("umount", place);
+			for (const mountPoint of this.#mountPoints) run("umount", mountPoint);
 			run("losetup", "--detach", this.path);
 			rmSync(directory, { recursive: true });
 		});
 	}
 
-	/** Mounts it until the end of the test, or until the result is called. */
-	mount(options: string): { place: string; unmount: () => void } {
-		const place = join(this.#directory, "where an admin looks");
-		mkdirSync(place, { recursive: true });
-		run("mount", "-o", options, this.path, place);
-		this.#places.push(place);
+	/** Mounts it until the end of the test, or until `unmount` is called. */
+	mount(options: string): { mountPoint: string; unmount: () => void } {
+		const mountPoint = join(this.#directory, "a mount point");
+		mkdirSync(mountPoint, { recursive: true });
+		run("mount", "-o", options, this.path, mountPoint);
+		this.#mountPoints.push(mountPoint);
 		return {
-			place,
+			mountPoint,
 			unmount: () => {
-				run("umount", place);
-				this.#places.splice(this.#places.indexOf(place), 1);
+				run("umount", mountPoint);
+				const index = this.#mountPoints.indexOf(mountPoint);
+				this.#mountPoints.splice(index, 1);
 			},
 		};
 	}

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import test from "ava";
 import { TestAppliance, until } from "../../testing/test-appliance.ts";
-import type { Alarm } from "./table.ts";
+import type { Alarm } from "./alarm-table.ts";
 
-// Alarms of a service, and what becomes of them when the manager or PostgreSQL is away.
+// A service's alarms across restarts of the manager and outages of PostgreSQL.
 const source = join(import.meta.dirname, "../../testing/troublemaker");
 const id = "troublemaker";
 const appliance = await TestAppliance.withApp(source);
@@ -12,7 +12,7 @@ let path = "";
 
 test.before(async () => {
 	path = await appliance.createInstance(id, "trouble", "password");
-	await appliance.answers(path);
+	await appliance.waitForStatus(path);
 });
 test.after.always(() => appliance.remove());
 
@@ -25,13 +25,13 @@ const ofService = (alarms: Alarm[]) =>
 const active = async () => ofService((await appliance.done("alarms")).alarms);
 const past = async () =>
 	ofService((await appliance.done("pastAlarms")).alarms) as PastAlarm[];
-/** In the database. */
+/** The service's alarms in the database. */
 const stored = () =>
 	manager.query("SELECT text, ended_at FROM alarm WHERE service IS NOT NULL");
 
-/** The service says this to the manager. */
-async function say(message: object, times = 1): Promise<void> {
-	await appliance.answers(path);
+/** Has the service send a message to the manager. */
+async function send(message: object, times = 1): Promise<void> {
+	await appliance.waitForStatus(path);
 	await appliance.fetch(`${path}?times=${times}`, {
 		method: "POST",
 		body: `${JSON.stringify(message)}\n`,
@@ -39,12 +39,12 @@ async function say(message: object, times = 1): Promise<void> {
 }
 
 const raise = (code: number, text: string) =>
-	say({ mt: "RaiseAlarm", code, severity: "major", text });
-const clear = (code: number) => say({ mt: "ClearAlarm", code });
+	send({ mt: "RaiseAlarm", code, severity: "major", text });
+const clear = (code: number) => send({ mt: "ClearAlarm", code });
 
-async function raised(code: number, text: string): Promise<Alarm> {
+async function raiseAndStore(code: number, text: string): Promise<Alarm> {
 	await raise(code, text);
-	await until("it is stored", async () =>
+	await until("the alarm is stored", async () =>
 		(await stored()).some((row) => row.text === text),
 	);
 	const alarm = (await active()).find((one) => one.text === text);
@@ -53,70 +53,79 @@ async function raised(code: number, text: string): Promise<Alarm> {
 }
 
 for (const signal of ["SIGKILL", "SIGTERM"] as const)
-	test.serial(`alarms outlive ${signal} of the manager`, async (t) => {
-		const before = await raised(1, `the boiler is cold, ${signal}`);
+	test.serial(`alarms survive ${signal} of the manager`, async (t) => {
+		const before = await raiseAndStore(1, `the boiler is cold, ${signal}`);
 		await manager.stop(signal);
 		await appliance.startManager();
-		await until("it is back", async () => (await active()).length === 1);
+		await until(
+			"the alarm is active again",
+			async () => (await active()).length === 1,
+		);
 		t.deepEqual(await active(), [before]);
-		// The service says so itself by now, and the same alarm goes on.
+		// The service raises it again: the same alarm continues.
 		await raise(1, "the boiler is still cold");
-		await until("it has the new words", async () =>
+		await until("the alarm has the new text", async () =>
 			(await active()).some(({ text }) => /still/.test(text)),
 		);
 		t.is((await active())[0]?.sinceMs, before.sinceMs);
 		await clear(1);
-		await until("it is over", async () => (await active()).length === 0);
-		await until("it is history", async () =>
+		await until(
+			"the alarm is cleared",
+			async () => (await active()).length === 0,
+		);
+		await until("the alarm is past", async () =>
 			(await past()).some(({ sinceMs }) => sinceMs === before.sinceMs),
 		);
-		const [over] = await past();
-		t.like(over, { code: 0x240001, text: "the boiler is still cold" });
-		t.true((over?.endedMs ?? 0) >= before.sinceMs);
+		const [cleared] = await past();
+		t.like(cleared, { code: 0x240001, text: "the boiler is still cold" });
+		t.true((cleared?.endedMs ?? 0) >= before.sinceMs);
 	});
 
-test.serial("what is over stays over", async (t) => {
+test.serial("past alarms stay past", async (t) => {
 	await manager.stop("SIGKILL");
 	await appliance.startManager("the service runs");
 	t.deepEqual(await active(), []);
 	t.is((await past()).length, 2);
 });
 
-test.serial("PostgreSQL may be away meanwhile", async (t) => {
-	await appliance.answers(path);
+test.serial("alarms survive an outage of PostgreSQL", async (t) => {
+	await appliance.waitForStatus(path);
 	await manager.cluster.kill();
-	await raise(2, "nobody can write this down");
-	await until("it is raised", async () => (await active()).length === 1);
+	await raise(2, "the database is down");
+	await until("the alarm is active", async () => (await active()).length === 1);
 	t.is((await appliance.call("pastAlarms")).status, 503);
 	await manager.cluster.start();
-	await until("it is stored", async () =>
-		(await stored()).some(({ text }) => /write this down/.test(text)),
+	await until("the alarm is stored", async () =>
+		(await stored()).some(({ text }) => /database is down/.test(text)),
 	);
 	await clear(2);
-	await until("it is history", async () =>
+	await until("the alarm is past", async () =>
 		(await past()).some(({ code }) => code === 0x240002),
 	);
 	t.deepEqual(await active(), []);
 });
 
-test.serial("strange characters harm nobody", async (t) => {
+test.serial("unusual characters are stored or replaced", async (t) => {
 	await raise(3, "a\0b \ud800 'c' \u202e");
-	await until("it is stored", async () =>
+	await until("the alarm is stored", async () =>
 		(await stored()).some(({ text }) => /^a b .* 'c'/.test(text)),
 	);
 	await clear(3);
-	await until("it is over", async () => (await active()).length === 0);
+	await until(
+		"the alarm is cleared",
+		async () => (await active()).length === 0,
+	);
 	t.pass();
 });
 
-test.serial("without end, only the last hundred are kept", async (t) => {
+test.serial("only the last 100 of a flapping alarm are kept", async (t) => {
 	const on = { mt: "RaiseAlarm", code: 4, severity: "major", text: "flapping" };
 	const off = { mt: "ClearAlarm", code: 4 };
 	await appliance.fetch(`${path}?times=300`, {
 		method: "POST",
 		body: `${JSON.stringify(on)}\n${JSON.stringify(off)}\n`,
 	});
-	await until("they are stored", async () => {
+	await until("the alarms are stored", async () => {
 		const rows = await stored();
 		return rows.length === 100 && rows.every(({ text }) => text === "flapping");
 	});
@@ -124,16 +133,16 @@ test.serial("without end, only the last hundred are kept", async (t) => {
 });
 
 test.serial(
-	"what a service does not raise again in its first minute is over",
+	"alarms that a service does not raise again in its first minute are cleared",
 	async (t) => {
 		t.timeout(180_000);
-		await raised(5, "this will not be said again");
-		await raised(6, "this will");
+		await raiseAndStore(5, "this is not raised again");
+		await raiseAndStore(6, "this is raised again");
 		await manager.stop("SIGKILL");
 		await appliance.startManager("the service runs");
-		await raise(6, "this will");
+		await raise(6, "this is raised again");
 		await until(
-			"the other one is over",
+			"the other alarm is cleared",
 			async () => (await past())[0]?.code === 0x240005,
 			100_000,
 		);
@@ -145,13 +154,16 @@ test.serial(
 );
 
 test.serial(
-	"alarms go with their service, also when it went in between",
+	"alarms of a service that was uninstalled before a crash are cleared",
 	async (t) => {
 		await manager.stop("SIGKILL");
 		await manager.query(`DELETE FROM instance; DELETE FROM service`);
 		await appliance.startManager();
-		// At its start the manager knows of none yet.
-		await until("it is over", async () => (await past())[0]?.code === 0x240006);
+		// The manager loads the service's alarms after its start.
+		await until(
+			"the alarm is cleared",
+			async () => (await past())[0]?.code === 0x240006,
+		);
 		t.deepEqual(await active(), []);
 	},
 );

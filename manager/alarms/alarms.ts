@@ -9,30 +9,30 @@ import {
 	AlarmTable,
 	type PastAlarm,
 	type StoredAlarm,
-} from "./table.ts";
+} from "./alarm-table.ts";
 
-/** Faults that an app names have codes from here on (facts §7), with the app's own in the low 16 bits. */
-export const appCodes = 0x0024_0000;
+/** The base of the codes of apps' alarms (facts §7): the app's own code is in the low 16 bits. */
+export const appCodeBase = 0x0024_0000;
 
-/** What the manager itself has to complain about. */
-export const ownCodes = {
+/** The codes of the manager's own alarms. */
+export const managerCodes = {
 	crashLoop: 0x0025_0001,
-	certificateEnds: 0x0025_0002,
+	certificateExpires: 0x0025_0002,
 };
 
-/** One that does nothing but complain takes no more memory than that. */
-const mostOfAService = 100;
-/** While PostgreSQL is away. */
-const mostUnstored = 1_000;
+/** Limits the memory that a faulty service can use. */
+const maxActivePerService = 100;
+/** Limits the memory used while PostgreSQL is unavailable. */
+const maxUnstored = 1_000;
 
 interface ActiveAlarm extends StoredAlarm {
-	/** By a manager before this one; nobody has raised it since. */
-	isLeft: boolean;
+	/** Raised in a previous run of the manager and not again since. */
+	isLeftover: boolean;
 }
 
 /**
- * What is wrong at the moment. It is kept in the database, as is what was wrong before: alarms
- * outlive the manager until what raised them has had its chance to raise them again.
+ * The active alarms. The database stores them and past ones: alarms survive a restart of the
+ * manager until what raised them has had time to raise them again.
  */
 export class Alarms implements Part {
 	readonly name = "alarms";
@@ -40,15 +40,15 @@ export class Alarms implements Part {
 	readonly #table: AlarmTable;
 	readonly #log: Log;
 	readonly #active = new Map<string, ActiveAlarm>();
-	/** Not yet as they are in the database, by id. */
+	/** Changes that are not in the database yet, by id. */
 	readonly #unstored = new Map<string, StoredAlarm>();
-	/** What is over before it was known what was left; afterwards undefined. */
-	#overEarly: Set<string> | undefined = new Set();
+	/** Keys of alarms that are cleared before leftovers are loaded; undefined afterwards. */
+	#clearedBeforeLoad: Set<string> | undefined = new Set();
 	readonly #stopping = new AbortController();
 	#timer: NodeJS.Timeout | undefined;
 	#storing: Promise<void> | undefined;
 	#failures = 0;
-	#takenOver: Promise<void> | undefined;
+	#loading: Promise<void> | undefined;
 
 	constructor(database: Database, log: Log) {
 		this.#database = database;
@@ -57,13 +57,14 @@ export class Alarms implements Part {
 	}
 
 	start(): void {
-		this.#takenOver = this.#database.whenReady(
+		this.#loading = this.#database.whenReady(
 			() =>
 				retryUntilDone(
-					() => this.#takeOver(),
-					(error) => this.#log.warn({ err: error }, "alarms cannot be read"),
+					() => this.#loadLeftovers(),
+					(error) =>
+						this.#log.warn({ err: error }, "cannot read alarms; retrying"),
 					this.#stopping.signal,
-				).catch(() => {}), // Stopped while it waited.
+				).catch(() => {}), // The manager stops.
 		);
 	}
 
@@ -81,95 +82,97 @@ export class Alarms implements Part {
 		);
 	}
 
-	/** The last ones that are over, the newest first. @throws DatabaseUnavailable */
-	over(): Promise<PastAlarm[]> {
-		return this.#table.over();
+	/** The most recent ones, newest first. @throws DatabaseUnavailable */
+	past(): Promise<PastAlarm[]> {
+		return this.#table.past();
 	}
 
-	/** One that is raised already takes the new words. */
+	/** Updates the alarm if it is active already. */
 	raise(alarm: Omit<Alarm, "sinceMs">): void {
 		const key = keyOf(alarm);
 		const before = this.#active.get(key);
-		if (!before && this.#countOf(alarm.service) >= mostOfAService) return;
+		if (!before && this.#countOf(alarm.service) >= maxActivePerService) return;
 		const { id = randomUUID(), sinceMs = Date.now() } = before ?? {};
-		this.#active.set(key, { ...alarm, id, sinceMs, isLeft: false });
-		this.#overEarly?.delete(key);
+		this.#active.set(key, { ...alarm, id, sinceMs, isLeftover: false });
+		this.#clearedBeforeLoad?.delete(key);
 		if (!before) this.#log.warn({ alarm }, "alarm");
-		if (!before || !sameWords(before, alarm))
-			this.#keep({ ...alarm, id, sinceMs });
+		if (!before || !hasSameContent(before, alarm))
+			this.#queueForStore({ ...alarm, id, sinceMs });
 	}
 
 	clear(source: AlarmSource, code: number): void {
 		const key = keyOf({ ...source, code });
 		const alarm = this.#active.get(key);
-		this.#overEarly?.add(key);
+		this.#clearedBeforeLoad?.add(key);
 		if (!alarm) return;
 		this.#active.delete(key);
-		this.#keep({ ...alarm, endedMs: Date.now() });
-		this.#log.info({ alarm }, "the alarm is over");
+		this.#queueForStore({ ...alarm, endedMs: Date.now() });
+		this.#log.info({ alarm }, "alarm cleared");
 	}
 
-	/** All that a service itself has raised: its process is gone, and raises them again. */
+	/** Clears all alarms that a service itself has raised. Its next process raises them again. */
 	clearRaisedBy(service: string): void {
 		for (const alarm of this.#active.values())
 			if (alarm.service === service && isAppCode(alarm.code))
 				this.clear(alarm, alarm.code);
 	}
 
-	/** What a service has not raised again, though it had the time for that. */
-	clearLeftOf(service: string): void {
+	/** Clears a service's leftovers, once it has had time to raise them again. */
+	clearLeftovers(service: string): void {
 		for (const alarm of this.#active.values())
-			if (alarm.service === service && alarm.isLeft)
+			if (alarm.service === service && alarm.isLeftover)
 				this.clear(alarm, alarm.code);
 	}
 
-	/** What services have left that are not there any more: a crash may have come in between. */
-	async clearLeftOfOthers(services: readonly string[]): Promise<void> {
-		await this.#takenOver;
-		for (const { isLeft, service } of this.#active.values())
-			if (isLeft && service !== undefined && !services.includes(service))
-				this.clearLeftOf(service);
+	/** Clears the leftovers of uninstalled services: the manager may have crashed after an uninstallation. */
+	async clearLeftoversOfUninstalled(
+		installed: readonly string[],
+	): Promise<void> {
+		await this.#loading;
+		for (const { isLeftover, service } of this.#active.values())
+			if (isLeftover && service !== undefined && !installed.includes(service))
+				this.clearLeftovers(service);
 	}
 
-	/** From the manager before this one. */
-	async #takeOver(): Promise<void> {
-		const left = await this.#table.raised();
-		const overEarly = this.#overEarly;
-		this.#overEarly = undefined;
-		for (const alarm of left) {
+	/** Loads the alarms that were active in the previous run of the manager. */
+	async #loadLeftovers(): Promise<void> {
+		const leftovers = await this.#table.active();
+		const cleared = this.#clearedBeforeLoad;
+		this.#clearedBeforeLoad = undefined;
+		for (const alarm of leftovers) {
 			const key = keyOf(alarm);
 			const now = this.#active.get(key);
 			if (now) {
-				// The same one, raised again already.
+				// Raised again already: it keeps its id and start.
 				this.#unstored.delete(now.id);
 				const { id, sinceMs } = alarm;
 				this.#active.set(key, { ...now, id, sinceMs });
-				this.#keep({ ...now, id, sinceMs });
-			} else if (overEarly?.has(key))
-				this.#keep({ ...alarm, endedMs: Date.now() });
-			else this.#active.set(key, { ...alarm, isLeft: true });
+				this.#queueForStore({ ...now, id, sinceMs });
+			} else if (cleared?.has(key))
+				this.#queueForStore({ ...alarm, endedMs: Date.now() });
+			else this.#active.set(key, { ...alarm, isLeftover: true });
 		}
-		this.#storeSoon();
+		this.#scheduleStore();
 	}
 
-	#keep(alarm: StoredAlarm): void {
+	#queueForStore(alarm: StoredAlarm): void {
 		this.#unstored.set(alarm.id, alarm);
 		const [oldest] = this.#unstored.keys();
-		if (this.#unstored.size > mostUnstored && oldest)
+		if (this.#unstored.size > maxUnstored && oldest)
 			this.#unstored.delete(oldest);
-		this.#storeSoon();
+		this.#scheduleStore();
 	}
 
-	/** With a pause: a service that raises and clears without end is no work for PostgreSQL. */
-	#storeSoon(): void {
+	/** Delays writes, so that a service that raises and clears endlessly does not load PostgreSQL. */
+	#scheduleStore(): void {
 		if (this.#timer || this.#unstored.size === 0) return;
-		// Not before it is known which of them were there already.
-		if (this.#overEarly || this.#stopping.signal.aborted) return;
+		// Leftovers are loaded first, because an alarm may be one of them.
+		if (this.#clearedBeforeLoad || this.#stopping.signal.aborted) return;
 		this.#timer = setTimeout(
 			() => {
 				this.#storing = this.#store().finally(() => {
 					this.#timer = undefined;
-					this.#storeSoon();
+					this.#scheduleStore();
 				});
 			},
 			retryDelayMs(this.#failures + 1),
@@ -178,7 +181,7 @@ export class Alarms implements Part {
 
 	async #store(): Promise<void> {
 		const alarms = [...this.#unstored.values()];
-		if (alarms.length === 0 || this.#overEarly) return;
+		if (alarms.length === 0 || this.#clearedBeforeLoad) return;
 		try {
 			await this.#table.store(alarms);
 			this.#failures = 0;
@@ -187,7 +190,7 @@ export class Alarms implements Part {
 					this.#unstored.delete(alarm.id);
 		} catch (error) {
 			this.#failures += 1;
-			this.#log.debug({ err: error }, "alarms are not stored yet");
+			this.#log.debug({ err: error }, "cannot store alarms; retrying");
 		}
 	}
 
@@ -197,10 +200,10 @@ export class Alarms implements Part {
 }
 
 function isAppCode(code: number): boolean {
-	return code >= appCodes && code <= appCodes + 0xffff;
+	return code >= appCodeBase && code <= appCodeBase + 0xffff;
 }
 
-function sameWords(one: Alarm, other: Omit<Alarm, "sinceMs">): boolean {
+function hasSameContent(one: Alarm, other: Omit<Alarm, "sinceMs">): boolean {
 	return (
 		one.severity === other.severity &&
 		one.text === other.text &&

@@ -4,7 +4,7 @@ import { defineOperation } from "../operations/operation.ts";
 import type { Alarms } from "./alarms.ts";
 
 const alarmSchema = z.object({
-	/** None of both: the manager's own. */
+	/** The manager itself raised the alarm if both are undefined. */
 	service: z.string().optional(),
 	instance: z.string().optional(),
 	code: z.int(),
@@ -27,7 +27,7 @@ export function alarmOperations(alarms: Alarms) {
 	return [
 		defineOperation({
 			name: "alarms",
-			summary: "What is wrong at the moment, the newest first",
+			summary: "Returns the active alarms, newest first",
 			permission: "administrator",
 			tokens: "read",
 			input: z.strictObject({}),
@@ -36,12 +36,12 @@ export function alarmOperations(alarms: Alarms) {
 		}),
 		defineOperation({
 			name: "pastAlarms",
-			summary: "What was wrong and is not any more, the newest first",
+			summary: "Returns the most recent past alarms, newest first",
 			permission: "administrator",
 			tokens: "read",
 			input: z.strictObject({}),
 			output: pastAlarmsAnswer,
-			handle: async () => ({ alarms: await alarms.over() }),
+			handle: async () => ({ alarms: await alarms.past() }),
 		}),
 	];
 }

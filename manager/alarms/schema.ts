@@ -11,7 +11,7 @@ export async function createAlarmTable(client: ClientBase): Promise<void> {
 			text text NOT NULL,
 			details text,
 			raised_at timestamptz NOT NULL,
-			-- NULL while it is raised.
+			-- NULL while the alarm is active.
 			ended_at timestamptz
 		)`);
 }

@@ -4,18 +4,18 @@ import type { Token } from "../operations/caller.ts";
 
 declare module "fastify" {
 	interface FastifyRequest {
-		/** Of who shows one that is right. */
+		/** The authenticated token. */
 		token: Token | undefined;
 	}
 }
 
-/** @returns what the header Authorization has as a token, right or wrong. */
+/** @returns the token of the Authorization header, not verified. */
 export function bearerToken({ headers }: FastifyRequest): string | undefined {
 	return /^Bearer +(.+)$/i.exec(headers.authorization ?? "")?.[1];
 }
 
-/** Every request that shows a token is refused where that is wrong, whatever else it has. */
-export function recognizeTokens(api: FastifyInstance, tokens: Tokens): void {
+/** Refuses every request with a wrong token, even if it also has a valid session. */
+export function authenticateTokens(api: FastifyInstance, tokens: Tokens): void {
 	api.decorateRequest("token", undefined);
 	api.addHook("onRequest", async (request) => {
 		const text = bearerToken(request);

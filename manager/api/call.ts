@@ -5,13 +5,13 @@ import type { Operation, OperationTable } from "../operations/operation.ts";
 import type { Log } from "../shared/log.ts";
 import { type ErrorKind, OperationError } from "../shared/operation-error.ts";
 
-/** The one way into an operation, whichever way the call came. */
+/** Checks access and runs an operation; the only way in for HTTP and WebSocket calls. */
 export async function callOperation(
 	operations: OperationTable,
 	name: string,
 	input: unknown,
 	caller: Caller,
-	way: "http" | "webSocket",
+	transport: "http" | "webSocket",
 ): Promise<unknown> {
 	const operation = operations.get(name);
 	if (operation === undefined)
@@ -20,16 +20,13 @@ export async function callOperation(
 			"unknownOperation",
 			"No such operation",
 		);
-	if (operation.onlyOverHttp && way !== "http")
+	if (operation.onlyOverHttp && transport !== "http")
 		throw new OperationError("invalid", "onlyOverHttp", "Call this over HTTP");
 	if (operation.permission === "administrator") checkAccess(operation, caller);
 	return operation.run(input, caller);
 }
 
-/**
- * Whether somebody may do what is for administrators.
- * @throws OperationError where not.
- */
+/** @throws OperationError if the caller may not call an operation for administrators. */
 export function checkAccess(
 	operation: Pick<Operation, "name" | "tokens">,
 	{ session, token }: Caller,
@@ -45,7 +42,7 @@ export function checkAccess(
 		throw new OperationError(
 			"forbidden",
 			"notForToken",
-			"The scopes of this token do not include that",
+			"The scopes of this token do not include this operation",
 		);
 }
 
@@ -61,14 +58,14 @@ const httpStatus: Record<ErrorKind, number> = {
 	noRoom: 507,
 };
 
-/** The answer to a call that failed. */
+/** The answer to a failed call. */
 export interface Failure {
 	httpStatus: number;
 	retryAfterSeconds?: number | undefined;
 	error: { code: string; message: string };
 }
 
-/** Internal errors go to the log; the caller does not see their details. */
+/** Logs internal errors; the caller does not see their details. */
 export function describeFailure(error: unknown, log: Log): Failure {
 	if (error instanceof OperationError) {
 		if (error.kind === "failed")
@@ -88,7 +85,7 @@ export function describeFailure(error: unknown, log: Log): Failure {
 					"The database does not answer at the moment. The manager keeps trying; please try again shortly.",
 			},
 		};
-	log.error({ err: error }, "an operation failed");
+	log.error({ err: error }, "operation failed");
 	return {
 		httpStatus: 500,
 		error: {

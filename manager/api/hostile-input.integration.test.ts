@@ -12,7 +12,7 @@ test.before(async () => {
 });
 test.after.always(() => manager.remove());
 
-/** Whatever was tried, the manager still works and had no internal error. */
+/** The manager still works after each test, without an internal error. */
 test.afterEach.always(async (t) => {
 	const answer = await manager.call("systemStatus", {}, { cookie });
 	t.is(answer.status, 200);
@@ -38,7 +38,7 @@ const refusedBodies: [string, string, number][] = [
 ];
 
 for (const [name, body, status] of refusedBodies)
-	test(`a body that is refused: ${name}`, async (t) => {
+	test(`a body is refused: ${name}`, async (t) => {
 		const answer = await manager.post("login", body, {});
 		t.is(answer.status, status);
 		t.is(typeof answer.body.error.message, "string");
@@ -52,7 +52,7 @@ for (const name of [
 	"..%2f..%2fetc",
 	"%00",
 ])
-	test(`an operation that does not exist: ${name}`, async (t) => {
+	test(`an unknown operation is refused: ${name}`, async (t) => {
 		const answer = await manager.call(name, {}, { cookie });
 		t.is(answer.status, 404);
 	});
@@ -65,7 +65,7 @@ test("a body of another type than JSON is refused", async (t) => {
 	t.is(answer.status, 415);
 });
 
-test("a cookie that is none of ours logs nobody in", async (t) => {
+test("an invalid session cookie is refused", async (t) => {
 	for (const value of ["", "x", "__proto__", "a".repeat(4_000)]) {
 		const cookie = `manager-session=${value}`;
 		const answer = await manager.call("systemStatus", {}, { cookie });
@@ -90,7 +90,7 @@ test("a page of another origin cannot post", async (t) => {
 	t.is(own.status, 200);
 });
 
-test("a WebSocket is refused to another origin and without a session", async (t) => {
+test("a WebSocket from another origin or without a session is refused", async (t) => {
 	const refused: [Record<string, string>, number][] = [
 		[{ cookie, origin: "https://evil.example" }, 403],
 		[{ cookie, origin: "null" }, 403],
@@ -100,7 +100,7 @@ test("a WebSocket is refused to another origin and without a session", async (t)
 	];
 	for (const [headers, status] of refused) {
 		const socket = manager.webSocket(headers);
-		socket.on("error", () => {}); // Said by closing what is refused.
+		socket.on("error", () => {}); // Emitted when the refused socket is closed.
 		const [, response] = await once(socket, "unexpected-response");
 		t.is(response.statusCode, status);
 		socket.terminate();
@@ -115,7 +115,7 @@ for (const [name, message, code] of [
 	["binary", Buffer.from('{"id":1,"operation":"session"}'), 4400],
 	["too large", "x".repeat(70_000), 1009],
 ] as const)
-	test(`a message that ends the WebSocket: ${name}`, async (t) => {
+	test(`an invalid message closes the WebSocket: ${name}`, async (t) => {
 		const socket = manager.webSocket({ cookie });
 		await once(socket, "open");
 		socket.send(message);
@@ -123,7 +123,7 @@ for (const [name, message, code] of [
 		t.is(closeCode, code);
 	});
 
-test("calls over the WebSocket are checked like those over HTTP", async (t) => {
+test("calls over the WebSocket are validated like those over HTTP", async (t) => {
 	const socket = manager.webSocket({
 		cookie,
 		origin: "https://device.example",

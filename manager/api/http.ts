@@ -7,8 +7,8 @@ import { callOperation, describeFailure, type Failure } from "./call.ts";
 import { openApiDocument } from "./openapi.ts";
 import { httpCaller } from "./session-cookie.ts";
 
-/** Answers every error as the API describes errors; what is our own fault goes to the log. */
-export function explainErrors(server: FastifyInstance, log: Log): void {
+/** Answers every error in the API's format, and logs internal ones. */
+export function answerErrors(server: FastifyInstance, log: Log): void {
 	server.setErrorHandler<FastifyError | Error>((error, _request, reply) => {
 		const failure = requestError(error) ?? describeFailure(error, log);
 		if (failure.retryAfterSeconds !== undefined)
@@ -17,7 +17,7 @@ export function explainErrors(server: FastifyInstance, log: Log): void {
 	});
 }
 
-/** `POST <operation>` for every operation, and the document that describes them. */
+/** Serves `POST <operation>` for every operation, and the OpenAPI document. */
 export function serveOverHttp(
 	api: FastifyInstance,
 	{
@@ -38,7 +38,7 @@ export function serveOverHttp(
 	);
 }
 
-/** Fastify's own refusals: body too large, not JSON, wrong content type … */
+/** Describes errors that Fastify itself detects: body too large, not JSON, wrong content type … */
 function requestError(error: FastifyError | Error): Failure | undefined {
 	if (!("statusCode" in error)) return undefined;
 	const { statusCode = 500, message } = error;

@@ -6,14 +6,14 @@ import { dirname } from "node:path";
 import { promisify } from "node:util";
 import type { FastifyInstance } from "fastify";
 import type { ListenAddress } from "../environment/environment.ts";
-import { makeFolder } from "../shared/make-folder.ts";
+import { makeDirectory } from "../shared/make-directory.ts";
 
 const run = promisify(execFile);
 
 /**
  * Opens the listener.
- * @returns where it listens.
- * @throws Error where another manager listens there already.
+ * @returns its address.
+ * @throws Error if another manager already listens there.
  */
 export async function listen(
 	server: FastifyInstance,
@@ -23,9 +23,9 @@ export async function listen(
 		return server.listen({ host: "127.0.0.1", port: address.port });
 
 	const { path, group } = address;
-	await makeFolder(dirname(path));
-	await removeDeadSocket(path);
-	// Nobody else from the first moment on; then the web server's group.
+	await makeDirectory(dirname(path));
+	await removeStaleSocket(path);
+	// Accessible to nobody else at first, then to the web server's group.
 	const umask = process.umask(0o177);
 	try {
 		await server.listen({ path });
@@ -39,8 +39,8 @@ export async function listen(
 	return path;
 }
 
-/** A manager that was killed leaves its socket behind. */
-async function removeDeadSocket(path: string): Promise<void> {
+/** A killed manager leaves its socket behind. */
+async function removeStaleSocket(path: string): Promise<void> {
 	const probe = connect(path);
 	const answered = await once(probe, "connect").then(
 		() => true,

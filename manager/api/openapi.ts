@@ -28,7 +28,7 @@ export function openApiDocument(
 					type: "http",
 					scheme: "bearer",
 					description:
-						"Made by tokenCreate. The scope `administer` includes `read`; a token may also be for single operations, by their names.",
+						"Created by tokenCreate. The scope `administer` includes `read`; a token may also be limited to single operations, by their names.",
 				},
 			},
 			schemas: {
@@ -64,7 +64,7 @@ function describeOperation(operation: Operation) {
 	};
 }
 
-/** Those of one path together, by their methods. */
+/** Groups the operations by path and method. */
 function describeStreams(streams: readonly StreamOperation[]) {
 	const paths: Record<string, Record<string, object>> = {};
 	for (const stream of streams) {
@@ -118,7 +118,7 @@ function responses(output: z.ZodType) {
 				schema.type === "string" ? { "text/plain": { schema } } : json(schema),
 		},
 		default: {
-			description: "Refused or failed; the message says why",
+			description: "The operation was refused or failed; the message says why",
 			content: json({ $ref: "#/components/schemas/Failure" }),
 		},
 	};

@@ -1,7 +1,7 @@
 import test from "ava";
 import { isOwnOrigin } from "./origin.ts";
 
-test("a page of ours, and a program that is no browser", (t) => {
+test("the manager's own pages and programs other than browsers are accepted", (t) => {
 	t.true(isOwnOrigin("https://device.example", "device.example"));
 	t.true(isOwnOrigin("https://device.example", "Device.example"));
 	t.true(isOwnOrigin("http://127.0.0.1:8080", "127.0.0.1:8080"));
@@ -9,7 +9,7 @@ test("a page of ours, and a program that is no browser", (t) => {
 	t.true(isOwnOrigin(undefined, "device.example"));
 });
 
-test("a page of somebody else", (t) => {
+test("pages of other origins are not accepted", (t) => {
 	t.false(isOwnOrigin("https://evil.example", "device.example"));
 	t.false(isOwnOrigin("https://device.example.evil.example", "device.example"));
 	t.false(isOwnOrigin("https://device.example:444", "device.example"));

@@ -1,7 +1,7 @@
 /**
- * Whether a request may come from a page of ours. Browsers name the page's origin with
- * each POST and each WebSocket; programs that are no browsers name none, and carry no
- * cookie that somebody else could abuse.
+ * Whether a request can come from the manager's own pages. Browsers send the page's origin
+ * with each POST and each WebSocket. Other programs send no origin, but also no cookie that
+ * another site could abuse.
  * @param host the Host header.
  */
 export function isOwnOrigin(
@@ -9,7 +9,7 @@ export function isOwnOrigin(
 	host: string | undefined,
 ): boolean {
 	if (origin === undefined) return true;
-	// A page without an origin of its own, such as a sandboxed frame, says "null".
+	// A page without an origin, such as a sandboxed frame, sends "null".
 	if (host === undefined || !URL.canParse(origin)) return false;
 	return new URL(origin).host === host.toLowerCase();
 }

@@ -1,11 +1,11 @@
 import type { FastifyInstance, RouteOptions } from "fastify";
-import type { ManagerAppWebsocket } from "../api/app-websocket/app-websocket.ts";
+import type { ManagerAppWebsocket } from "./app-websocket/app-websocket.ts";
 
-/** Names carry a hash of the content: what a name stands for never changes. */
-const forever = "public, max-age=31536000, immutable";
+/** File names contain a hash of the content, so the content of a name never changes. */
+const cacheForever = "public, max-age=31536000, immutable";
 
 /**
- * Serves the built pages; `/manager` leads to `/manager/`. Who opens a WebSocket at either speaks
+ * Serves the built pages; `/manager` redirects to `/manager/`. WebSockets at both paths speak
  * the AppWebsocket protocol.
  */
 export function servePages(
@@ -26,7 +26,7 @@ export function servePages(
 			...(file.name === "" ? withWebSocket : { method: "GET" }),
 			url: `/manager/${file.name}`,
 			handler: (_request, reply) => {
-				if (file.name !== "") reply.header("cache-control", forever);
+				if (file.name !== "") reply.header("cache-control", cacheForever);
 				return reply.type(file.type).send(file.content);
 			},
 		});

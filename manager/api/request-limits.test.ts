@@ -6,10 +6,10 @@ import test, { type ExecutionContext } from "ava";
 import { fastify } from "fastify";
 import { continueUnlessRefused, limitRequests } from "./request-limits.ts";
 
-/** Takes bodies at /whole and /stream, and refuses them at /refused. */
+/** Accepts bodies at /whole and /stream, and refuses them at /refused. */
 async function serve(t: ExecutionContext) {
 	const server = fastify({ forceCloseConnections: true });
-	limitRequests(server, { requestMs: 300, stallMs: 1_000 });
+	limitRequests(server, { requestTimeoutMs: 300, stallTimeoutMs: 1_000 });
 	continueUnlessRefused(server);
 	server.addContentTypeParser("*", (_request, body, done) => done(null, body));
 	server.post("/whole", () => "whole");
@@ -34,7 +34,7 @@ function send(port: number, head: string) {
 	return socket;
 }
 
-test("a body that does not end, or a stream that stalls, is disconnected", async (t) => {
+test("clients with an incomplete body or a stalled stream are disconnected", async (t) => {
 	const port = await serve(t);
 	for (const path of ["/whole", "/stream"]) {
 		const socket = send(port, `${path} HTTP/1.1\r\nContent-Length: 1000`);
@@ -44,7 +44,7 @@ test("a body that does not end, or a stream that stalls, is disconnected", async
 	t.pass();
 });
 
-test("a stream may take as long as it likes", async (t) => {
+test("a stream that does not stall may take any time", async (t) => {
 	const port = await serve(t);
 	const socket = send(port, "/stream HTTP/1.1\r\nContent-Length: 6");
 	for (let sent = 0; sent < 6; sent += 1) {
@@ -56,7 +56,7 @@ test("a stream may take as long as it likes", async (t) => {
 	socket.destroy();
 });
 
-test("who asks first is told to send, or refused", async (t) => {
+test("a request with Expect: 100-continue is continued or refused", async (t) => {
 	const port = await serve(t);
 	const expect = "Content-Length: 1\r\nExpect: 100-continue";
 	const taken = send(port, `/stream HTTP/1.1\r\n${expect}`);

@@ -2,24 +2,24 @@ import type { FastifyInstance } from "fastify";
 
 declare module "fastify" {
 	interface FastifyContextConfig {
-		/** Its body may take as long as it likes, as long as it keeps coming. */
+		/** The body may take any time to arrive, as long as it does not stall. */
 		isStream?: boolean;
 	}
 }
 
 export interface RequestLimits {
-	/** For a request to arrive as a whole. */
-	requestMs: number;
-	/** Without a byte, for one that is a stream. */
-	stallMs: number;
+	/** For the complete request to arrive. */
+	requestTimeoutMs: number;
+	/** Without a received byte, for a stream. */
+	stallTimeoutMs: number;
 }
 
-/** Disconnects clients that keep a request from ending: each takes memory and a connection. */
+/** Disconnects clients that never complete a request: each occupies memory and a connection. */
 export function limitRequests(
 	server: FastifyInstance,
-	{ requestMs, stallMs }: RequestLimits,
+	{ requestTimeoutMs, stallTimeoutMs }: RequestLimits,
 ): void {
-	server.server.headersTimeout = requestMs;
+	server.server.headersTimeout = requestTimeoutMs;
 	server.addHook("onRequest", async (request) => {
 		const { raw } = request;
 		if (raw.complete || request.ws) return;
@@ -27,15 +27,15 @@ export function limitRequests(
 		let readBytes = raw.socket.bytesRead;
 		const timer = setInterval(
 			() => {
-				const hasMoved = raw.socket.bytesRead > readBytes;
+				const hasProgress = raw.socket.bytesRead > readBytes;
 				readBytes = raw.socket.bytesRead;
 				if (raw.complete || raw.socket.destroyed) clearInterval(timer);
-				else if (!isStream || !hasMoved) raw.socket.destroy();
+				else if (!isStream || !hasProgress) raw.socket.destroy();
 			},
-			isStream ? stallMs : requestMs,
+			isStream ? stallTimeoutMs : requestTimeoutMs,
 		);
 		timer.unref();
-		// It also closes when it is answered before it has come, and then comes nevertheless.
+		// Also emitted when the answer is sent before the body is complete, which then still arrives.
 		raw.once("close", () => {
 			if (raw.complete) clearInterval(timer);
 		});
@@ -43,8 +43,8 @@ export function limitRequests(
 }
 
 /**
- * Asks for the body of a request that expects that (`Expect: 100-continue`, as curl does with
- * larger files) once it is not refused: otherwise Node would ask for it at once.
+ * Sends `100 Continue` to a request that expects it (curl sends `Expect: 100-continue` with
+ * larger files) only if the request is not refused. By default Node sends it immediately.
  */
 export function continueUnlessRefused(server: FastifyInstance): void {
 	server.server.on("checkContinue", (request, response) =>

@@ -1,6 +1,6 @@
 /**
- * Sent with every answer. No Strict-Transport-Security: a device starts with a certificate
- * of its own making, and the header would take away the browser's way past the warning.
+ * Sent with every answer. Without Strict-Transport-Security: a device starts with a
+ * self-signed certificate, and the header would prevent users from accepting it.
  */
 export const securityHeaders = {
 	"content-security-policy": [

@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Login } from "../access/login/login.ts";
-import { longestSessionMs } from "../access/login/sessions.ts";
+import { maxSessionMs } from "../access/login/sessions.ts";
 import type { Caller } from "../operations/caller.ts";
 
 export const sessionCookie = "manager-session";
 
-/** Apps are served by the same host: the path keeps the browser from sending them the cookie. */
+/** The path keeps the browser from sending the cookie to apps, which are on the same host. */
 const cookieOptions = {
 	path: "/manager",
 	httpOnly: true,
@@ -17,7 +17,7 @@ export function sessionToken(request: FastifyRequest): string | undefined {
 	return request.cookies[sessionCookie];
 }
 
-/** Who sent an HTTP request. */
+/** @returns the caller of an HTTP request. */
 export function httpCaller(
 	request: FastifyRequest,
 	reply: FastifyReply,
@@ -36,7 +36,7 @@ export function httpCaller(
 			else
 				reply.setCookie(sessionCookie, token, {
 					...cookieOptions,
-					maxAge: longestSessionMs / 1000,
+					maxAge: maxSessionMs / 1000,
 				});
 		},
 	};

@@ -15,7 +15,7 @@ export function serveStreams(
 		api.register(async (scope) => {
 			acceptBody(scope, operation);
 			scope.addHook("onRequest", async (request, reply) => {
-				// Before the body is read: strangers send nothing.
+				// Before the body is read, so that unauthenticated clients cannot send one.
 				checkAccess(operation, httpCaller(request, reply, login));
 				await operation.refuse?.(request);
 			});
@@ -24,7 +24,9 @@ export function serveStreams(
 				url: `/${operation.path}`,
 				config: { isStream: isUnlimited(operation) },
 				handler: async (request, reply) => {
-					const body = isUnlimited(operation) ? request.raw : bufferOf(request);
+					const body = isUnlimited(operation)
+						? request.raw
+						: bufferedBody(request);
 					const answer = await operation.handle(body, request);
 					if (typeof answer === "string") reply.type("text/plain");
 					return answer;
@@ -33,7 +35,7 @@ export function serveStreams(
 		});
 }
 
-/** A body without a limit is left for the operation to read. */
+/** The operation itself reads a body without a size limit. */
 const isUnlimited = ({ contentType, maxBytes }: StreamOperation) =>
 	contentType !== undefined && maxBytes === undefined;
 
@@ -55,6 +57,6 @@ function acceptBody(
 		);
 }
 
-function bufferOf({ body }: FastifyRequest): Readable {
+function bufferedBody({ body }: FastifyRequest): Readable {
 	return Readable.from(Buffer.isBuffer(body) ? [body] : []);
 }

@@ -17,12 +17,12 @@ const callMessage = z.strictObject({
 	input: z.unknown().default({}),
 });
 
-/** Close codes for applications are 4000 to 4999; these resemble HTTP's. */
+/** Close codes for applications are 4000 to 4999; these resemble HTTP status codes. */
 const badMessage = 4400;
 const sessionEnded = 4401;
 
 /**
- * `/ws`: the same operations as messages, for pages that stay open.
+ * Serves the operations as messages on `/ws`, for pages that stay open.
  * `{id, operation, input}` is answered by `{id, output}` or `{id, error: {code, message}}`.
  */
 export function serveOverWebSocket(
@@ -47,15 +47,15 @@ export function serveOverWebSocket(
 			if (request.token)
 				socket.on(
 					"close",
-					tokens.whenEnded(request.token, () => end(socket)),
+					tokens.onInvalid(request.token, () => end(socket)),
 				);
 			socket.on("error", (error) =>
-				log.debug({ err: error }, "a WebSocket was broken off"),
+				log.debug({ err: error }, "WebSocket connection failed"),
 			);
 			socket.on("message", (data, isBinary) => {
 				const call = isBinary ? undefined : parseCall(String(data));
 				if (call === undefined)
-					return socket.close(badMessage, "not a call in JSON");
+					return socket.close(badMessage, "not a JSON call");
 				void answer(socket, request, call);
 			});
 		},
@@ -65,7 +65,7 @@ export function serveOverWebSocket(
 		return login.findSession(sessionToken(request), request.ip);
 	}
 
-	/** Looked up each time: session or token may have expired or been ended meanwhile. */
+	/** Called for each message: the session or token may have expired or ended since. */
 	async function findCaller(
 		request: FastifyRequest,
 	): Promise<Caller | undefined> {

@@ -13,7 +13,7 @@ const serviceStatus = z.object({
 	build: z.string(),
 	label: z.string(),
 	state: z.enum(["stopped", "starting", "running", "waiting"]),
-	/** Since the manager has started. */
+	/** Since the manager started. */
 	crashes: z.int(),
 	isInCrashLoop: z.boolean(),
 });
@@ -21,11 +21,11 @@ export type ServiceStatus = z.output<typeof serviceStatus>;
 
 const servicesAnswer = z.object({
 	services: z.array(serviceStatus),
-	/** What of an installation has arrived that was interrupted: install it again, and it goes on. */
+	/** An interrupted installation; installing the app again resumes it. */
 	interrupted: z
 		.object({ id: z.string(), build: z.string(), receivedBytes: z.int() })
 		.optional(),
-	/** What is being installed. */
+	/** The running installation. */
 	fetching: z
 		.object({ id: z.string(), file: z.string(), receivedBytes: z.int() })
 		.optional(),
@@ -41,7 +41,7 @@ export function serviceOperations(
 		defineOperation({
 			name: "services",
 			summary:
-				"The installed services, how they are, and what is being installed",
+				"Returns the installed services, their states, and the running or interrupted installation",
 			permission: "administrator",
 			tokens: "read",
 			input: nothing,
@@ -49,37 +49,36 @@ export function serviceOperations(
 			handle: async () => ({
 				services: await services.status(),
 				interrupted: await store.interrupted(),
-				fetching: store.fetching,
+				fetching: store.progress,
 			}),
 		}),
 		defineOperation({
 			name: "serviceLog",
-			summary: "The end of what a service has printed",
+			summary: "Returns the last lines of a service's log",
 			permission: "administrator",
 			tokens: "read",
 			input: z.strictObject({ id: z.string() }),
 			output: z.object({ text: z.string() }),
-			handle: async ({ id }) => ({ text: await services.logEnd(id) }),
+			handle: async ({ id }) => ({ text: await services.logTail(id) }),
 		}),
 		defineOperation({
 			name: "serviceRemove",
-			summary: "Removes a service that has no instances",
+			summary: "Uninstalls a service that has no instances",
 			permission: "administrator",
 			input: z.strictObject({ id: z.string() }),
 			output: nothing,
 			async handle({ id }) {
-				const left = (await instances.all()).filter(
+				const { length } = (await instances.all()).filter(
 					({ serviceId }) => serviceId === id,
 				);
-				const count =
-					left.length === 1 ? "1 instance" : `${left.length} instances`;
-				if (left.length > 0)
+				const count = length === 1 ? "1 instance" : `${length} instances`;
+				if (length > 0)
 					throw new OperationError(
 						"conflict",
 						"hasInstances",
-						`${id} still has ${count}: delete first what it has, with its data`,
+						`${id} still has ${count}: delete every instance with its data first`,
 					);
-				await services.remove(id);
+				await services.uninstall(id);
 				return {};
 			},
 		}),

@@ -1,9 +1,10 @@
-/** A longer look away was a clock that was set, or a machine that slept. */
-const longestGapMs = 60 * 60_000;
+/** A longer gap between checks means that the clock was set or the machine slept. */
+const maxGapMs = 60 * 60_000;
 
 /**
- * When databases are optimized next: at an hour of local time and some time after it.
- * @param offsetMs may reach into the next day.
+ * Returns when the databases are optimized next.
+ * @param hour of local time.
+ * @param offsetMs is added to the hour and may reach into the next day.
  */
 export function nextOptimization(
 	after: Date,
@@ -11,22 +12,22 @@ export function nextOptimization(
 	offsetMs: number,
 ): Date {
 	for (let day = after.getDate() - 1; ; day++) {
-		// Local time: an hour that a clock leaves out in spring is the one after it.
+		// Local time: an hour skipped in spring becomes the one after it.
 		const time = new Date(after.getFullYear(), after.getMonth(), day, hour);
 		const next = new Date(time.getTime() + offsetMs);
 		if (next > after) return next;
 	}
 }
 
-/** Whether that time has come since one has looked last. */
+/** Returns whether an optimization became due since the last check. */
 export function isOptimizationDue(
-	lastLook: Date,
+	lastCheck: Date,
 	now: Date,
 	hour: number,
 	offsetMs: number,
 ): boolean {
-	const gapMs = now.getTime() - lastLook.getTime();
+	const gapMs = now.getTime() - lastCheck.getTime();
 	return (
-		gapMs <= longestGapMs && nextOptimization(lastLook, hour, offsetMs) <= now
+		gapMs <= maxGapMs && nextOptimization(lastCheck, hour, offsetMs) <= now
 	);
 }

@@ -13,7 +13,7 @@ const databaseStatus = z.discriminatedUnion("reachable", [
 		version: z.string(),
 		startedAt: z.iso.datetime(),
 		connections: z.int(),
-		mostConnections: z.int(),
+		maxConnections: z.int(),
 		databases: z.array(z.object({ name: z.string(), sizeBytes: z.number() })),
 	}),
 ]);
@@ -24,7 +24,8 @@ export function databaseOperations(database: Database) {
 	return [
 		defineOperation({
 			name: "databaseStatus",
-			summary: "Whether PostgreSQL answers, its version, connections and sizes",
+			summary:
+				"Returns whether PostgreSQL is reachable, its version, connections and database sizes",
 			permission: "administrator",
 			tokens: "read",
 			input: z.strictObject({}),
@@ -34,19 +35,19 @@ export function databaseOperations(database: Database) {
 	];
 }
 
-/** That PostgreSQL is away is an answer here, not a failure. */
+/** An unreachable PostgreSQL is a result here, not an error. */
 async function readDatabaseStatus(database: Database): Promise<DatabaseStatus> {
 	try {
 		const [server] = await database.query<{
 			version: string;
 			startedAt: Date;
 			connections: number;
-			mostConnections: number;
+			maxConnections: number;
 		}>(`SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
 			pg_postmaster_start_time() AS "startedAt",
 			(SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
-			current_setting('max_connections')::int AS "mostConnections"`);
-		if (server === undefined) throw new Error("PostgreSQL gave no row");
+			current_setting('max_connections')::int AS "maxConnections"`);
+		if (server === undefined) throw new Error("PostgreSQL returned no row");
 		const databases = await database.query<{ name: string; sizeBytes: number }>(
 			`SELECT datname AS name, pg_database_size(oid)::float8 AS "sizeBytes"
 			 FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname`,

@@ -1,12 +1,12 @@
 import * as z from "zod";
 import { defineOperation } from "../operations/operation.ts";
-import { type Optimization, optimizationHour } from "./optimization.ts";
+import type { Optimization } from "./optimization.ts";
 
 const nothing = z.strictObject({});
 
 const optimizationAnswer = z.object({
-	/** Of local time; up to seven hours later it begins. */
-	hour: optimizationHour,
+	/** Of local time. The optimization starts up to seven hours later. */
+	hour: z.int(),
 	next: z.iso.datetime(),
 	last: z
 		.object({
@@ -22,7 +22,8 @@ export function optimizationOperations(optimization: Optimization) {
 	return [
 		defineOperation({
 			name: "databaseOptimization",
-			summary: "When the databases are optimized, and how it went last",
+			summary:
+				"Returns when the databases are optimized next, and the result of the last time",
 			permission: "administrator",
 			tokens: "read",
 			input: nothing,
@@ -41,24 +42,13 @@ export function optimizationOperations(optimization: Optimization) {
 			},
 		}),
 		defineOperation({
-			name: "databaseOptimizationChange",
-			summary: "The hour at which the databases are optimized each night",
-			permission: "administrator",
-			input: z.strictObject({ hour: optimizationHour }),
-			output: nothing,
-			async handle({ hour }) {
-				await optimization.setHour(hour);
-				return {};
-			},
-		}),
-		defineOperation({
 			name: "databaseOptimize",
 			summary: "Optimizes the databases now",
 			permission: "administrator",
 			input: nothing,
 			output: nothing,
 			handle() {
-				optimization.begin();
+				optimization.run();
 				return {};
 			},
 		}),

@@ -1,107 +1,85 @@
-import * as z from "zod";
 import type { Database } from "../database/database.ts";
-import type { Config } from "../settings/config.ts";
-import type { Part } from "../shared/lifecycle.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { Log } from "../shared/log.ts";
 import { OperationError } from "../shared/operation-error.ts";
+import type { Scheduler } from "../shared/scheduler.ts";
 import { isOptimizationDue, nextOptimization } from "./next-optimization.ts";
 
-/** In the table `config`. */
-export const optimizationHourName = "databaseOptimizationHour";
-export const optimizationHour = z.int().min(0).max(23);
-/** With the longest offset it ends at five in the morning. */
-const defaultHour = 22;
-const longestOffsetMs = 7 * 60 * 60_000;
-const lookEveryMs = 60_000;
+const maxOffsetMs = 7 * 60 * 60_000;
 
 export interface OptimizationRun {
 	startedAt: Date;
-	/** Not there while it runs. */
+	/** Undefined while it runs. */
 	endedAt?: Date;
-	/** Databases that it could not optimize. */
+	/** Names of the databases that could not be optimized. */
 	failed: string[];
 }
 
 /**
- * Makes the rows of deleted data usable again and brings the planner's figures up to date, in
- * all databases, once a night: what `vacuumdb --all --analyze` does. Unlike "clean up", nobody
- * has to wait for it.
+ * Frees the space of deleted rows for new ones and updates the planner's statistics in all
+ * databases, once a night, like `vacuumdb --all --analyze`. Unlike "clean up", it runs in the
+ * background: apps stay available.
  */
-export class Optimization implements Part {
-	readonly name = "optimization";
+export class Optimization {
 	readonly #database: Database;
-	readonly #config: Config;
+	readonly #settings: Settings;
 	readonly #log: Log;
-	/** Anew at each start: virtual machines on one host do not all work at the same time. */
-	readonly #offsetMs = Math.random() * longestOffsetMs;
-	#lastLook = new Date();
-	#timer: NodeJS.Timeout | undefined;
+	/** Random, so that virtual machines on one host do not all work at the same time. */
+	readonly #offsetMs = Math.random() * maxOffsetMs;
+	#lastCheck = new Date();
 	#last: OptimizationRun | undefined;
 
-	constructor(database: Database, config: Config, log: Log) {
+	constructor(
+		database: Database,
+		settings: Settings,
+		scheduler: Scheduler,
+		log: Log,
+	) {
 		this.#database = database;
-		this.#config = config;
+		this.#settings = settings;
 		this.#log = log;
+		scheduler.everyMinute("database optimization", () => this.#runIfDue());
 	}
 
-	start(): void {
-		this.#timer = setInterval(() => void this.#look(), lookEveryMs);
-	}
-
-	stop(): void {
-		clearInterval(this.#timer);
-	}
-
-	/** Since the manager has started. */
+	/** The last run since the start of the manager. */
 	get last(): OptimizationRun | undefined {
 		return this.#last;
 	}
 
-	async hour(): Promise<number> {
-		const hour = await this.#config.read(
-			optimizationHourName,
-			optimizationHour,
-		);
-		return hour ?? defaultHour;
+	/** The hour of local time after which it starts. @throws DatabaseUnavailable */
+	hour(): Promise<number> {
+		return this.#settings.get("databaseOptimizationHour");
 	}
 
 	async next(): Promise<Date> {
 		return nextOptimization(new Date(), await this.hour(), this.#offsetMs);
 	}
 
-	async setHour(hour: number): Promise<void> {
-		await this.#config.write(optimizationHourName, hour);
-	}
-
-	/** Begins; `last` tells how it goes on. @throws OperationError while one runs. */
-	begin(): void {
+	/** Starts a run and returns; `last` has its result. @throws OperationError while one runs. */
+	run(): void {
 		if (this.#last && !this.#last.endedAt)
 			throw new OperationError(
 				"conflict",
 				"optimizationRuns",
-				"The databases are being optimized already",
+				"The databases are already being optimized",
 			);
 		const run: OptimizationRun = { startedAt: new Date(), failed: [] };
 		this.#last = run;
 		void this.#optimizeAll(run)
 			.catch((error) =>
-				this.#log.warn({ err: error }, "databases are not optimized"),
+				this.#log.warn({ err: error }, "database optimization failed"),
 			)
 			.finally(() => {
 				run.endedAt = new Date();
 			});
 	}
 
-	async #look(): Promise<void> {
-		try {
-			const now = new Date();
-			const hour = await this.hour();
-			const lastLook = this.#lastLook;
-			this.#lastLook = now;
-			if (isOptimizationDue(lastLook, now, hour, this.#offsetMs)) this.begin();
-		} catch (error) {
-			this.#log.debug({ err: error }, "no look at the time of optimization");
-		}
+	async #runIfDue(): Promise<void> {
+		const now = new Date();
+		const hour = await this.hour();
+		const lastCheck = this.#lastCheck;
+		this.#lastCheck = now;
+		if (isOptimizationDue(lastCheck, now, hour, this.#offsetMs)) this.run();
 	}
 
 	async #optimizeAll(run: OptimizationRun): Promise<void> {
@@ -109,12 +87,15 @@ export class Optimization implements Part {
 			`SELECT datname AS name FROM pg_database
 			 WHERE datallowconn AND NOT pg_is_in_recovery() ORDER BY datname`,
 		);
-		// A table that somebody keeps locked waits for another night.
+		// A locked table is skipped until the next night.
 		for (const { name } of names)
 			await this.#database
 				.queryIn(name, "VACUUM (ANALYZE, SKIP_LOCKED)")
 				.catch((error) => {
-					this.#log.warn({ err: error, name }, "a database is not optimized");
+					this.#log.warn(
+						{ err: error, name },
+						"optimization of a database failed",
+					);
 					run.failed.push(name);
 				});
 		this.#log.info(

@@ -11,7 +11,7 @@ test.before(async () => {
 test.after.always(() => manager.remove());
 
 test.serial(
-	"the first start makes database and tables, the second changes nothing",
+	"the first start creates database and tables, the second changes nothing",
 	async (t) => {
 		await manager.start();
 		const first = await manager.logged("the database is ready");
@@ -49,7 +49,7 @@ test.serial("the documented statement on the table config works", async (t) => {
 });
 
 test.serial(
-	"PostgreSQL is killed and comes back while a page is open",
+	"an open page works again after PostgreSQL is killed and restarted",
 	async (t) => {
 		const cookie = await manager.logIn();
 		const socket = manager.webSocket({ cookie });
@@ -67,7 +67,7 @@ test.serial(
 			reason: "PostgreSQL does not answer",
 		});
 		const system = await manager.call("systemStatus", {}, { cookie });
-		t.is(system.status, 200, "what needs no database still works");
+		t.is(system.status, 200, "operations without the database still work");
 		const login = await manager.call("login", { password: "pwd" });
 		t.is(login.status, 503);
 		t.is(login.body.error.code, "databaseUnavailable");
@@ -79,7 +79,7 @@ test.serial(
 	},
 );
 
-test.serial("the manager starts before PostgreSQL and says so", async (t) => {
+test.serial("the manager starts before PostgreSQL and logs it", async (t) => {
 	await manager.stop();
 	await manager.cluster.kill();
 	await manager.start("the database is not ready, trying again");
@@ -90,10 +90,13 @@ test.serial("the manager starts before PostgreSQL and says so", async (t) => {
 	await t.notThrowsAsync(manager.logIn());
 });
 
-test.serial("it stops in order while it waits for PostgreSQL", async (t) => {
-	await manager.stop();
-	await manager.cluster.kill();
-	await manager.start("the database is not ready, trying again");
-	t.is(await manager.stop(), 0);
-	await manager.cluster.start();
-});
+test.serial(
+	"the manager stops cleanly while it waits for PostgreSQL",
+	async (t) => {
+		await manager.stop();
+		await manager.cluster.kill();
+		await manager.start("the database is not ready, trying again");
+		t.is(await manager.stop(), 0);
+		await manager.cluster.start();
+	},
+);

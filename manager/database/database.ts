@@ -7,20 +7,20 @@ import { DatabaseUnavailable, isUnavailable } from "./unavailable.ts";
 
 export const managerDatabase = "manager";
 
-/** Few connections: each costs the server some MB. */
-const mostConnections = 4;
-const connectLimitMs = 5_000;
-const queryLimitMs = 30_000;
+/** Few, since each connection costs the server some MB. */
+const maxConnections = 4;
+const connectTimeoutMs = 5_000;
+const queryTimeoutMs = 30_000;
 
-/** A statement and its rows. */
+/** Runs a statement and returns its rows. */
 export type Query = <Row extends QueryResultRow>(
 	statement: string,
 	values?: unknown[],
 ) => Promise<Row[]>;
 
 /**
- * The manager's own database. It is made when missing and brought up to date as soon as
- * PostgreSQL answers; a connection that is lost later is replaced at the next query.
+ * The manager's database. It is created if missing and migrated as soon as PostgreSQL answers;
+ * a connection that is lost later is replaced at the next query.
  */
 export class Database implements Part {
 	readonly name = "database";
@@ -39,20 +39,20 @@ export class Database implements Part {
 	) {
 		this.#migrations = migrations;
 		this.#log = log;
-		this.#server = { ...server, connectionTimeoutMillis: connectLimitMs };
+		this.#server = { ...server, connectionTimeoutMillis: connectTimeoutMs };
 		this.#pool = new Pool({
 			...this.#server,
 			database: managerDatabase,
-			max: mostConnections,
-			statement_timeout: queryLimitMs,
+			max: maxConnections,
+			statement_timeout: queryTimeoutMs,
 		});
-		// An idle connection broke. The pool has dropped it already.
+		// An idle connection failed; the pool has already dropped it.
 		this.#pool.on("error", (error) =>
 			log.warn({ err: error }, "lost a connection to PostgreSQL"),
 		);
 	}
 
-	/** Returns at once: the manager serves its pages while PostgreSQL is away. */
+	/** Returns at once: the manager serves its pages while PostgreSQL is unavailable. */
 	start(): void {
 		this.#preparing = retryUntilDone(
 			() => this.#prepare(),
@@ -73,15 +73,15 @@ export class Database implements Part {
 		await this.#pool.end();
 	}
 
-	/** Does something once its tables are there; what it throws ends the manager. */
+	/** Runs the work once the tables are ready; its errors end the manager. */
 	async whenReady(work: () => Promise<void>): Promise<void> {
 		await this.#preparing;
 		if (this.#ready) await work();
 	}
 
 	/**
-	 * @throws DatabaseUnavailable while PostgreSQL is away or the tables are not ready;
-	 * DatabaseError when PostgreSQL refuses the statement.
+	 * @throws DatabaseUnavailable while PostgreSQL is unavailable or the tables are not ready;
+	 * DatabaseError if PostgreSQL refuses the statement.
 	 */
 	async query<Row extends QueryResultRow>(
 		statement: string,
@@ -93,13 +93,13 @@ export class Database implements Part {
 			const { rows } = await this.#pool.query<Row>(statement, values);
 			return rows;
 		} catch (error) {
-			throw asUnavailable(error);
+			throw toUnavailable(error);
 		}
 	}
 
 	/**
-	 * Several statements that count together or not at all.
-	 * @throws what `work` throws, and as `query` does; nothing has changed then.
+	 * Runs several statements in one transaction.
+	 * @throws errors of `work` and those of `query`, after a rollback.
 	 */
 	async transaction<Result>(
 		work: (query: Query) => Promise<Result>,
@@ -111,17 +111,17 @@ export class Database implements Part {
 				cause: error,
 			});
 		});
-		let broken: Error | undefined;
-		// The pool listens only while nobody has the connection.
-		const lost = (error: Error) => {
-			broken = error;
+		let failure: Error | undefined;
+		// The pool handles errors of idle connections only.
+		const onError = (error: Error) => {
+			failure = error;
 		};
-		client.on("error", lost);
+		client.on("error", onError);
 		const query: Query = async (statement, values = []) => {
 			try {
 				return (await client.query(statement, values)).rows;
 			} catch (error) {
-				throw asUnavailable(error);
+				throw toUnavailable(error);
 			}
 		};
 		try {
@@ -130,22 +130,20 @@ export class Database implements Part {
 			await query("COMMIT");
 			return result;
 		} catch (error) {
-			await client.query("ROLLBACK").catch((problem) => {
-				broken = problem;
-			});
+			await client.query("ROLLBACK").catch(onError);
 			throw error;
 		} finally {
-			client.off("error", lost);
-			client.release(broken);
+			client.off("error", onError);
+			client.release(failure);
 		}
 	}
 
-	/** One statement in another database of the cluster. */
+	/** Runs one statement in another database of the cluster. */
 	async queryIn(database: string, statement: string): Promise<void> {
 		await this.inDatabase(database, (query) => query(statement));
 	}
 
-	/** Several statements on one connection to another database, which may take their time. */
+	/** Runs several statements on one connection to another database, without a time limit. */
 	inDatabase<Result>(
 		database: string,
 		work: (query: Query) => Promise<Result>,
@@ -172,7 +170,7 @@ export class Database implements Part {
 		work: (client: Client) => Promise<Result>,
 	): Promise<Result> {
 		const client = new Client({ ...this.#server, database });
-		client.on("error", () => {}); // The query that is under way fails as well and tells.
+		client.on("error", () => {}); // The running query fails as well and reports it.
 		try {
 			await client.connect();
 			return await work(client);
@@ -182,8 +180,8 @@ export class Database implements Part {
 	}
 }
 
-/** @returns the error itself where PostgreSQL refuses the statement. */
-function asUnavailable(error: unknown): unknown {
+/** @returns the error itself if PostgreSQL refuses the statement. */
+function toUnavailable(error: unknown): unknown {
 	if (!isUnavailable(error)) return error;
 	return new DatabaseUnavailable("PostgreSQL does not answer", {
 		cause: error,

@@ -2,15 +2,15 @@ import type { ClientBase } from "pg";
 
 /** One change of the tables. */
 export interface Migration {
-	/** Stored once it was applied: never rename. */
+	/** Stored when the migration is applied: never rename. */
 	name: string;
 	up(client: ClientBase): Promise<void>;
 }
 
 /**
- * Applies the migrations that were not applied yet, in one transaction: a power cut or an error leaves the tables
- * as they were. Two managers that start at once wait for each other.
- * @returns the names of the migrations that were applied now.
+ * Applies the missing migrations in one transaction: a power cut or an error leaves the tables unchanged. Two
+ * managers that start at the same time wait for each other.
+ * @returns the names of the applied migrations.
  */
 export async function migrate(
 	client: ClientBase,
@@ -36,7 +36,7 @@ export async function migrate(
 		await client.query("COMMIT");
 		return missing.map(({ name }) => name);
 	} catch (error) {
-		await client.query("ROLLBACK").catch(() => {}); // The connection may be what failed.
+		await client.query("ROLLBACK").catch(() => {}); // The connection itself may have failed.
 		throw error;
 	}
 }

@@ -3,14 +3,14 @@ import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 const iterations = 4096;
 
 /**
- * What PostgreSQL keeps of a password, made here, so that the password itself is in no
- * statement and thus in no log (RFC 5803 and 7677, SCRAM-SHA-256).
+ * Computes the verifier that PostgreSQL stores for a password, so that the password itself is
+ * in no statement and thus in no log (RFC 5803 and 7677, SCRAM-SHA-256).
  */
 export function scramVerifier(
 	password: string,
 	salt: Buffer = randomBytes(16),
 ): string {
-	// As clients do: SASLprep is this, but for a few characters that nobody types.
+	// Clients use SASLprep, which differs from NFKC only in a few characters that nobody types.
 	const prepared = password.normalize("NFKC");
 	const salted = pbkdf2Sync(prepared, salt, iterations, 32, "sha256");
 	const clientKey = createHmac("sha256", salted).update("Client Key").digest();

@@ -11,45 +11,45 @@ import { onExit } from "signal-exit";
 const run = promisify(execFile);
 const debianServers = "/usr/lib/postgresql";
 
-/** A PostgreSQL server of one's own, reached by a UNIX socket only unless it is told to listen. */
+/** A private PostgreSQL server, reachable only by its UNIX socket unless `listen_addresses` is set. */
 export interface TemporaryCluster {
-	/** For PGHOST: the directory of the socket. */
+	/** The directory of the socket, for PGHOST. */
 	host: string;
-	/** For PGUSER: a superuser. */
+	/** A superuser, for PGUSER. */
 	user: string;
-	/** Ends the server as a crash would, all its processes at once. */
+	/** Kills all processes of the server at once, as a crash would. */
 	kill(): Promise<void>;
-	/** Starts it again after `kill`. */
+	/** Restarts it after `kill`. */
 	start(): Promise<void>;
 	/** Stops the server and removes its files. */
 	remove(): Promise<void>;
 }
 
 /**
- * Makes and starts a cluster in a temporary folder, with the newest PostgreSQL on this
- * machine. For tests and developers; nothing in it survives a power cut.
- * @param settings more of its postgresql.conf; who comes over the network needs a password.
- * @param keptData a folder that keeps its data, and may have them already; these survive a power cut.
- * @throws Error saying what to install where there is no PostgreSQL.
+ * Creates and starts a cluster in a temporary directory, with the newest installed PostgreSQL.
+ * For tests and developers; its data does not survive a power cut.
+ * @param settings additional settings of postgresql.conf; network clients need a password.
+ * @param dataDirectory keeps the data, which then survives a power cut; may already contain some.
+ * @throws Error with instructions if PostgreSQL is not installed.
  */
 export async function startTemporaryCluster(
 	settings: Record<string, string> = {},
-	keptData?: string,
+	dataDirectory?: string,
 ): Promise<TemporaryCluster> {
 	const programs = await findServerPrograms();
 	const owner = await serverOwner();
 	const directory = await mkdtemp(join(tmpdir(), "app-platform-postgresql-"));
 	await chown(directory, owner.uid, owner.gid);
-	const data = keptData ?? join(directory, "data");
+	const data = dataDirectory ?? join(directory, "data");
 	const user = userInfo().username;
-	if (keptData) {
+	if (dataDirectory) {
 		settings = { fsync: "on", ...settings };
 		await mkdir(data, { recursive: true });
 		await chown(data, owner.uid, owner.gid);
 	}
 
 	const initdb = ["--pgdata", data, "--username", user];
-	if (!keptData) initdb.push("--no-sync");
+	if (!dataDirectory) initdb.push("--no-sync");
 	const access = ["--auth-local", "trust", "--auth-host", "scram-sha-256"];
 	const encoding = ["--encoding", "UTF8", "--no-locale"];
 	if (!existsSync(join(data, "PG_VERSION")))
@@ -58,7 +58,7 @@ export async function startTemporaryCluster(
 			cwd: directory,
 		}).catch(({ stderr }) => {
 			throw new Error(
-				`PostgreSQL, which runs as user ${owner.uid}, cannot make its files: ${stderr.trim()}`,
+				`PostgreSQL, which runs as user ${owner.uid}, cannot create its files: ${stderr.trim()}`,
 			);
 		});
 
@@ -86,14 +86,14 @@ async function startServer(
 	data: string,
 	socketDirectory: string,
 	owner: { uid: number; gid: number },
-	more: Record<string, string>,
+	additional: Record<string, string>,
 ) {
 	const options = {
 		listen_addresses: "",
 		unix_socket_directories: socketDirectory,
 		unix_socket_permissions: "0700",
 		fsync: "off",
-		...more,
+		...additional,
 	};
 	const settings = Object.entries(options).flatMap(([name, value]) => [
 		"-c",
@@ -102,11 +102,11 @@ async function startServer(
 	const server = spawn(postgres, ["-D", data, ...settings], {
 		...owner,
 		cwd: socketDirectory,
-		detached: true, // A group of its own: Ctrl-C is not for the server, and `kill` means all.
+		detached: true, // Its own process group: Ctrl-C does not reach it, and `kill` ends the group.
 		stdio: ["ignore", "ignore", "pipe"],
 	});
 	const exited = once(server, "exit");
-	// Once nobody has its standard error any more: its children have gone too.
+	// Standard error is closed only after the children have exited too.
 	const closed = once(server, "close");
 	const forget = onExit(() => void server.kill("SIGQUIT"));
 	void exited.then(forget);
@@ -122,13 +122,13 @@ async function startServer(
 		throw new Error(`PostgreSQL did not start:\n${lines.join("\n")}`);
 	});
 	await Promise.race([ready, failed]);
-	failed.catch(() => {}); // From now on an exit is wanted.
+	failed.catch(() => {}); // From now on an exit is expected.
 
 	return {
 		async end(signal: "SIGKILL" | "SIGINT") {
 			if (server.exitCode !== null || server.signalCode !== null) return;
 			if (server.pid === undefined) return;
-			// Killed alone, the first process would leave its children behind for a moment.
+			// The children of the main process would outlive it for a moment.
 			process.kill(signal === "SIGKILL" ? -server.pid : server.pid, signal);
 			await closed;
 		},
@@ -142,12 +142,12 @@ async function findServerPrograms(): Promise<string> {
 		.sort((a, b) => Number(b) - Number(a));
 	if (newest === undefined)
 		throw new Error(
-			"There is no PostgreSQL server on this machine. Install one: apt-get install postgresql",
+			"PostgreSQL is not installed on this machine. Install it: apt-get install postgresql",
 		);
 	return join(debianServers, newest, "bin");
 }
 
-/** PostgreSQL refuses to run as root; root lends it the account that the package made. */
+/** PostgreSQL refuses to run as root; root uses the account that the package created. */
 async function serverOwner(): Promise<{ uid: number; gid: number }> {
 	const { uid, gid } = userInfo();
 	if (uid !== 0) return { uid, gid };

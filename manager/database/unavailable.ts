@@ -1,11 +1,11 @@
 import { DatabaseError } from "pg";
 
-/** PostgreSQL cannot be asked at the moment; the manager keeps trying. */
+/** PostgreSQL is not reachable at the moment; the manager keeps retrying. */
 export class DatabaseUnavailable extends Error {
 	override name = "DatabaseUnavailable";
 }
 
-/** SQLSTATE classes and codes that say "not now" rather than "wrong question". */
+/** SQLSTATE classes and codes of temporary errors. */
 const temporaryStates = [
 	"08", // connection exception
 	"53", // insufficient resources, such as too many connections
@@ -13,8 +13,8 @@ const temporaryStates = [
 ];
 
 /**
- * Tells a server that is away from a question that is wrong. Errors that PostgreSQL
- * did not send itself come from the connection.
+ * Whether an error means that the server is unavailable, as opposed to a wrong statement.
+ * Errors that PostgreSQL did not send come from the connection.
  */
 export function isUnavailable(error: unknown): boolean {
 	if (!(error instanceof DatabaseError)) return true;

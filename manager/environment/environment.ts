@@ -5,7 +5,7 @@ import * as z from "zod";
 const appliance = {
 	dataDirectory: "/mnt/sda2",
 	releaseFile: "/etc/app-platform-release",
-	keysFolder: "/etc/app-platform-keys",
+	keysDirectory: "/etc/app-platform-keys",
 	bootPartitionCommand: "/usr/lib/app-platform/boot-partition",
 	restartCommand: "reboot",
 	socketPath: "/run/manager/manager.sock",
@@ -13,7 +13,7 @@ const appliance = {
 	reserveSizeBytes: 500 * 1024 * 1024,
 	postgresHost: "/run/postgresql",
 	setPasswordsCommand: "/usr/lib/app-platform/set-passwords",
-	runFolder: "/run",
+	runDirectory: "/run",
 	runAppCommand: "/usr/lib/app-platform/run-app",
 	makeCertificateCommand: "/usr/lib/app-platform/make-certificate",
 };
@@ -22,7 +22,7 @@ const environmentSchema = z
 	.object({
 		MANAGER_DATA_DIRECTORY: z.string().min(1).default(appliance.dataDirectory),
 		MANAGER_RELEASE_FILE: z.string().min(1).default(appliance.releaseFile),
-		MANAGER_KEYS_FOLDER: z.string().min(1).default(appliance.keysFolder),
+		MANAGER_KEYS_FOLDER: z.string().min(1).default(appliance.keysDirectory),
 		MANAGER_BOOT_PARTITION_COMMAND: z
 			.string()
 			.min(1)
@@ -43,15 +43,15 @@ const environmentSchema = z
 			.string()
 			.min(1)
 			.default(appliance.setPasswordsCommand),
-		/** Where apps come from until somebody says otherwise. */
+		/** The default app store. */
 		MANAGER_STORE_URL: z.string().default(""),
-		MANAGER_RUN_FOLDER: z.string().min(1).default(appliance.runFolder),
+		MANAGER_RUN_FOLDER: z.string().min(1).default(appliance.runDirectory),
 		MANAGER_RUN_APP_COMMAND: z.string().min(1).default(appliance.runAppCommand),
 		MANAGER_MAKE_CERTIFICATE_COMMAND: z
 			.string()
 			.min(1)
 			.default(appliance.makeCertificateCommand),
-		/** For ACME authorities that no usual root vouches for. */
+		/** Root certificates of ACME authorities that public roots do not cover. */
 		MANAGER_ACME_CA_FILE: z.string().min(1).optional(),
 		MANAGER_LOG_LEVEL: z
 			.enum(["trace", "debug", "info", "warn", "error", "fatal"])
@@ -65,10 +65,10 @@ const environmentSchema = z
 		reserveSizeBytes: environment.MANAGER_RESERVE_BYTES,
 		updates: {
 			releaseFile: environment.MANAGER_RELEASE_FILE,
-			keysFolder: environment.MANAGER_KEYS_FOLDER,
+			keysDirectory: environment.MANAGER_KEYS_FOLDER,
 			bootPartitionCommand: environment.MANAGER_BOOT_PARTITION_COMMAND,
 			restartCommand: environment.MANAGER_RESTART_COMMAND,
-			folder: join(environment.MANAGER_DATA_DIRECTORY, "system/update"),
+			directory: join(environment.MANAGER_DATA_DIRECTORY, "system/update"),
 		},
 		passwordKeyFile: join(
 			environment.MANAGER_DATA_DIRECTORY,
@@ -88,7 +88,7 @@ const environmentSchema = z
 			webServerGroup: environment.MANAGER_SOCKET_GROUP,
 		},
 		store: {
-			folder: join(environment.MANAGER_DATA_DIRECTORY, "system/store"),
+			directory: join(environment.MANAGER_DATA_DIRECTORY, "system/store"),
 			url: environment.MANAGER_STORE_URL,
 		},
 		routes: {
@@ -97,21 +97,21 @@ const environmentSchema = z
 			backend: "apps",
 		},
 		certificate: {
-			folder: join(environment.MANAGER_DATA_DIRECTORY, "system/webserver"),
+			directory: join(environment.MANAGER_DATA_DIRECTORY, "system/webserver"),
 			makeCommand: environment.MANAGER_MAKE_CERTIFICATE_COMMAND,
 			adminSocket: join(environment.MANAGER_RUN_FOLDER, "haproxy/admin.sock"),
 		},
 		acmeAuthoritiesFile: environment.MANAGER_ACME_CA_FILE,
 		logLevel: environment.MANAGER_LOG_LEVEL,
 		listen: listenOn(environment),
-		// Named here because runit starts services without USER, which `pg` would read.
+		// Set explicitly because runit starts services without USER, which `pg` would use.
 		postgres: {
 			host: environment.PGHOST,
 			user: environment.PGUSER ?? userInfo().username,
 		},
 	}));
 
-/** Where the manager is reached: behind the web server, or on loopback for a developer. */
+/** Where the manager listens: behind the web server, or on loopback for a developer. */
 export type ListenAddress =
 	| { kind: "socket"; path: string; group: string }
 	| { kind: "loopback"; port: number };
@@ -130,18 +130,16 @@ function listenOn(environment: {
 	};
 }
 
-export type Settings = z.output<typeof environmentSchema>;
+export type Environment = z.output<typeof environmentSchema>;
 
 /**
- * What differs between an appliance (the defaults) and a developer's machine or a test.
- * PGPORT, PGPASSWORD and the other libpq variables are read by `pg` itself.
- * @throws Error naming each wrong variable.
+ * Reads the environment variables. Their defaults are those of an appliance; a developer's
+ * machine and tests set others. `pg` itself reads PGPORT, PGPASSWORD and other libpq variables.
+ * @throws Error naming each invalid variable.
  */
-export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+export function readEnvironment(environment: NodeJS.ProcessEnv): Environment {
 	const result = environmentSchema.safeParse(environment);
 	if (!result.success)
-		throw new Error(
-			`The environment is wrong:\n${z.prettifyError(result.error)}`,
-		);
+		throw new Error(`Invalid environment:\n${z.prettifyError(result.error)}`);
 	return result.data;
 }

@@ -1,27 +1,27 @@
-/** A browser that has logged in. */
+/** The session of a logged-in browser. */
 export interface Session {
-	/** It began with the default password. */
+	/** The login was with the default password. */
 	readonly usedDefaultPassword: boolean;
 	readonly startedAtMs: number;
 	lastUsedAtMs: number;
 }
 
-/** What a script presents instead of a password. */
+/** An API token, with which a script authenticates. */
 export interface Token {
 	id: number;
 	name: string;
 	scopes: string[];
-	/** Null: it does not expire. */
+	/** Null if it never expires. */
 	expiresAt: Date | null;
 }
 
-/** Who calls an operation, and what can be done for the caller's browser. */
+/** The caller of an operation. */
 export interface Caller {
-	/** IP address; undefined where the web server gave none. */
+	/** IP address; undefined if the web server sent none. */
 	address: string | undefined;
 	session: Session | undefined;
 	/** A caller with a token has no session. */
 	token: Token | undefined;
-	/** Makes the browser keep a session's token, or forget it. Only an HTTP response can. */
+	/** Sets or, without a token, clears the browser's session cookie. Works only over HTTP. */
 	keepToken(token: string | undefined): void;
 }

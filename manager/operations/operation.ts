@@ -6,12 +6,12 @@ import type { Caller } from "./caller.ts";
 export type Permission = "everyone" | "administrator";
 
 /**
- * Which tokens may call an operation for administrators: those for `read` where it only looks,
- * otherwise those for `administer`; none, where it is about passwords and tokens themselves.
+ * Which tokens may call an operation for administrators: those for `read` if it changes nothing,
+ * otherwise those for `administer`; none if it concerns passwords or tokens.
  */
 export type TokenUse = "read" | "administer" | "never";
 
-/** What the HTTP API, its OpenAPI document, the WebSocket and the pages' client are made from. */
+/** The source of the HTTP API, its OpenAPI document, the WebSocket API and the pages' client. */
 export interface Operation<
 	Name extends string = string,
 	Input extends z.ZodType = z.ZodType,
@@ -25,11 +25,11 @@ export interface Operation<
 	onlyOverHttp: boolean;
 	input: Input;
 	output: Output;
-	/** Checks the input, does the work, and lets out only what the output schema names. */
+	/** Validates the input, runs the handler, and returns only the fields of the output schema. */
 	run(input: unknown, caller: Caller): Promise<unknown>;
 }
 
-/** Describes an operation; its handler sees checked input of the schema's type. */
+/** Defines an operation; its handler receives validated input of the schema's type. */
 export function defineOperation<
 	const Name extends string,
 	Input extends z.ZodType,
@@ -38,7 +38,7 @@ export function defineOperation<
 	name: Name;
 	summary: string;
 	permission: Permission;
-	/** `administer` where nothing is said. */
+	/** The default is `administer`. */
 	tokens?: TokenUse;
 	onlyOverHttp?: boolean;
 	input: Input;
@@ -77,7 +77,7 @@ export type OperationTable<Known extends Operation = Operation> = ReadonlyMap<
 	Known
 >;
 
-/** @throws Error where two operations have the same name. */
+/** @throws Error if two operations have the same name. */
 export function operationTable<Known extends Operation>(
 	operations: readonly Known[],
 ): OperationTable<Known> {

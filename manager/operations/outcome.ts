@@ -1,13 +1,13 @@
 import * as z from "zod";
 
-/** The answer of an operation that may have had nothing to do. */
+/** The answer of an operation that may have nothing to do. */
 export const outcome = z.object({
 	changed: z.boolean(),
 	/** What happened, in a sentence. */
 	message: z.string(),
 });
 
-/** @returns the answer: one sentence for what was done, the other where nothing was. */
+/** @returns the answer with the sentence that fits: `done` or `nothingToDo`. */
 export function outcomeOf(
 	changed: boolean,
 	done: string,

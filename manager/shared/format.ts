@@ -1,6 +1,6 @@
 const units = ["B", "KB", "MB", "GB", "TB"];
 
-/** Bytes as people say them, in powers of 1000 as disks are sold: `16 GB`. */
+/** Formats bytes in powers of 1000, as disk vendors do: `16 GB`. */
 export function formatBytes(bytes: number): string {
 	let value = bytes;
 	let unit = 0;
@@ -12,7 +12,7 @@ export function formatBytes(bytes: number): string {
 	return `${value.toFixed(digits)} ${units[unit]}`;
 }
 
-/** The two largest units of a duration: `3 days 4 h`, `5 min 12 s`. */
+/** Formats a duration in its two largest units: `3 days 4 h`, `5 min 12 s`. */
 export function formatDuration(seconds: number): string {
 	const whole = Math.floor(seconds);
 	const days = Math.floor(whole / 86_400);

@@ -1,23 +1,23 @@
 import type { Log } from "./log.ts";
 
-/** Something that the manager consists of while it runs. */
+/** A part of the running manager, with a lifecycle of its own. */
 export interface Part {
 	name: string;
 	start(): Promise<void> | void;
 	stop?(): Promise<void> | void;
 }
 
-const stopLimitMs = 10_000;
+const stopTimeoutMs = 10_000;
 
 /**
  * Starts the parts in order, and stops them in reverse order on SIGTERM or SIGINT.
- * Whatever goes wrong unexpectedly ends the process with a failure: its supervisor
- * starts a fresh one, which is safer than going on in an unknown state.
+ * An unexpected error ends the process with a failure: its supervisor restarts it,
+ * which is safer than continuing in an unknown state.
  */
 export async function runParts(log: Log, parts: Part[]): Promise<void> {
 	const started: Part[] = [];
 	process.on("uncaughtException", (error) => {
-		log.fatal({ err: error }, "unexpected error, the manager ends");
+		log.fatal({ err: error }, "unexpected error; exiting");
 		process.exit(1);
 	});
 	for (const signal of ["SIGTERM", "SIGINT"] as const)
@@ -37,9 +37,9 @@ async function stopAndExit(
 ): Promise<void> {
 	log.info({ signal }, "stopping");
 	setTimeout(() => {
-		log.error({ stopLimitMs }, "could not stop in time, the manager ends");
+		log.error({ stopTimeoutMs }, "stopping timed out; exiting");
 		process.exit(1);
-	}, stopLimitMs).unref();
+	}, stopTimeoutMs).unref();
 	for (const part of started.reverse()) {
 		await part.stop?.();
 		log.debug({ part: part.name }, "stopped");

@@ -2,7 +2,7 @@ import { type Logger, pino } from "pino";
 
 export type Log = Logger;
 
-/** Lines of JSON on standard output, where the service supervisor collects them. */
+/** Logs JSON lines to standard output, where the service supervisor collects them. */
 export function createLog(level: string): Log {
 	return pino(
 		{
@@ -11,7 +11,7 @@ export function createLog(level: string): Log {
 			timestamp: pino.stdTimeFunctions.isoTime,
 			formatters: { level: (label) => ({ level: label }) },
 		},
-		// Synchronous: the last line before a crash must not be lost, and no worker thread is needed.
+		// Synchronous, so that the last line before a crash is not lost and no worker thread is needed.
 		pino.destination({ fd: 1, sync: true }),
 	);
 }

@@ -1,26 +1,26 @@
-/** Why an operation does not do what it was asked for. */
+/** Why an operation fails. */
 export type ErrorKind =
 	/** The input is wrong. */
 	| "invalid"
-	/** The caller is unknown. */
+	/** The caller is not logged in and has no valid token. */
 	| "unauthenticated"
-	/** The caller is known and may not do it. */
+	/** The caller has no permission. */
 	| "forbidden"
 	| "notFound"
-	/** The input is fine; the present state does not allow it. */
+	/** The input is valid, but the current state does not allow the operation. */
 	| "conflict"
 	| "tooManyAttempts"
-	/** There is no room on the disk. */
+	/** The disk has too little free space. */
 	| "noRoom"
 	/** Something on this device failed. */
 	| "failed"
 	/** Another server failed. */
 	| "upstream";
 
-/** A failure that the caller is told in words; any other error is an internal one. */
+/** A failure whose message is for the caller; any other error is an internal one. */
 export class OperationError extends Error {
 	readonly kind: ErrorKind;
-	/** For programs, in camel case. */
+	/** Machine-readable, in camel case. */
 	readonly code: string;
 	readonly retryAfterSeconds: number | undefined;
 

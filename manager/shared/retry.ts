@@ -1,21 +1,21 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-const firstDelayMs = 250;
-const longestDelayMs = 10_000;
+const initialDelayMs = 250;
+const maxDelayMs = 10_000;
 
-/** How long to wait after a number of failures (1 or more). */
+/** @returns the delay after a number of failures (1 or more). */
 export function retryDelayMs(failures: number): number {
-	return Math.min(firstDelayMs * 2 ** (failures - 1), longestDelayMs);
+	return Math.min(initialDelayMs * 2 ** (failures - 1), maxDelayMs);
 }
 
 /**
- * Repeats an attempt until it succeeds, with growing delays.
- * @param failed told of each failure and of the delay until the next attempt.
- * @throws AbortError when the signal is given while it waits.
+ * Repeats an attempt with growing delays until it succeeds.
+ * @param onFailure called with each error and the delay before the next attempt.
+ * @throws AbortError if aborted while waiting.
  */
 export async function retryUntilDone(
 	attempt: () => Promise<void>,
-	failed: (error: unknown, delayMs: number) => void,
+	onFailure: (error: unknown, delayMs: number) => void,
 	signal: AbortSignal,
 ): Promise<void> {
 	for (let failures = 1; ; failures++) {
@@ -23,7 +23,7 @@ export async function retryUntilDone(
 			return await attempt();
 		} catch (error) {
 			signal.throwIfAborted();
-			failed(error, retryDelayMs(failures));
+			onFailure(error, retryDelayMs(failures));
 			await delay(retryDelayMs(failures), undefined, { signal });
 		}
 	}

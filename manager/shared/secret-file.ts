@@ -1,7 +1,7 @@
 import { open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Writes a file that only its owner reads: after a power cut it is the old or the new one. */
+/** Replaces a file that only its owner can read, atomically even in case of a power cut. */
 export async function writeSecretFile(
 	path: string,
 	content: string | Buffer,
@@ -9,19 +9,19 @@ export async function writeSecretFile(
 	const fresh = `${path}.new`;
 	const file = await open(fresh, "w", 0o600);
 	try {
-		await file.chmod(0o600); // One that a power cut left may have another mode.
+		await file.chmod(0o600); // A file left by a power cut may have another mode.
 		await file.writeFile(content);
 		await file.sync();
 	} finally {
 		await file.close();
 	}
 	await rename(fresh, path);
-	const folder = await open(dirname(path));
-	await folder.sync().finally(() => folder.close());
+	const directory = await open(dirname(path));
+	await directory.sync().finally(() => directory.close());
 }
 
-/** @returns undefined where there is no such file. */
-export async function readFileIfThere(
+/** @returns undefined if the file does not exist. */
+export async function readFileIfExists(
 	path: string,
 ): Promise<string | undefined> {
 	return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {

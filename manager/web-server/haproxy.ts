@@ -1,43 +1,47 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 
-const answerLimitMs = 5_000;
+const responseTimeoutMs = 5_000;
 
 /**
- * One command to HAProxy's runtime API.
- * @param payload lines for it, none of them empty; never in an error, since it may be a secret.
- * @returns its answer, without blank lines.
- * @throws Error where HAProxy does not answer.
+ * Sends one command to HAProxy's runtime API.
+ * @param payload lines without empty ones. Errors never contain it, because it may be a secret.
+ * @returns the response without surrounding white space.
+ * @throws Error if HAProxy does not respond.
  */
-export async function haproxy(
+export async function sendHaproxyCommand(
 	socketPath: string,
 	command: string,
 	payload?: string,
 ): Promise<string> {
 	const socket = connect(socketPath);
 	socket.setEncoding("utf8");
-	socket.setTimeout(answerLimitMs, () =>
-		socket.destroy(new Error(`HAProxy does not answer: ${command}`)),
+	socket.setTimeout(responseTimeoutMs, () =>
+		socket.destroy(new Error(`HAProxy does not respond to "${command}"`)),
 	);
-	let answer = "";
+	let response = "";
 	socket.on("data", (text) => {
-		answer += text;
+		response += text;
 	});
 	socket.write(
 		payload === undefined ? `${command}\n` : `${command} <<\n${payload}\n\n`,
 	);
 	await once(socket, "close");
-	return answer.trim();
+	return response.trim();
 }
 
-/** As `haproxy`, for a command that answers nothing, or words of no harm. @throws Error with HAProxy's. */
-export async function order(
+/**
+ * Sends a command that changes something.
+ * @param accepted a response that means success, besides an empty one.
+ * @throws Error with any other response.
+ */
+export async function runHaproxyCommand(
 	socketPath: string,
 	command: string,
-	harmless: RegExp,
+	accepted: RegExp,
 	payload?: string,
 ): Promise<void> {
-	const answer = await haproxy(socketPath, command, payload);
-	if (answer !== "" && !harmless.test(answer))
-		throw new Error(`HAProxy refuses "${command}": ${answer}`);
+	const response = await sendHaproxyCommand(socketPath, command, payload);
+	if (response !== "" && !accepted.test(response))
+		throw new Error(`HAProxy refuses "${command}": ${response}`);
 }

@@ -1,81 +1,83 @@
 import type { Part } from "../shared/lifecycle.ts";
 import type { Log } from "../shared/log.ts";
-import { HaproxyFollower } from "./follower.ts";
-import { haproxy, order } from "./haproxy.ts";
-import { differences, parseMap, parseServers, type Route } from "./state.ts";
+import { runHaproxyCommand, sendHaproxyCommand } from "./haproxy.ts";
+import { HaproxyReconciler } from "./haproxy-reconciler.ts";
+import {
+	diffRoutes,
+	parseMap,
+	parseServers,
+	type Route,
+} from "./haproxy-state.ts";
 
-/** Where HAProxy is told, and what its configuration calls the things that change. */
-export interface RoutesSettings {
+/** HAProxy's admin socket, and the names of the map and the backend in its configuration. */
+export interface RoutesEnvironment {
 	adminSocket: string;
 	map: string;
 	backend: string;
 }
 
 /**
- * Which path of the web server leads to which socket. HAProxy is told at run time and never
- * reloaded; after a restart of its own it is told everything again.
+ * Maps paths of the web server to sockets. HAProxy is updated at run time and never reloaded;
+ * after it restarts, it gets all routes again.
  */
 export class Routes implements Part {
 	readonly name = "routes";
-	readonly #settings: RoutesSettings;
+	readonly #environment: RoutesEnvironment;
 	readonly #wanted = new Map<string, Route>();
-	readonly #follower: HaproxyFollower;
+	readonly #reconciler: HaproxyReconciler;
 
-	constructor(settings: RoutesSettings, log: Log) {
-		this.#settings = settings;
-		this.#follower = new HaproxyFollower(
-			settings.adminSocket,
-			() => this.#tell(),
+	constructor(environment: RoutesEnvironment, log: Log) {
+		this.#environment = environment;
+		this.#reconciler = new HaproxyReconciler(
+			environment.adminSocket,
+			() => this.#update(),
 			log,
 		);
 	}
 
 	start(): void {
-		this.#follower.start();
+		this.#reconciler.start();
 	}
 
 	async stop(): Promise<void> {
-		await this.#follower.stop();
+		await this.#reconciler.stop();
 	}
 
 	set(route: Route): void {
 		this.#wanted.set(route.name, route);
-		this.#follower.bringUpToDate();
+		this.#reconciler.requestUpdate();
 	}
 
 	delete(name: string): void {
-		if (this.#wanted.delete(name)) this.#follower.bringUpToDate();
+		if (this.#wanted.delete(name)) this.#reconciler.requestUpdate();
 	}
 
-	async #tell(): Promise<void> {
-		const { adminSocket, map, backend } = this.#settings;
-		const ask = (command: string) => haproxy(adminSocket, command);
-		const paths = parseMap(await ask(`show map ${map}`));
-		const servers = parseServers(await ask(`show servers state ${backend}`));
-		const { unmap, remove, add, enable, enter } = differences(
-			[...this.#wanted.values()],
-			paths,
-			servers,
-		);
-		// First nobody is led there any more, then it may go; and it is there before somebody is.
-		for (const path of unmap)
-			await order(adminSocket, `del map ${map} ${path}`, /not found/);
-		for (const { name, socket } of add)
-			await order(
-				adminSocket,
+	async #update(): Promise<void> {
+		const { adminSocket, map, backend } = this.#environment;
+		const send = (command: string) => sendHaproxyCommand(adminSocket, command);
+		const run = (command: string, accepted: RegExp) =>
+			runHaproxyCommand(adminSocket, command, accepted);
+		const paths = parseMap(await send(`show map ${map}`));
+		const servers = parseServers(await send(`show servers state ${backend}`));
+		const changes = diffRoutes([...this.#wanted.values()], paths, servers);
+		// No path ever leads to a missing server: unmap before removing, add before mapping.
+		for (const path of changes.unmap)
+			await run(`del map ${map} ${path}`, /not found/);
+		for (const { name, socket } of changes.add)
+			await run(
 				`add server ${backend}/${name} unix@${socket} weight 0`,
 				/registered/,
 			);
-		for (const name of enable)
-			await order(adminSocket, `enable server ${backend}/${name}`, /^$/);
-		for (const { path, name } of enter)
-			await order(adminSocket, `add map ${map} ${path} ${name}`, /^$/);
-		// Last: one that still has connections is tried again, and keeps no other waiting.
-		for (const name of remove) {
+		for (const name of changes.enable)
+			await run(`enable server ${backend}/${name}`, /^$/);
+		for (const { path, name } of changes.map)
+			await run(`add map ${map} ${path} ${name}`, /^$/);
+		// Last, because deleting fails while a server has connections; the retry then delays nothing else.
+		for (const name of changes.remove) {
 			const server = `${backend}/${name}`;
-			await ask(`set server ${server} state maint`);
-			await ask(`shutdown sessions server ${server}`);
-			await order(adminSocket, `del server ${server}`, /deleted/);
+			await send(`set server ${server} state maint`);
+			await send(`shutdown sessions server ${server}`);
+			await run(`del server ${server}`, /deleted/);
 		}
 	}
 }

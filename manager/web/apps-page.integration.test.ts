@@ -76,7 +76,7 @@ test.serial("one that crashes again and again is an alarm", async (t) => {
 		"of trouble",
 	);
 	for (let crash = 1; crash <= 5; crash++) {
-		await appliance.isReached(path);
+		await appliance.waitUntilReached(path);
 		await appliance.fetch(`${path}crash`).catch(() => {});
 		await until(`crash ${crash}`, async () => {
 			const [service] = (await appliance.done("services")).services;
@@ -90,5 +90,5 @@ test.serial("one that crashes again and again is an alarm", async (t) => {
 	await card(browser.page, "Alarms")
 		.getByText("Troublemaker crashes again and again: see its log")
 		.waitFor();
-	t.deepEqual(browser.complaints, []);
+	t.deepEqual(browser.errors, []);
 });

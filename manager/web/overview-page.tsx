@@ -95,7 +95,7 @@ function DatabaseCard({ status }: { status: DatabaseStatus }) {
 					<dd>{status.version}</dd>
 					<dt>Connections</dt>
 					<dd>
-						{status.connections} of {status.mostConnections}
+						{status.connections} of {status.maxConnections}
 					</dd>
 					{status.databases.map(({ name, sizeBytes }) => (
 						<>

@@ -99,7 +99,7 @@ test.serial(
 		await fill("Domain", "example.com");
 		await fill("Name", "one");
 		await tried.click();
-		await form.getByText(/only one on another host can be tried/).waitFor();
+		await form.getByText(/only a database on another host can be tested/).waitFor();
 		await form.getByLabel(/^Host/).fill(`127.0.0.1:${port}`);
 		await tried.click();
 		await form.getByText(/Say which database, user and password/).waitFor();
@@ -115,6 +115,6 @@ test.serial(
 			.getByRole("listitem")
 			.filter({ hasText: "/example.com/one/: running" })
 			.waitFor();
-		t.deepEqual(browser.complaints, []);
+		t.deepEqual(browser.errors, []);
 	},
 );

@@ -39,7 +39,7 @@ test.before(async () => {
 	await symlink("loop", join(web, "loop"));
 	execFileSync("mkfifo", [join(web, "pipe")]);
 	path = await appliance.createInstance("static-site", "site", "password");
-	await appliance.answers(path);
+	await appliance.waitForStatus(path);
 });
 test.after.always(() => appliance.remove());
 

@@ -1,20 +1,20 @@
 import { runService } from "../../sdk/index.ts";
 
-// Answers with all that it was told, for tests.
+// Answers with all messages it received, for tests.
 const certificates: string[] = [];
 const dnsNames: (string | null)[] = [];
 
 const service = runService((instance) => {
-	/** What an instance knows from its first moment on. */
+	/** What an instance knows when it starts. */
 	const atStart = { ...now() };
 	instance.onRequest((_request, response) => {
-		const heard = { atStart, now: now(), certificates, dnsNames };
-		response.end(JSON.stringify({ pid: process.pid, ...heard }));
+		const received = { atStart, now: now(), certificates, dnsNames };
+		response.end(JSON.stringify({ pid: process.pid, ...received }));
 	});
 });
 service.onCertificateChanged((pem) => certificates.push(pem));
 service.onDnsNameChanged(() => {
-	throw new Error("who throws disturbs nobody");
+	throw new Error("other listeners are still called");
 });
 service.onDnsNameChanged((name) => dnsNames.push(name ?? null));
 

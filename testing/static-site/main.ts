@@ -1,6 +1,6 @@
 import { runService } from "../../sdk/index.ts";
 
-// Serves its files, for tests; what is not there has an answer of its own.
+// Serves its files, for tests; the handler answers requests for missing files.
 runService(async (instance) => {
 	await instance.serveFiles("web", { immutable: /^assets\//g });
 	instance.onRequest(({ method, url }, response) => {

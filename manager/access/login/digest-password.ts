@@ -1,42 +1,42 @@
-import * as z from "zod";
-import type { Config } from "../../settings/config.ts";
-import { readKey, readOrMakeKey } from "./key-file.ts";
+import type { ConfigTable } from "../../settings/config-table.ts";
+import type { Settings } from "../../settings/settings.ts";
+import { readKey, readOrCreateKey } from "./key-file.ts";
 import type { PasswordHash } from "./password.ts";
 import { seal, sealed, unseal } from "./sealed.ts";
 
-const switchName = "appWebsocketLogin";
 const sealedName = "passwordForDigests";
 
 /**
- * The manager's password in a form that can be read back, since AppWebsocket clients send a
- * digest of it. It is encrypted: what is in the database and its copies is worth nothing
- * without the key, a file of the device. Beside another hash than the one that it was stored
- * with it does not count: whoever changes or deletes the password ends this one as well.
+ * The manager's password in recoverable form, since AppWebsocket clients send a digest of it.
+ * It is encrypted: the database and its copies are useless without the key, a file on the
+ * device. It is bound to the password's hash: changing or deleting the password invalidates it.
  */
 export class DigestPassword {
-	readonly #config: Config;
+	readonly #config: ConfigTable;
+	readonly #settings: Settings;
 	readonly #keyFile: string;
 
-	constructor(config: Config, keyFile: string) {
+	constructor(config: ConfigTable, settings: Settings, keyFile: string) {
 		this.#config = config;
+		this.#settings = settings;
 		this.#keyFile = keyFile;
 	}
 
-	/** Whether logins by digest are wanted, which they are by default. @throws DatabaseUnavailable */
-	async isAllowed(): Promise<boolean> {
-		return (await this.#config.read(switchName, z.boolean())) ?? true;
+	/** Whether logins by digest are enabled, which is the default. @throws DatabaseUnavailable */
+	isAllowed(): Promise<boolean> {
+		return this.#settings.get("appWebsocketLogin");
 	}
 
-	/** Where they are not, the password is forgotten. @throws DatabaseUnavailable */
-	async allow(allowed: boolean): Promise<void> {
-		await this.#config.write(switchName, allowed);
-		if (!allowed) await this.#config.remove(sealedName);
+	/** Deletes the stored password when disabled. @throws DatabaseUnavailable */
+	async setAllowed(allowed: boolean): Promise<void> {
+		await this.#settings.set("appWebsocketLogin", allowed);
+		if (!allowed) await this.#config.delete(sealedName);
 	}
 
 	/**
-	 * @param hash of the password that counts.
-	 * @returns undefined where it is not known: it was set while logins by digest were off, by
-	 * another manager, or with another key.
+	 * @param hash of the current password.
+	 * @returns undefined if the password is not stored or was stored for another hash or with
+	 * another key, for instance because it was set while logins by digest were disabled.
 	 * @throws DatabaseUnavailable
 	 */
 	async read(hash: PasswordHash): Promise<string | undefined> {
@@ -45,11 +45,11 @@ export class DigestPassword {
 		return key && unseal(stored, key, hash.hash);
 	}
 
-	/** Where logins by digest are wanted. @throws DatabaseUnavailable, Error. */
-	async keep(password: string, hash: PasswordHash): Promise<void> {
+	/** Stores the password if logins by digest are enabled. @throws DatabaseUnavailable, Error. */
+	async store(password: string, hash: PasswordHash): Promise<void> {
 		if (!(await this.isAllowed())) return;
 		if ((await this.read(hash)) !== undefined) return;
-		const key = await readOrMakeKey(this.#keyFile);
+		const key = await readOrCreateKey(this.#keyFile);
 		await this.#config.write(
 			sealedName,
 			seal(password.normalize("NFC"), key, hash.hash),

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { makeFolder } from "../../shared/make-folder.ts";
+import { makeDirectory } from "../../shared/make-directory.ts";
 import { writeSecretFile } from "../../shared/secret-file.ts";
 import { keyBytes } from "./sealed.ts";
 
-/** @returns the key, or undefined where there is none, or a damaged one. */
+/** @returns the key, or undefined if it is missing or damaged. */
 export async function readKey(file: string): Promise<Buffer | undefined> {
 	const key = await readFile(file).catch((error: NodeJS.ErrnoException) => {
 		if (error.code !== "ENOENT") throw error;
@@ -13,12 +13,12 @@ export async function readKey(file: string): Promise<Buffer | undefined> {
 	return key?.length === keyBytes ? key : undefined;
 }
 
-/** @returns the key, which is made where there is none. Only the manager's user can read it. */
-export async function readOrMakeKey(file: string): Promise<Buffer> {
-	const there = await readKey(file);
-	if (there) return there;
+/** Creates the key if there is none. Only the manager's user can read the file. */
+export async function readOrCreateKey(file: string): Promise<Buffer> {
+	const existing = await readKey(file);
+	if (existing) return existing;
 	const key = randomBytes(keyBytes);
-	await makeFolder(dirname(file), 0o700);
+	await makeDirectory(dirname(file), 0o700);
 	await writeSecretFile(file, key);
 	return key;
 }

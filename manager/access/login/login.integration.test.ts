@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
 import { TestManager } from "../../../testing/test-manager.ts";
-import { attemptsPerAddress } from "./attempts.ts";
+import { maxAttemptsPerAddress } from "./attempt-limiter.ts";
 
 let manager: TestManager;
 
@@ -12,7 +12,7 @@ test.before(async () => {
 });
 test.after.always(() => manager.remove());
 
-test.serial("the default password works and is warned about", async (t) => {
+test.serial("the default password works and is reported", async (t) => {
 	const before = await manager.call("session");
 	t.deepEqual(before.body, { loggedIn: false, defaultPassword: true });
 	const cookie = await manager.logIn("pwd");
@@ -21,7 +21,7 @@ test.serial("the default password works and is warned about", async (t) => {
 });
 
 test.serial(
-	"the cookie is out of reach of scripts, other sites and apps",
+	"the cookie is not accessible to scripts, other sites and apps",
 	async (t) => {
 		const { headers } = await manager.call("login", { password: "pwd" });
 		const cookie = String(headers["set-cookie"]);
@@ -43,7 +43,7 @@ test.serial("a wrong password is refused", async (t) => {
 });
 
 test.serial(
-	"the default password is refused from outside, right or wrong",
+	"the default password is refused from outside, correct or wrong",
 	async (t) => {
 		for (const address of ["8.8.8.8", "2001:db8::1", "::ffff:8.8.8.8"])
 			for (const password of ["pwd", "wrong"]) {
@@ -57,7 +57,7 @@ test.serial(
 test.serial(
 	"a forged X-Forwarded-For does not make an address private",
 	async (t) => {
-		const address = "192.168.0.10, 8.8.8.8"; // The web server adds what it saw at the end.
+		const address = "192.168.0.10, 8.8.8.8"; // The web server appends the client's address.
 		const answer = await manager.call(
 			"login",
 			{ password: "pwd" },
@@ -68,7 +68,7 @@ test.serial(
 );
 
 test.serial(
-	"a session of the default password is worthless outside",
+	"a session with the default password is refused from outside",
 	async (t) => {
 		const cookie = await manager.logIn("pwd");
 		const inside = await manager.call("systemStatus", {}, { cookie });
@@ -90,10 +90,10 @@ test.serial("logging out ends the session", async (t) => {
 });
 
 test.serial(
-	"too many attempts from one address, then no password helps",
+	"after too many attempts from one address even the correct password is refused",
 	async (t) => {
 		const from = { address: "192.168.0.66" };
-		for (let i = 0; i < attemptsPerAddress; i++)
+		for (let i = 0; i < maxAttemptsPerAddress; i++)
 			t.is((await manager.call("login", { password: "no" }, from)).status, 401);
 		const answer = await manager.call("login", { password: "pwd" }, from);
 		t.is(answer.status, 429);
@@ -102,19 +102,19 @@ test.serial(
 	},
 );
 
-test.serial("attempts at the same moment are limited too", async (t) => {
+test.serial("concurrent attempts are limited too", async (t) => {
 	const from = { address: "192.168.0.68" };
 	const answers = await Promise.all(
-		Array.from({ length: 3 * attemptsPerAddress }, () =>
+		Array.from({ length: 3 * maxAttemptsPerAddress }, () =>
 			manager.call("login", { password: "no" }, from),
 		),
 	);
 	const tried = answers.filter(({ status }) => status === 401);
-	t.is(tried.length, attemptsPerAddress);
+	t.is(tried.length, maxAttemptsPerAddress);
 });
 
 test.serial(
-	"a new password must be long enough and not the default",
+	"a new password must be long enough and not the default password",
 	async (t) => {
 		const cookie = await manager.logIn();
 		for (const newPassword of ["pwd", "short", "x".repeat(257)]) {
@@ -135,7 +135,7 @@ test.serial(
 );
 
 test.serial(
-	"a changed password counts at once, outside too, and survives a restart",
+	"a changed password is valid at once, also from outside, and survives a restart",
 	async (t) => {
 		const other = await manager.logIn();
 		const cookie = await manager.logIn();
@@ -165,7 +165,7 @@ test.serial(
 );
 
 test.serial(
-	"one new password is given to the system first, then it is the manager's",
+	"changing all passwords sets the system's first, then the manager's",
 	async (t) => {
 		const command = join(manager.directory, "set-passwords");
 		const given = join(manager.directory, "given");

@@ -1,11 +1,12 @@
 import { Mutex } from "async-mutex";
 import type { Session } from "../../operations/caller.ts";
-import type { Config } from "../../settings/config.ts";
+import type { ConfigTable } from "../../settings/config-table.ts";
+import type { Settings } from "../../settings/settings.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
-import { Attempts } from "./attempts.ts";
+import { AttemptLimiter } from "./attempt-limiter.ts";
 import { DigestPassword } from "./digest-password.ts";
-import { Endings } from "./endings.ts";
+import { OnceEmitter } from "./once-emitter.ts";
 import {
 	hashPassword,
 	type PasswordHash,
@@ -15,27 +16,32 @@ import {
 import { isPrivateAddress } from "./private-addresses.ts";
 import { Sessions } from "./sessions.ts";
 
-/** Counts until another password is stored; printed in the documents. */
+/** Valid until another password is stored; documented. */
 export const defaultPassword = "pwd";
 const settingName = "password";
 
-/** The one password of the manager, and who is logged in with it. */
+/** The manager's password and the logins with it. */
 export class Login {
-	readonly #config: Config;
+	readonly #config: ConfigTable;
 	readonly #log: Log;
-	readonly #attempts = new Attempts();
+	readonly #attempts = new AttemptLimiter();
 	readonly #sessions = new Sessions();
 	readonly #digestPassword: DigestPassword;
-	/** Of logins by digest. */
-	readonly #endings = new Endings<"digest">();
+	/** Logs out clients that logged in by digest. */
+	readonly #logouts = new OnceEmitter<"digest">();
 	#defaultHash: Promise<PasswordHash> | undefined;
-	/** A check takes 16 MB, and must not meet a change half-way. */
+	/** Serialized because a check takes 16 MB and must not overlap with a change. */
 	readonly #mutex = new Mutex();
 
-	/** @param keyFile where the key is kept that lets the password be read back. */
-	constructor(config: Config, keyFile: string, log: Log) {
+	/** @param keyFile the key that encrypts the recoverable password. */
+	constructor(
+		config: ConfigTable,
+		settings: Settings,
+		keyFile: string,
+		log: Log,
+	) {
 		this.#config = config;
-		this.#digestPassword = new DigestPassword(config, keyFile);
+		this.#digestPassword = new DigestPassword(config, settings, keyFile);
 		this.#log = log;
 	}
 
@@ -46,8 +52,8 @@ export class Login {
 
 	/**
 	 * @returns the token of a new session.
-	 * @throws OperationError where the password is wrong, was tried too often, or is the
-	 * default one and comes from outside; DatabaseUnavailable.
+	 * @throws OperationError if the password is wrong, after too many attempts, or if the default
+	 * password is still in use and the request comes from outside; DatabaseUnavailable.
 	 */
 	logIn(password: string, address: string | undefined): Promise<string> {
 		return this.#mutex.runExclusive(async () => {
@@ -55,30 +61,30 @@ export class Login {
 			refuseDefaultFromOutside(stored, address);
 			await this.#check(password, stored, address);
 			this.#log.info({ address }, "logged in");
-			if (stored) await this.#keepForDigests(password, stored);
+			if (stored) await this.#storeForDigests(password, stored);
 			return this.#sessions.begin(stored === undefined);
 		});
 	}
 
 	/**
-	 * For clients that show by a digest that they know the password.
-	 * @param fits whether the digest is that of a password.
-	 * @param end called when who is logged in now no longer is.
-	 * @returns to be called when the client has gone.
-	 * @throws as `logIn` does, and OperationError where such logins are off, or the password
-	 * cannot be read back.
+	 * For clients that prove with a digest that they know the password.
+	 * @param matches whether the client's digest is that of a password.
+	 * @param onLogout called when the login is no longer valid.
+	 * @returns a function to call when the client has disconnected.
+	 * @throws as `logIn` does, and OperationError if such logins are disabled or the password
+	 * cannot be recovered.
 	 */
 	logInByDigest(
-		fits: (password: string) => boolean,
+		matches: (password: string) => boolean,
 		address: string | undefined,
-		end: () => void,
+		onLogout: () => void,
 	): Promise<() => void> {
 		return this.#mutex.runExclusive(async () => {
 			if (!(await this.#digestPassword.isAllowed()))
 				throw new OperationError(
 					"forbidden",
 					"appWebsocketOff",
-					"Logins by AppWebsocket are switched off.",
+					"AppWebsocket logins are disabled.",
 				);
 			const stored = await this.#storedHash();
 			refuseDefaultFromOutside(stored, address);
@@ -89,24 +95,24 @@ export class Login {
 				throw new OperationError(
 					"conflict",
 					"passwordNotReadable",
-					"Logins by AppWebsocket work after the next login on the manager's page.",
+					"AppWebsocket logins work after the next login on the manager's page.",
 				);
-			await this.#attempt(address, async () => fits(password));
+			await this.#attempt(address, async () => matches(password));
 			this.#log.info({ address }, "logged in by AppWebsocket");
-			return this.#endings.add("digest", end);
+			return this.#logouts.once("digest", onLogout);
 		});
 	}
 
 	/** @throws DatabaseUnavailable */
-	async areDigestsAllowed(): Promise<boolean> {
+	async isDigestLoginAllowed(): Promise<boolean> {
 		return this.#digestPassword.isAllowed();
 	}
 
-	/** Where they are not, who is logged in by one is cut off. @throws DatabaseUnavailable */
-	allowDigests(allowed: boolean): Promise<void> {
+	/** Disconnects clients that logged in by digest when disabled. @throws DatabaseUnavailable */
+	setDigestLoginAllowed(allowed: boolean): Promise<void> {
 		return this.#mutex.runExclusive(async () => {
-			await this.#digestPassword.allow(allowed);
-			if (!allowed) this.#endings.end("digest");
+			await this.#digestPassword.setAllowed(allowed);
+			if (!allowed) this.#logouts.emit("digest");
 		});
 	}
 
@@ -115,38 +121,38 @@ export class Login {
 	}
 
 	/**
-	 * Everybody has to log in again with the new password.
-	 * @param first what else gets the new password, once the current one is found right. Where
-	 * that fails, the manager's stays.
-	 * @returns the token of a new session for who changed it.
-	 * @throws OperationError, DatabaseUnavailable, and what `first` throws.
+	 * Ends all sessions: everybody has to log in with the new password.
+	 * @param onVerified called with the new password once the current one is verified. If it
+	 * fails, the manager's password does not change.
+	 * @returns the token of a new session for the caller.
+	 * @throws OperationError, DatabaseUnavailable, and errors of `onVerified`.
 	 */
 	changePassword(
 		current: string,
 		next: string,
 		address: string | undefined,
-		first: (password: string) => Promise<void> = async () => {},
+		onVerified: (password: string) => Promise<void> = async () => {},
 	): Promise<string> {
 		return this.#mutex.runExclusive(async () => {
 			if (next === defaultPassword)
 				throw new OperationError(
 					"invalid",
 					"defaultPassword",
-					"The new password must not be the default one.",
+					"The new password must not be the default password.",
 				);
 			await this.#check(current, await this.#storedHash(), address);
 			const hash = await hashPassword(next);
-			await first(next);
+			await onVerified(next);
 			await this.#config.write(settingName, hash);
 			this.#sessions.endAll();
-			this.#endings.end("digest");
-			await this.#keepForDigests(next, hash);
-			this.#log.info({ address }, "the password was changed");
+			this.#logouts.emit("digest");
+			await this.#storeForDigests(next, hash);
+			this.#log.info({ address }, "password changed");
 			return this.#sessions.begin(false);
 		});
 	}
 
-	/** @returns the session of a token, unless it is over or may not be used from there. */
+	/** @returns the session of a token, unless it has ended or must not be used from the address. */
 	findSession(
 		token: string | undefined,
 		address: string | undefined,
@@ -171,28 +177,28 @@ export class Login {
 
 	async #attempt(
 		address: string | undefined,
-		isRight: () => Promise<boolean>,
+		isCorrect: () => Promise<boolean>,
 	): Promise<void> {
 		await this.#attempts.count(address);
-		if (!(await isRight())) {
+		if (!(await isCorrect())) {
 			this.#log.warn({ address }, "wrong password");
 			throw new OperationError(
 				"unauthenticated",
 				"wrongPassword",
-				"The password is not right.",
+				"The password is wrong.",
 			);
 		}
 		await this.#attempts.forgive(address);
 	}
 
-	/** Nobody is kept out because that fails: on a full disk, in a database that is read-only. */
-	async #keepForDigests(password: string, hash: PasswordHash): Promise<void> {
+	/** A failure does not fail the login: the disk may be full or the database read-only. */
+	async #storeForDigests(password: string, hash: PasswordHash): Promise<void> {
 		try {
-			await this.#digestPassword.keep(password, hash);
+			await this.#digestPassword.store(password, hash);
 		} catch (error) {
 			this.#log.warn(
 				{ err: error },
-				"no logins by AppWebsocket: the password could not be kept for them",
+				"AppWebsocket logins are unavailable: the password could not be stored for them",
 			);
 		}
 	}
@@ -202,7 +208,7 @@ export class Login {
 	}
 }
 
-/** Whatever the password: the answer must not tell whether it was right. */
+/** Independent of the password: the answer must not reveal whether it is correct. */
 function refuseDefaultFromOutside(
 	stored: PasswordHash | undefined,
 	address: string | undefined,

@@ -4,44 +4,45 @@ import type { Login } from "./login.ts";
 import { setSystemPasswords } from "./system-passwords.ts";
 
 const nothing = z.strictObject({});
-/** Long enough for any passphrase; scrypt must not be fed with megabytes. */
-const longestPassword = 256;
-const shortestPassword = 8;
+/** Long enough for any passphrase; scrypt must not hash megabytes. */
+const maxPasswordLength = 256;
+const minPasswordLength = 8;
 
-/** On one line for the command that sets it. */
-const passwordForAll = z
+/** The command that sets it reads one line. */
+const systemPassword = z
 	.string()
-	.min(shortestPassword)
-	.max(longestPassword)
+	.min(minPasswordLength)
+	.max(maxPasswordLength)
 	.refine((password) => !/\p{Cc}/u.test(password), {
 		error: "no control characters",
 	})
 	.refine((password) => !["iplinux", "ipapps"].includes(password), {
-		error: "must not be a default one",
+		error: "must not be a default password",
 	});
 
-/** @param setPasswordsCommand gives root and admin the password on its standard input. */
+/** @param setPasswordsCommand sets root's and admin's password, which it reads from standard input. */
 export function loginOperations(login: Login, setPasswordsCommand: string) {
 	return [
 		defineOperation({
 			name: "session",
-			summary: "Whether the caller is logged in, and with the default password",
+			summary:
+				"Returns whether the caller is logged in and whether the default password is in use",
 			permission: "everyone",
 			input: nothing,
 			output: z.object({ loggedIn: z.boolean(), defaultPassword: z.boolean() }),
 			handle: async (_input, { session }) => ({
 				loggedIn: session !== undefined,
-				// Asked of the session first: that answers while the database is away.
+				// The session first: it knows the answer even while the database is unavailable.
 				defaultPassword:
 					session?.usedDefaultPassword ?? (await login.isDefaultPassword()),
 			}),
 		}),
 		defineOperation({
 			name: "login",
-			summary: "Begins a session",
+			summary: "Logs in and starts a session",
 			permission: "everyone",
 			onlyOverHttp: true,
-			input: z.strictObject({ password: z.string().max(longestPassword) }),
+			input: z.strictObject({ password: z.string().max(maxPasswordLength) }),
 			output: nothing,
 			async handle({ password }, caller) {
 				caller.keepToken(await login.logIn(password, caller.address));
@@ -68,8 +69,8 @@ export function loginOperations(login: Login, setPasswordsCommand: string) {
 			tokens: "never",
 			onlyOverHttp: true,
 			input: z.strictObject({
-				currentPassword: z.string().max(longestPassword),
-				newPassword: z.string().min(shortestPassword).max(longestPassword),
+				currentPassword: z.string().max(maxPasswordLength),
+				newPassword: z.string().min(minPasswordLength).max(maxPasswordLength),
 			}),
 			output: nothing,
 			async handle({ currentPassword, newPassword }, caller) {
@@ -86,13 +87,13 @@ export function loginOperations(login: Login, setPasswordsCommand: string) {
 		defineOperation({
 			name: "changeAllPasswords",
 			summary:
-				"Gives the manager, root and admin one new password, as an INSTALL does",
+				"Sets one new password for the manager, root and admin, as an INSTALL does",
 			permission: "administrator",
 			tokens: "never",
 			onlyOverHttp: true,
 			input: z.strictObject({
-				currentPassword: z.string().max(longestPassword),
-				newPassword: passwordForAll,
+				currentPassword: z.string().max(maxPasswordLength),
+				newPassword: systemPassword,
 			}),
 			output: nothing,
 			async handle({ currentPassword, newPassword }, caller) {
@@ -109,23 +110,23 @@ export function loginOperations(login: Login, setPasswordsCommand: string) {
 		}),
 		defineOperation({
 			name: "appWebsocketLogin",
-			summary: "Whether the password counts for AppWebsocket, at /manager",
+			summary: "Returns whether AppWebsocket clients can log in at /manager",
 			permission: "administrator",
 			tokens: "read",
 			input: nothing,
 			output: z.object({ allowed: z.boolean() }),
-			handle: async () => ({ allowed: await login.areDigestsAllowed() }),
+			handle: async () => ({ allowed: await login.isDigestLoginAllowed() }),
 		}),
 		defineOperation({
 			name: "appWebsocketLoginChange",
 			summary:
-				"Switches logins by AppWebsocket on (the password is kept encrypted) or off",
+				"Enables AppWebsocket logins (stores the password encrypted) or disables them",
 			permission: "administrator",
 			tokens: "never",
 			input: z.strictObject({ allowed: z.boolean() }),
 			output: nothing,
 			async handle({ allowed }) {
-				await login.allowDigests(allowed);
+				await login.setDigestLoginAllowed(allowed);
 				return {};
 			},
 		}),

@@ -1,7 +1,7 @@
 import test from "ava";
 import { hashPassword, verifyPassword } from "./password.ts";
 
-test("the right password fits, a wrong one does not", async (t) => {
+test("the correct password verifies, a wrong one does not", async (t) => {
 	const stored = await hashPassword("correct horse");
 	t.true(await verifyPassword("correct horse", stored));
 	t.false(await verifyPassword("correct horsf", stored));
@@ -15,7 +15,7 @@ test("the same password never gives the same hash", async (t) => {
 	t.not(first.salt, second.salt);
 });
 
-test("a hash made with other parameters still fits", async (t) => {
+test("a hash with other parameters still verifies", async (t) => {
 	// RFC 7914, section 12: P="password", S="NaCl", N=1024, r=8, p=16, 64 bytes
 	const stored = {
 		algorithm: "scrypt" as const,

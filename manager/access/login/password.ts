@@ -7,7 +7,7 @@ import {
 import { promisify } from "node:util";
 import * as z from "zod";
 
-/** What is kept of a password. The parameters are kept too, so that they can be raised later. */
+/** A stored password. The parameters are stored too, so that they can be raised later. */
 export const passwordHash = z.strictObject({
 	algorithm: z.literal("scrypt"),
 	cost: z.int(),
@@ -20,8 +20,8 @@ export const passwordHash = z.strictObject({
 export type PasswordHash = z.output<typeof passwordHash>;
 
 /**
- * One of the settings of equal strength that OWASP recommends (2024): the one with 16 MB,
- * since the smallest gateway has 256 MB in all.
+ * OWASP (2024) recommends several parameter sets of equal strength; this one needs 16 MB,
+ * since the smallest gateway has 256 MB in total.
  */
 const parameters = { cost: 2 ** 14, blockSize: 8, parallelization: 5 };
 const saltBytes = 16;
@@ -66,7 +66,7 @@ function derive(
 		parallelization,
 	}: Pick<PasswordHash, "cost" | "blockSize" | "parallelization">,
 ): Promise<Buffer> {
-	// The same password typed on another keyboard may arrive in another Unicode form.
+	// Another keyboard may send the same password in another Unicode form.
 	return scryptAsync(password.normalize("NFC"), salt, lengthBytes, {
 		cost,
 		blockSize,

@@ -11,8 +11,8 @@ privateRanges.addSubnet("fe80::", 10, "ipv6");
 privateRanges.addSubnet("fc00::", 7, "ipv6"); // unique local
 
 /**
- * Whether an IP address is one of a private network. IPv4-mapped IPv6 addresses count as
- * the IPv4 address in them. An unknown address is not private.
+ * Whether an IP address is private. An IPv4-mapped IPv6 address counts as its IPv4 address.
+ * An unknown address is not private.
  */
 export function isPrivateAddress(address: string | undefined): boolean {
 	if (address === undefined) return false;

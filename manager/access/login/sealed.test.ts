@@ -4,7 +4,7 @@ import { keyBytes, seal, sealed, unseal } from "./sealed.ts";
 
 const key = randomBytes(keyBytes);
 
-test("a secret comes back with its key, beside what it belongs to", (t) => {
+test("a secret can be unsealed with its key and the context it is bound to", (t) => {
 	const box = sealed.parse(
 		JSON.parse(JSON.stringify(seal("Müller", key, "a"))),
 	);
@@ -13,7 +13,7 @@ test("a secret comes back with its key, beside what it belongs to", (t) => {
 	t.is(unseal(box, key, "b"), undefined);
 });
 
-test("a secret that was tampered with does not come back", (t) => {
+test("a tampered secret cannot be unsealed", (t) => {
 	const box = seal("secret", key, "a");
 	const other = seal("secret", key, "a");
 	t.not(box.content, other.content);

@@ -5,7 +5,7 @@ const algorithm = "aes-256-gcm";
 export const keyBytes = 32;
 const nonceBytes = 12;
 
-/** A secret that only who has the key can read. */
+/** A secret encrypted with a key. */
 export const sealed = z.strictObject({
 	algorithm: z.literal(algorithm),
 	nonce: z.base64(),
@@ -14,11 +14,11 @@ export const sealed = z.strictObject({
 });
 export type Sealed = z.output<typeof sealed>;
 
-/** @param belongsTo what the secret goes with: beside anything else it cannot be read. */
-export function seal(secret: string, key: Buffer, belongsTo: string): Sealed {
+/** @param context the secret is bound to: it cannot be unsealed with another one. */
+export function seal(secret: string, key: Buffer, context: string): Sealed {
 	const nonce = randomBytes(nonceBytes);
 	const cipher = createCipheriv(algorithm, key, nonce);
-	cipher.setAAD(Buffer.from(belongsTo));
+	cipher.setAAD(Buffer.from(context));
 	const content = Buffer.concat([cipher.update(secret), cipher.final()]);
 	return {
 		algorithm,
@@ -28,11 +28,11 @@ export function seal(secret: string, key: Buffer, belongsTo: string): Sealed {
 	};
 }
 
-/** @returns undefined where key, content or what it belongs to is not that of `seal`. */
+/** @returns undefined if the key, the content or the context differs from that of `seal`. */
 export function unseal(
 	{ nonce, content, tag }: Sealed,
 	key: Buffer,
-	belongsTo: string,
+	context: string,
 ): string | undefined {
 	try {
 		const decipher = createDecipheriv(
@@ -41,7 +41,7 @@ export function unseal(
 			Buffer.from(nonce, "base64"),
 			{ authTagLength: 16 },
 		);
-		decipher.setAAD(Buffer.from(belongsTo));
+		decipher.setAAD(Buffer.from(context));
 		decipher.setAuthTag(Buffer.from(tag, "base64"));
 		const secret = decipher.update(Buffer.from(content, "base64"));
 		return Buffer.concat([secret, decipher.final()]).toString();

@@ -1,7 +1,7 @@
 import test from "ava";
-import { longestIdleMs, longestSessionMs, Sessions } from "./sessions.ts";
+import { maxIdleMs, maxSessionMs, Sessions } from "./sessions.ts";
 
-test("a session is found by its token alone", (t) => {
+test("a session is found by its exact token only", (t) => {
 	const sessions = new Sessions();
 	const token = sessions.begin(true);
 	t.true(sessions.find(token)?.usedDefaultPassword);
@@ -9,23 +9,23 @@ test("a session is found by its token alone", (t) => {
 	t.is(sessions.find(""), undefined);
 });
 
-test("a session that is not used ends", (t) => {
+test("an idle session ends", (t) => {
 	let now = 0;
 	const sessions = new Sessions(() => now);
 	const token = sessions.begin(false);
-	now += longestIdleMs - 1;
+	now += maxIdleMs - 1;
 	t.truthy(sessions.find(token));
-	now += longestIdleMs - 1;
+	now += maxIdleMs - 1;
 	t.truthy(sessions.find(token), "use prolongs it");
-	now += longestIdleMs;
+	now += maxIdleMs;
 	t.is(sessions.find(token), undefined);
 });
 
-test("a session ends after its longest time however much it is used", (t) => {
+test("a session ends after its maximum duration even while it is used", (t) => {
 	let now = 0;
 	const sessions = new Sessions(() => now);
 	const token = sessions.begin(false);
-	for (; now < longestSessionMs; now += longestIdleMs / 2)
+	for (; now < maxSessionMs; now += maxIdleMs / 2)
 		t.truthy(sessions.find(token));
 	t.is(sessions.find(token), undefined);
 });
@@ -42,7 +42,7 @@ test("ending one session leaves the others", (t) => {
 	t.is(sessions.find(second), undefined);
 });
 
-test("the number of sessions is limited, the oldest go", (t) => {
+test("the number of sessions is limited, the oldest are dropped", (t) => {
 	const sessions = new Sessions();
 	const first = sessions.begin(false);
 	for (let i = 1; i < 1_000; i++) sessions.begin(false);

@@ -2,13 +2,13 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Session } from "../../operations/caller.ts";
 
 const tokenBytes = 32;
-export const longestSessionMs = 12 * 60 * 60 * 1000;
-export const longestIdleMs = 60 * 60 * 1000;
-const mostSessions = 1_000;
+export const maxSessionMs = 12 * 60 * 60 * 1000;
+export const maxIdleMs = 60 * 60 * 1000;
+const maxSessions = 1_000;
 
 /**
- * Who is logged in. Kept in memory only: it works while the database is away or read-only
- * (a standby), and a restart asks everybody to log in again.
+ * Sessions of logged-in browsers. In memory only: they work while the database is unavailable
+ * or read-only (a standby), and a restart ends them.
  */
 export class Sessions {
 	/** By the hash of the token, so that a memory dump holds no usable token. Oldest first. */
@@ -20,7 +20,7 @@ export class Sessions {
 		this.#now = now;
 	}
 
-	/** @returns the token, which is not kept here. */
+	/** @returns the token, which is not stored. */
 	begin(usedDefaultPassword: boolean): string {
 		this.#dropOldest();
 		const token = randomBytes(tokenBytes).toString("base64url");
@@ -33,14 +33,14 @@ export class Sessions {
 		return token;
 	}
 
-	/** @returns the session of a token and counts it as used; undefined when it is over. */
+	/** Finds the session of a token and marks it as used. @returns undefined if it has ended. */
 	find(token: string): Session | undefined {
 		const session = this.#sessions.get(hashOf(token));
 		if (session === undefined) return undefined;
 		const now = this.#now();
 		if (
-			now - session.startedAtMs >= longestSessionMs ||
-			now - session.lastUsedAtMs >= longestIdleMs
+			now - session.startedAtMs >= maxSessionMs ||
+			now - session.lastUsedAtMs >= maxIdleMs
 		) {
 			this.end(session);
 			return undefined;
@@ -59,7 +59,7 @@ export class Sessions {
 	}
 
 	#dropOldest(): void {
-		if (this.#sessions.size < mostSessions) return;
+		if (this.#sessions.size < maxSessions) return;
 		const [oldest] = this.#sessions.keys();
 		if (oldest !== undefined) this.#sessions.delete(oldest);
 	}

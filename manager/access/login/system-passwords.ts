@@ -3,18 +3,18 @@ import { promisify } from "node:util";
 import { OperationError } from "../../shared/operation-error.ts";
 
 const run = promisify(execFile);
-const limitMs = 30_000;
+const timeoutMs = 30_000;
 
 /**
- * Gives root and admin a password, which no command line shows.
- * @throws OperationError with the command's own words.
+ * Sets the password of root and admin without showing it on a command line.
+ * @throws OperationError with the command's error output.
  */
 export async function setSystemPasswords(
 	command: string,
 	password: string,
 ): Promise<void> {
-	const running = run(command, { timeout: limitMs });
-	running.child.stdin?.on("error", () => {}); // Its exit code tells.
+	const running = run(command, { timeout: timeoutMs });
+	running.child.stdin?.on("error", () => {}); // The exit code tells.
 	running.child.stdin?.end(`${password}\n`);
 	await running.catch((error: { stderr?: string }) => {
 		throw new OperationError(

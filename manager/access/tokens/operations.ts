@@ -8,11 +8,11 @@ const nothing = z.strictObject({});
 const id = z.int().min(1);
 
 const newToken = z.strictObject({
-	/** What it is for. */
+	/** What the token is for. */
 	name: z.string().trim().min(1).max(100),
 	/** `read`, `administer`, or names of operations. */
 	scopes: z.array(z.string()).min(1).max(50),
-	/** Without it, the token does not expire. */
+	/** Without it, the token never expires. */
 	expiresAt: z.iso.datetime().optional(),
 });
 
@@ -28,7 +28,7 @@ const tokenStatus = z.object({
 const tokenList = z.object({ tokens: z.array(tokenStatus) });
 export type TokenList = z.output<typeof tokenList>;
 
-/** @param tokenUse which tokens may call the operation of a name. */
+/** @param tokenUse returns which tokens may call an operation. */
 export function tokenOperations(
 	tokens: Tokens,
 	tokenUse: (name: string) => TokenUse | undefined,
@@ -36,7 +36,7 @@ export function tokenOperations(
 	return [
 		defineOperation({
 			name: "tokenList",
-			summary: "The tokens by which scripts use this API",
+			summary: "Returns the tokens with which scripts use this API",
 			permission: "administrator",
 			tokens: "never",
 			input: nothing,
@@ -52,18 +52,18 @@ export function tokenOperations(
 		}),
 		defineOperation({
 			name: "tokenCreate",
-			summary: "Makes a token for a script; it is shown this once",
+			summary: "Creates a token for a script; it cannot be shown again",
 			permission: "administrator",
 			tokens: "never",
 			input: newToken,
 			output: z.object({ id, token: z.string() }),
 			handle({ name, scopes, expiresAt }, { session }) {
-				// It would outlive the default password, in the hands of whoever came first.
+				// The token would outlive the default password, whoever created it.
 				if (session?.usedDefaultPassword)
 					throw new OperationError(
 						"conflict",
 						"defaultPassword",
-						"Change the default password first, then make tokens.",
+						"Change the default password before creating tokens.",
 					);
 				for (const scope of scopes) checkScope(scope, tokenUse);
 				const expiry = expiresAt === undefined ? null : new Date(expiresAt);
@@ -71,14 +71,14 @@ export function tokenOperations(
 					throw new OperationError(
 						"invalid",
 						"expired",
-						"The token would have expired already.",
+						"The expiry time is in the past.",
 					);
 				return tokens.create({ name, scopes, expiresAt: expiry });
 			},
 		}),
 		defineOperation({
 			name: "tokenRevoke",
-			summary: "Makes a token worthless and cuts off who uses it",
+			summary: "Revokes a token and disconnects its WebSockets",
 			permission: "administrator",
 			tokens: "never",
 			input: z.strictObject({ id }),
@@ -91,7 +91,7 @@ export function tokenOperations(
 	];
 }
 
-/** @throws OperationError where a token of that scope could do nothing more. */
+/** @throws OperationError if the scope does not exist or is not available to tokens. */
 function checkScope(
 	scope: string,
 	tokenUse: (name: string) => TokenUse | undefined,

@@ -1,6 +1,6 @@
 import type { ClientBase } from "pg";
 
-/** Of a token only the SHA-256 is kept: it is random and long, nobody can guess it from that. */
+/** Stores only the SHA-256 of a token: tokens are long and random, so the hash does not reveal them. */
 export async function createTokenTable(client: ClientBase): Promise<void> {
 	await client.query(`CREATE TABLE token (
 		id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

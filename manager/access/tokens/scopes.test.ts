@@ -5,7 +5,7 @@ const look = { name: "services", tokens: "read" } as const;
 const change = { name: "serviceInstall", tokens: "administer" } as const;
 const password = { name: "changePassword", tokens: "never" } as const;
 
-test("what the scopes of a token allow", (t) => {
+test("a token's scopes decide which operations it may call", (t) => {
 	const allowed = (scopes: string[]) =>
 		[look, change, password].map((operation) => mayCall(scopes, operation));
 	t.deepEqual(allowed([]), [false, false, false]);

@@ -1,9 +1,9 @@
 import type { Operation } from "../../operations/operation.ts";
 
-/** Whole groups of operations; any other scope is the name of one. */
+/** Groups of operations; any other scope is the name of a single operation. */
 export const wideScopes = ["read", "administer"] as const;
 
-/** Whether a token of these scopes may call an operation. */
+/** Whether a token with these scopes may call an operation. */
 export function mayCall(
 	scopes: readonly string[],
 	{ name, tokens }: Pick<Operation, "name" | "tokens">,

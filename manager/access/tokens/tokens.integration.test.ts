@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
 import { TestManager } from "../../../testing/test-manager.ts";
-import { attemptsPerAddress } from "../login/attempts.ts";
+import { maxAttemptsPerAddress } from "../login/attempt-limiter.ts";
 
 const password = "correct horse";
 const manager = await TestManager.create();
@@ -20,8 +20,8 @@ function callWith(token: string, operation: string, input: object = {}) {
 	return manager.call(operation, input, { headers: bearer(token) });
 }
 
-/** Made by the administrator, who is logged in. */
-async function make(name: string, scopes: string[], expiresAt?: Date) {
+/** Creates a token as the logged-in administrator. */
+async function create(name: string, scopes: string[], expiresAt?: Date) {
 	const input = { name, scopes, ...(expiresAt && { expiresAt }) };
 	const answer = await manager.call("tokenCreate", input, { cookie });
 	if (answer.status !== 200) throw new Error(answer.body.error.message);
@@ -48,9 +48,9 @@ async function open(token: string) {
 	};
 }
 
-test.serial("no token outlives the default password", async (t) => {
+test.serial("no token can be created with the default password", async (t) => {
 	cookie = await manager.logIn();
-	await t.throwsAsync(make("early", ["read"]), {
+	await t.throwsAsync(create("early", ["read"]), {
 		message: /Change the default password/,
 	});
 	const input = { currentPassword: "pwd", newPassword: password };
@@ -58,24 +58,27 @@ test.serial("no token outlives the default password", async (t) => {
 	cookie = String(change.headers["set-cookie"]).split(";")[0] ?? "";
 });
 
-test.serial("a token for reading reads, over HTTP and WebSocket", async (t) => {
-	const { token } = await make("monitoring", ["read"]);
-	t.is((await callWith(token, "systemStatus")).status, 200);
-	const change = await callWith(token, "storeUrlChange", { url: "/store" });
-	t.is(change.status, 403);
-	t.is(change.body.error.code, "notForToken");
-	const { socket, ask } = await open(token);
-	t.is((await ask("systemStatus")).output.manager.version, "1.2.3");
-	t.is((await ask("updateCancel")).error.code, "notForToken");
-	socket.terminate();
-	const [{ lastUsedAt } = { lastUsedAt: null }] = await list();
-	t.true(Math.abs(Date.parse(String(lastUsedAt)) - Date.now()) < 60_000);
-});
+test.serial(
+	"a token with the scope read can only read, over HTTP and WebSocket",
+	async (t) => {
+		const { token } = await create("monitoring", ["read"]);
+		t.is((await callWith(token, "systemStatus")).status, 200);
+		const change = await callWith(token, "storeUrlChange", { url: "/store" });
+		t.is(change.status, 403);
+		t.is(change.body.error.code, "notForToken");
+		const { socket, ask } = await open(token);
+		t.is((await ask("systemStatus")).output.manager.version, "1.2.3");
+		t.is((await ask("updateCancel")).error.code, "notForToken");
+		socket.terminate();
+		const [{ lastUsedAt } = { lastUsedAt: null }] = await list();
+		t.true(Math.abs(Date.parse(String(lastUsedAt)) - Date.now()) < 60_000);
+	},
+);
 
 test.serial(
-	"a token to administer does all but passwords and tokens",
+	"a token with the scope administer can do everything except passwords and tokens",
 	async (t) => {
-		const { token } = await make("installer", ["administer"]);
+		const { token } = await create("installer", ["administer"]);
 		const store = { url: "/home/root/store" };
 		t.is((await callWith(token, "storeUrlChange", store)).status, 200);
 		t.is((await callWith(token, "systemStatus")).status, 200);
@@ -104,17 +107,20 @@ test.serial(
 	},
 );
 
-test.serial("a token for one operation does that one", async (t) => {
-	const { token } = await make("logs", ["serviceLog"]);
-	t.is((await callWith(token, "serviceLog", { id: "none" })).status, 404);
-	t.is((await callWith(token, "services")).status, 403);
-	const part = await manager.post("update-file?offset=0", Buffer.from("x"), {
-		headers: { ...bearer(token), "content-type": "application/octet-stream" },
-	});
-	t.is(part.status, 403);
-});
+test.serial(
+	"a token for one operation can only call that operation",
+	async (t) => {
+		const { token } = await create("logs", ["serviceLog"]);
+		t.is((await callWith(token, "serviceLog", { id: "none" })).status, 404);
+		t.is((await callWith(token, "services")).status, 403);
+		const part = await manager.post("update-file?offset=0", Buffer.from("x"), {
+			headers: { ...bearer(token), "content-type": "application/octet-stream" },
+		});
+		t.is(part.status, 403);
+	},
+);
 
-test.serial("names and scopes that make no sense are refused", async (t) => {
+test.serial("invalid names and scopes are refused", async (t) => {
 	for (const input of [
 		{ name: "", scopes: ["read"] },
 		{ name: " ", scopes: ["read"] },
@@ -138,8 +144,8 @@ test.serial("names and scopes that make no sense are refused", async (t) => {
 	);
 });
 
-test.serial("what is stored is no token, nor is one logged", async (t) => {
-	const { token } = await make("secret", ["read"]);
+test.serial("tokens are not stored or logged in plain text", async (t) => {
+	const { token } = await create("secret", ["read"]);
 	await callWith(token, "systemStatus");
 	const rows = await sql("SELECT token::text AS row FROM token");
 	t.true(rows.length > 1);
@@ -151,10 +157,10 @@ test.serial("what is stored is no token, nor is one logged", async (t) => {
 });
 
 test.serial(
-	"a revoked token is worthless at once, open WebSockets too",
+	"a revoked token is invalid at once, also for open WebSockets",
 	async (t) => {
-		const { id, token } = await make("leaked", ["read"]);
-		const other = await make("innocent", ["read"]);
+		const { id, token } = await create("leaked", ["read"]);
+		const other = await create("innocent", ["read"]);
 		const leaked = await open(token);
 		const innocent = await open(other.token);
 		const closed = once(leaked.socket, "close");
@@ -167,9 +173,9 @@ test.serial(
 );
 
 test.serial(
-	"a token deleted with psql ends its WebSocket at the next call",
+	"the WebSocket of a token deleted with psql is closed at the next call",
 	async (t) => {
-		const { token } = await make("deleted", ["read"]);
+		const { token } = await create("deleted", ["read"]);
 		const { socket } = await open(token);
 		await sql("DELETE FROM token WHERE name = 'deleted'");
 		socket.send(JSON.stringify({ id: 1, operation: "systemStatus" }));
@@ -178,51 +184,51 @@ test.serial(
 );
 
 test.serial(
-	"a token expires at its time, open WebSockets with it",
+	"a token expires on time and its open WebSockets are closed",
 	async (t) => {
 		const end = Date.now() + 1_500;
-		const { token } = await make("short", ["read"], new Date(end));
+		const { token } = await create("short", ["read"], new Date(end));
 		t.is((await callWith(token, "systemStatus")).status, 200);
 		const { socket } = await open(token);
 		const [code] = await once(socket, "close");
 		t.is(code, 4401);
 		t.true(Date.now() >= end);
-		await delay(100); // PostgreSQL's clock and ours are the same, but not to the ms.
+		await delay(100); // PostgreSQL's clock and ours may differ by a few ms.
 		t.is((await callWith(token, "systemStatus")).status, 401);
 	},
 );
 
+test.serial("a token survives a restart and a password change", async (t) => {
+	const { token } = await create("lasting", ["read"]);
+	const input = { currentPassword: password, newPassword: `${password} 2` };
+	await manager.call("changePassword", input, { cookie });
+	await manager.stop();
+	await manager.start();
+	cookie = await manager.logIn(`${password} 2`);
+	t.is((await callWith(token, "systemStatus")).status, 200);
+});
+
 test.serial(
-	"a token survives a restart and a change of the password",
+	"wrong tokens are limited without affecting valid ones and logins",
 	async (t) => {
-		const { token } = await make("lasting", ["read"]);
-		const input = { currentPassword: password, newPassword: `${password} 2` };
-		await manager.call("changePassword", input, { cookie });
-		await manager.stop();
-		await manager.start();
-		cookie = await manager.logIn(`${password} 2`);
-		t.is((await callWith(token, "systemStatus")).status, 200);
+		const { token } = await create("right", ["read"]);
+		const from = { address: "192.168.0.70" };
+		const wrong = { ...from, headers: bearer(`${token.slice(0, -1)}.`) };
+		for (let i = 0; i < maxAttemptsPerAddress; i++) {
+			const { status, body } = await manager.call("systemStatus", {}, wrong);
+			t.is(status, 401);
+			t.is(body.error.code, "wrongToken");
+		}
+		const limited = await manager.call("systemStatus", {}, wrong);
+		t.is(limited.status, 429);
+		t.true(Number(limited.headers["retry-after"]) > 0);
+		const right = { ...from, headers: bearer(token) };
+		t.is((await manager.call("systemStatus", {}, right)).status, 200);
+		await t.notThrowsAsync(manager.logIn(`${password} 2`, from.address));
 	},
 );
 
-test.serial("wrong tokens are limited, and only themselves", async (t) => {
-	const { token } = await make("right", ["read"]);
-	const from = { address: "192.168.0.70" };
-	const wrong = { ...from, headers: bearer(`${token.slice(0, -1)}.`) };
-	for (let i = 0; i < attemptsPerAddress; i++) {
-		const { status, body } = await manager.call("systemStatus", {}, wrong);
-		t.is(status, 401);
-		t.is(body.error.code, "wrongToken");
-	}
-	const limited = await manager.call("systemStatus", {}, wrong);
-	t.is(limited.status, 429);
-	t.true(Number(limited.headers["retry-after"]) > 0);
-	const right = { ...from, headers: bearer(token) };
-	t.is((await manager.call("systemStatus", {}, right)).status, 200);
-	await t.notThrowsAsync(manager.logIn(`${password} 2`, from.address));
-});
-
-test.serial("a wrong token is refused whatever comes with it", async (t) => {
+test.serial("a wrong token is refused even with a valid session", async (t) => {
 	for (const value of ["x", "appm_", "__proto__", "a".repeat(8_000), "a b"]) {
 		const from = { address: `10.0.${value.length % 200}.1`, cookie };
 		const headers = bearer(value);
@@ -230,32 +236,32 @@ test.serial("a wrong token is refused whatever comes with it", async (t) => {
 		t.is(answer.status, 401);
 	}
 	const socket = manager.webSocket({ cookie, ...bearer("x") });
-	socket.on("error", () => {}); // Said by closing what is refused.
+	socket.on("error", () => {}); // Emitted when the refused socket is closed.
 	const [, response] = await once(socket, "unexpected-response");
 	t.is(response.statusCode, 401);
 	socket.terminate();
 });
 
-test.serial(
-	"no origin is needed; a page of another cannot use one",
-	async (t) => {
-		const { token } = await make("page", ["read"]);
-		const headers = { ...bearer(token), origin: "https://evil.example" };
-		const answer = await manager.call("systemStatus", {}, { headers });
-		t.is(answer.status, 403);
-	},
-);
-
-test.serial("while PostgreSQL is away tokens are told to wait", async (t) => {
-	const { token } = await make("patient", ["read"]);
-	await manager.cluster.kill();
-	const answer = await callWith(token, "systemStatus");
-	t.is(answer.status, 503);
-	await manager.cluster.start();
+test.serial("a token is refused from a page of another origin", async (t) => {
+	const { token } = await create("page", ["read"]);
+	const headers = { ...bearer(token), origin: "https://evil.example" };
+	const answer = await manager.call("systemStatus", {}, { headers });
+	t.is(answer.status, 403);
 });
 
 test.serial(
-	"the OpenAPI document says which operations take tokens",
+	"calls with a token fail with 503 while PostgreSQL is unavailable",
+	async (t) => {
+		const { token } = await create("patient", ["read"]);
+		await manager.cluster.kill();
+		const answer = await callWith(token, "systemStatus");
+		t.is(answer.status, 503);
+		await manager.cluster.start();
+	},
+);
+
+test.serial(
+	"the OpenAPI document shows which operations accept tokens",
 	async (t) => {
 		const { body } = await manager.get("/manager/api/openapi.json");
 		const securityOf = (name: string) => body.paths[`/${name}`].post.security;

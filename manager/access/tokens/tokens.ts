@@ -3,14 +3,14 @@ import type { Database } from "../../database/database.ts";
 import type { Token } from "../../operations/caller.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
-import { Attempts } from "../login/attempts.ts";
-import { Endings } from "../login/endings.ts";
-import { atTime } from "./at-time.ts";
+import { AttemptLimiter } from "../login/attempt-limiter.ts";
+import { OnceEmitter } from "../login/once-emitter.ts";
+import { scheduleAt } from "./schedule-at.ts";
 
 const tokenBytes = 32;
-/** So that a token that lies about somewhere is known for one. */
+/** Makes a leaked token recognizable. */
 const tokenPrefix = "appm_";
-const mostTokens = 100;
+const maxTokens = 100;
 
 export interface TokenStatus extends Token {
 	createdAt: Date;
@@ -18,14 +18,14 @@ export interface TokenStatus extends Token {
 	lastUsedAt: Date | null;
 }
 
-/** Everything throws DatabaseUnavailable while PostgreSQL is away. */
+/** API tokens. All methods throw DatabaseUnavailable while PostgreSQL is unavailable. */
 export class Tokens {
 	readonly #database: Database;
 	readonly #log: Log;
-	/** Counted apart from passwords: a script with an old token keeps nobody from the page. */
-	readonly #attempts = new Attempts();
-	/** Of WebSockets, by the token's id. */
-	readonly #endings = new Endings<number>();
+	/** Separate from passwords: a script with an old token must not lock out logins on the page. */
+	readonly #attempts = new AttemptLimiter();
+	/** Closes WebSockets, by the token's id. */
+	readonly #revocations = new OnceEmitter<number>();
 
 	constructor(database: Database, log: Log) {
 		this.#database = database;
@@ -41,35 +41,35 @@ export class Tokens {
 	}
 
 	/**
-	 * @returns the token itself, which is not kept.
-	 * @throws OperationError where the name is in use, or there are too many.
+	 * @returns the token itself, which is not stored.
+	 * @throws OperationError if the name is in use or there are too many tokens.
 	 */
 	async create(
-		wanted: Omit<Token, "id">,
+		definition: Omit<Token, "id">,
 	): Promise<{ id: number; token: string }> {
-		if ((await this.all()).length >= mostTokens)
+		if ((await this.all()).length >= maxTokens)
 			throw new OperationError(
 				"conflict",
 				"tooManyTokens",
-				`There are ${mostTokens} tokens already: revoke one that is not used`,
+				`There are already ${maxTokens} tokens. Revoke an unused one.`,
 			);
 		const token = `${tokenPrefix}${randomBytes(tokenBytes).toString("base64url")}`;
 		const [row] = await this.#database.query<{ id: number }>(
 			`INSERT INTO token (name, hash, scopes, expires_at) VALUES ($1, $2, $3, $4)
 			 ON CONFLICT (name) DO NOTHING RETURNING id`,
-			[wanted.name, hashOf(token), wanted.scopes, wanted.expiresAt],
+			[definition.name, hashOf(token), definition.scopes, definition.expiresAt],
 		);
 		if (!row)
 			throw new OperationError(
 				"conflict",
 				"nameInUse",
-				`There is a token named "${wanted.name}" already`,
+				`There is already a token named "${definition.name}"`,
 			);
-		this.#log.info({ ...wanted, ...row }, "a token was made");
+		this.#log.info({ ...definition, ...row }, "token created");
 		return { ...row, token };
 	}
 
-	/** Its WebSockets are cut off. @throws OperationError where there is none. */
+	/** Also closes the token's WebSockets. @throws OperationError if there is no such token. */
 	async revoke(id: number): Promise<void> {
 		const [row] = await this.#database.query<{ name: string }>(
 			"DELETE FROM token WHERE id = $1 RETURNING name",
@@ -81,11 +81,11 @@ export class Tokens {
 				"noSuchToken",
 				"There is no such token",
 			);
-		this.#log.info({ id, ...row }, "a token was revoked");
-		this.#endings.end(id);
+		this.#log.info({ id, ...row }, "token revoked");
+		this.#revocations.emit(id);
 	}
 
-	/** @returns undefined where it is none, was revoked or has expired. */
+	/** @returns undefined if the token is unknown, revoked or expired. */
 	async find(text: string): Promise<Token | undefined> {
 		const [row] = await this.#database.query<
 			Token & { isUseNoted: boolean | null }
@@ -102,9 +102,9 @@ export class Tokens {
 	}
 
 	/**
-	 * @param address of who shows it.
-	 * @throws OperationError where it is wrong; 429 where that was so too often. A right one
-	 * counts all the same: those who share an address do not shut each other out.
+	 * @param address of the client.
+	 * @throws OperationError if the token is wrong, 429 after too many wrong ones. A valid token
+	 * is always accepted: clients that share an address do not lock each other out.
 	 */
 	async authenticate(
 		text: string,
@@ -117,28 +117,33 @@ export class Tokens {
 		throw new OperationError(
 			"unauthenticated",
 			"wrongToken",
-			"The token is not right, was revoked or has expired.",
+			"The token is unknown, revoked or expired.",
 		);
 	}
 
-	/** @param end called once the token no longer counts. @returns what takes that back. */
-	whenEnded({ id, expiresAt }: Token, end: () => void): () => void {
-		const forget = this.#endings.add(id, end);
-		const stop = expiresAt ? atTime(expiresAt.getTime(), end) : () => {};
+	/**
+	 * @param listener called when the token is revoked or expires.
+	 * @returns a function that removes the listener.
+	 */
+	onInvalid({ id, expiresAt }: Token, listener: () => void): () => void {
+		const removeListener = this.#revocations.once(id, listener);
+		const cancel = expiresAt
+			? scheduleAt(expiresAt.getTime(), listener)
+			: () => {};
 		return () => {
-			forget();
-			stop();
+			removeListener();
+			cancel();
 		};
 	}
 
-	/** It counts also where that cannot be written: in a database that is read-only. */
+	/** Ignores failures: the token is valid even if the database is read-only. */
 	async #noteUse({ id, name }: Token): Promise<void> {
 		await this.#database
 			.query("UPDATE token SET last_used_at = now() WHERE id = $1", [id])
 			.catch((error) =>
 				this.#log.debug(
 					{ err: error, name },
-					"the use of a token is not noted",
+					"the last use of a token could not be stored",
 				),
 			);
 	}

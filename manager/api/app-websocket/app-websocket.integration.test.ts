@@ -9,13 +9,13 @@ import { WebSocket } from "ws";
 import { LocalWebServer } from "../../../development/local-web-server.ts";
 import {
 	AppClient,
+	clientIdentity,
 	loginWith,
 	type Message,
-	who,
 } from "../../../testing/app-client.ts";
 import { TestManager } from "../../../testing/test-manager.ts";
-import { attemptsPerAddress } from "../../access/login/attempts.ts";
-import { mostPerAddress } from "./waiting.ts";
+import { maxAttemptsPerAddress } from "../../access/login/attempt-limiter.ts";
+import { maxPerAddress } from "./pending-logins.ts";
 
 const manager = await TestManager.create();
 const webServer = new LocalWebServer(manager.directory, manager.socket);
@@ -32,21 +32,21 @@ test.after.always(async () => {
 	await manager.remove();
 });
 
-/** Whatever was tried, the manager has had no internal error. */
+/** No test causes an internal error. */
 test.afterEach.always((t) => {
 	const errors = manager.lines.filter(({ level }) => level === "error");
 	t.deepEqual(errors, []);
 });
 
-/** @param address of which the connection seems to come. */
+/** @param address where the connection seems to come from. */
 function connectFrom(address = "192.168.0.10", path = "/manager") {
 	const headers = { "x-forwarded-for": address };
-	return AppClient.opened(manager.webSocket(headers, path));
+	return AppClient.open(manager.webSocket(headers, path));
 }
 
 function connectOverWebServer(path: string) {
 	const url = `wss://127.0.0.1:${webServer.port}${path}`;
-	return AppClient.opened(new WebSocket(url, { rejectUnauthorized: false }));
+	return AppClient.open(new WebSocket(url, { rejectUnauthorized: false }));
 }
 
 async function logIn(password: string, address?: string) {
@@ -68,11 +68,11 @@ async function get(path: string) {
 }
 
 test.serial(
-	"a client of the public protocol asks what it talks to",
+	"a client of the public protocol queries the platform",
 	async (t) => {
 		for (const path of ["/manager", "/manager/"]) {
 			const client = await connectOverWebServer(path);
-			// As the Go client of the public repository does.
+			// The same as the Go client of the public repository.
 			const { mt, challenge } = await client.ask({
 				mt: "AppChallenge",
 				appObj: "manager",
@@ -110,21 +110,18 @@ test.serial(
 	},
 );
 
-test.serial(
-	"browsers find the page where clients find the protocol",
-	async (t) => {
-		t.deepEqual(await get("/manager"), { status: 302, location: "/manager/" });
-		t.deepEqual(await get("/"), { status: 302, location: "/manager/" });
-		t.is((await get("/manager/")).status, 200);
-		t.is((await get("/managerx")).status, 404);
-	},
-);
+test.serial("the page and the protocol share a path", async (t) => {
+	t.deepEqual(await get("/manager"), { status: 302, location: "/manager/" });
+	t.deepEqual(await get("/"), { status: 302, location: "/manager/" });
+	t.is((await get("/manager/")).status, 200);
+	t.is((await get("/managerx")).status, 404);
+});
 
 test.serial("wrong passwords and names are refused alike", async (t) => {
 	for (const [password, as] of [
-		["guess", who],
-		["", who],
-		["pwd", { ...who, app: "other" }],
+		["guess", clientIdentity],
+		["", clientIdentity],
+		["pwd", { ...clientIdentity, app: "other" }],
 	] as const) {
 		const client = await connectFrom("192.168.0.20");
 		const closed = client.closed();
@@ -134,7 +131,7 @@ test.serial("wrong passwords and names are refused alike", async (t) => {
 	}
 });
 
-test.serial("what was heard cannot be said again", async (t) => {
+test.serial("a login cannot be replayed", async (t) => {
 	const one = await connectFrom("192.168.0.21");
 	const { challenge } = await one.ask({ mt: "AppChallenge" });
 	const login = loginWith(challenge, "pwd");
@@ -148,7 +145,7 @@ test.serial("what was heard cannot be said again", async (t) => {
 });
 
 test.serial(
-	"the default password is refused from outside, right or wrong",
+	"the default password is refused from outside, correct or wrong",
 	async (t) => {
 		for (const address of ["8.8.8.8", "192.168.0.10, 8.8.8.8"])
 			for (const password of ["pwd", "guess"]) {
@@ -160,7 +157,7 @@ test.serial(
 
 test.serial("wrong digests and wrong passwords share one limit", async (t) => {
 	const address = "192.168.0.22";
-	for (let i = 1; i < attemptsPerAddress; i++)
+	for (let i = 1; i < maxAttemptsPerAddress; i++)
 		t.like((await logIn("guess", address)).result, { error: "wrongPassword" });
 	const page = await manager.call("login", { password: "x" }, { address });
 	t.is(page.status, 401);
@@ -170,19 +167,17 @@ test.serial("wrong digests and wrong passwords share one limit", async (t) => {
 	t.deepEqual((await logIn("pwd", "192.168.0.23")).result, ok);
 });
 
-test.serial("wrong digests at the same moment are limited too", async (t) => {
+test.serial("concurrent wrong digests are limited too", async (t) => {
 	const results = await Promise.all(
-		Array.from({ length: mostPerAddress }, () =>
-			logIn("guess", "192.168.0.24"),
-		),
+		Array.from({ length: maxPerAddress }, () => logIn("guess", "192.168.0.24")),
 	);
 	const tried = results.filter(
 		({ result }) => result.error === "wrongPassword",
 	);
-	t.is(tried.length, attemptsPerAddress);
+	t.is(tried.length, maxAttemptsPerAddress);
 });
 
-test.serial("rubbish ends the connection", async (t) => {
+test.serial("an invalid message closes the connection", async (t) => {
 	const challenges = { mt: "AppChallenge" };
 	for (const [message, code] of [
 		["", 4400],
@@ -206,58 +201,68 @@ test.serial("rubbish ends the connection", async (t) => {
 	}
 });
 
-test.serial("challenges without a login have an end", async (t) => {
-	const client = await connectFrom("192.168.0.26");
-	for (let i = 0; i < 100; i++) client.send({ mt: "AppChallenge" });
-	t.is(await client.closed(), 4400);
-});
+test.serial(
+	"the number of challenges without a login is limited",
+	async (t) => {
+		const client = await connectFrom("192.168.0.26");
+		for (let i = 0; i < 100; i++) client.send({ mt: "AppChallenge" });
+		t.is(await client.closed(), 4400);
+	},
+);
 
-test.serial("a page of another origin is not let near", async (t) => {
+test.serial("a page of another origin is refused", async (t) => {
 	for (const origin of ["https://evil.example", "null"]) {
 		const socket = manager.webSocket({ origin }, "/manager");
-		socket.on("error", () => {}); // Said by closing what is refused.
+		socket.on("error", () => {}); // Emitted when the refused socket is closed.
 		const [, response] = await once(socket, "unexpected-response");
 		t.is(response.statusCode, 403);
 		socket.terminate();
 	}
 });
 
-test.serial("a flood keeps only its own address out", async (t) => {
-	const address = "192.168.0.27";
-	const flood = await Promise.all(
-		Array.from({ length: 5 * mostPerAddress }, async () => {
-			const client = await connectFrom(address);
-			const end = client.closed();
-			return { client, end };
-		}),
-	);
-	const kept = new Set(flood);
-	for (const one of flood) void one.end.then(() => kept.delete(one));
-	while (kept.size > mostPerAddress) await delay(20);
-	await delay(200);
-	t.is(kept.size, mostPerAddress);
-	t.deepEqual((await logIn("pwd", "192.168.0.28")).result, ok);
-	await t.notThrowsAsync(manager.logIn("pwd", address));
-	for (const { client } of flood) client.socket.terminate();
-	await Promise.all(flood.map(({ end }) => end));
-	await delay(100); // The manager hears of it a little later.
-	t.deepEqual((await logIn("pwd", address)).result, ok);
-});
-
-test.serial("who asks and does not read is cut off", async (t) => {
-	const { client } = await logIn("pwd", "192.168.0.29");
-	client.socket.pause();
-	const src = "x".repeat(60_000);
-	const closed = once(client.socket, "close");
-	for (let i = 0; i < 200; i++) client.send({ mt: "AppInfo", src });
-	await delay(1_000);
-	client.socket.resume();
-	await closed;
-	t.pass();
-});
+test.serial(
+	"a flood of connections locks out only its own address",
+	async (t) => {
+		const address = "192.168.0.27";
+		const flood = await Promise.all(
+			Array.from({ length: 5 * maxPerAddress }, async () => {
+				const client = await connectFrom(address);
+				const closed = client.closed();
+				return { client, closed };
+			}),
+		);
+		const open = new Set(flood);
+		for (const connection of flood)
+			void connection.closed.then(() => open.delete(connection));
+		while (open.size > maxPerAddress) await delay(20);
+		await delay(200);
+		t.is(open.size, maxPerAddress);
+		t.deepEqual((await logIn("pwd", "192.168.0.28")).result, ok);
+		await t.notThrowsAsync(manager.logIn("pwd", address));
+		for (const { client } of flood) client.socket.terminate();
+		await Promise.all(flood.map(({ closed }) => closed));
+		await delay(100); // The manager notices it a little later.
+		t.deepEqual((await logIn("pwd", address)).result, ok);
+	},
+);
 
 test.serial(
-	"a connection that broke off in a message leaves nothing",
+	"a client that does not read its answers is disconnected",
+	async (t) => {
+		const { client } = await logIn("pwd", "192.168.0.29");
+		client.socket.pause();
+		const src = "x".repeat(60_000);
+		const closed = once(client.socket, "close");
+		for (let i = 0; i < 200; i++) client.send({ mt: "AppInfo", src });
+		await delay(1_000);
+		client.socket.resume();
+		await closed;
+		t.pass();
+	},
+);
+
+test.serial(
+	"a connection that is interrupted within a message is cleaned up",
 	async (t) => {
 		const socket = connect(manager.socket);
 		const head = "GET /manager HTTP/1.1\r\nHost: device.example\r\n";
@@ -266,26 +271,29 @@ test.serial(
 		);
 		const [answer] = await once(socket, "data");
 		t.regex(String(answer), /^HTTP\/1\.1 101 /);
-		socket.write(Buffer.from([0x81, 0xff, 0x7f])); // A part of a long frame's head.
+		socket.write(Buffer.from([0x81, 0xff, 0x7f])); // Part of a long frame's header.
 		await delay(50);
 		socket.destroy();
 		t.deepEqual((await logIn("pwd", "192.168.0.30")).result, ok);
 	},
 );
 
-test.serial("who does not log in is cut off after half a minute", async (t) => {
-	const silent = await connectFrom("192.168.0.31");
-	const slow = await connectFrom("192.168.0.31");
-	const begin = performance.now();
-	const ends = [silent.closed(), slow.closed()];
-	await slow.ask({ mt: "AppChallenge" }); // That gives it no more time.
-	t.deepEqual(await Promise.all(ends), [1006, 1006]);
-	const seconds = (performance.now() - begin) / 1000;
-	t.true(seconds > 25 && seconds < 35, `${seconds} s`);
-});
+test.serial(
+	"a client that does not log in is disconnected after 30 seconds",
+	async (t) => {
+		const silent = await connectFrom("192.168.0.31");
+		const slow = await connectFrom("192.168.0.31");
+		const start = performance.now();
+		const closed = [silent.closed(), slow.closed()];
+		await slow.ask({ mt: "AppChallenge" }); // Does not extend the time.
+		t.deepEqual(await Promise.all(closed), [1006, 1006]);
+		const seconds = (performance.now() - start) / 1000;
+		t.true(seconds > 25 && seconds < 35, `${seconds} s`);
+	},
+);
 
 test.serial(
-	"a changed password counts at once, outside too, and survives a restart",
+	"a changed password is valid at once, also from outside, and survives a restart",
 	async (t) => {
 		const { client } = await logIn("pwd");
 		const closed = client.closed();
@@ -302,17 +310,20 @@ test.serial(
 	},
 );
 
-test.serial("the password is nowhere in the open", async (t) => {
-	const rows = await sql("SELECT config::text AS row FROM config");
-	t.true(rows.length > 1);
-	for (const { row } of rows) t.false(/horse|M.ller/.test(row), row);
-	t.false(JSON.stringify(manager.lines).includes("horse"));
-	t.false((await readFile(keyFile)).includes("horse"));
-	t.is((await stat(keyFile)).mode & 0o777, 0o600);
-});
+test.serial(
+	"the password is stored and logged nowhere in plain text",
+	async (t) => {
+		const rows = await sql("SELECT config::text AS row FROM config");
+		t.true(rows.length > 1);
+		for (const { row } of rows) t.false(/horse|M.ller/.test(row), row);
+		t.false(JSON.stringify(manager.lines).includes("horse"));
+		t.false((await readFile(keyFile)).includes("horse"));
+		t.is((await stat(keyFile)).mode & 0o777, 0o600);
+	},
+);
 
 test.serial(
-	"a lost key: the next login on the page makes up for it",
+	"after the key is lost, the next login on the page restores AppWebsocket logins",
 	async (t) => {
 		await rm(keyFile);
 		t.like((await logIn("Müller's horse")).result, {
@@ -325,7 +336,7 @@ test.serial(
 );
 
 test.serial(
-	"a password set by a manager that knows no digests ends the one kept for them",
+	"a password set by a manager without digest logins invalidates the one stored for them",
 	async (t) => {
 		const [old] = await sql("SELECT value FROM config WHERE name = 'password'");
 		const cookie = await manager.logIn("Müller's horse");
@@ -344,7 +355,7 @@ test.serial(
 );
 
 test.serial(
-	"switched off nobody gets in and nothing is kept; switched on again they do",
+	"disabling AppWebsocket logins disconnects clients and deletes the stored password, enabling restores them",
 	async (t) => {
 		const { client } = await logIn("Müller's horse");
 		const closed = client.closed();
@@ -369,7 +380,7 @@ test.serial(
 );
 
 test.serial(
-	"a password deleted with psql makes the default one count again",
+	"deleting the password with psql restores the default password",
 	async (t) => {
 		await sql("DELETE FROM config WHERE name = 'password'");
 		t.like((await logIn("Müller's horse")).result, { error: "wrongPassword" });
@@ -378,8 +389,11 @@ test.serial(
 	},
 );
 
-test.serial("while PostgreSQL is away clients are told so", async (t) => {
-	await manager.cluster.kill();
-	t.like((await logIn("pwd")).result, { error: "databaseUnavailable" });
-	await manager.cluster.start();
-});
+test.serial(
+	"clients get an error while PostgreSQL is unavailable",
+	async (t) => {
+		await manager.cluster.kill();
+		t.like((await logIn("pwd")).result, { error: "databaseUnavailable" });
+		await manager.cluster.start();
+	},
+);

@@ -12,21 +12,21 @@ import type { Login } from "../../access/login/login.ts";
 import { readRelease } from "../../device/system/release.ts";
 import type { Log } from "../../shared/log.ts";
 import { describeFailure } from "../call.ts";
-import { Waiting } from "./waiting.ts";
+import { PendingLogins } from "./pending-logins.ts";
 
-/** Clients say that this is the app they want, and the name by which they log in to it. */
+/** The app name with which clients log in. */
 const loginName = "manager";
-const mostUnreadBytes = 256 * 1024;
+const maxUnreadBytes = 256 * 1024;
 const loggedOut = 4401;
 const tooMany = 4429;
 
-/** The manager as PBX and clients see it at `/manager`: by the AppWebsocket protocol. */
+/** The manager's AppWebsocket protocol at `/manager`, for the PBX and its clients. */
 export class ManagerAppWebsocket {
 	readonly #login: Login;
 	readonly #releaseFile: string;
 	readonly #log: Log;
-	readonly #waiting = new Waiting();
-	/** Asked for once: nobody can have it read again and again. */
+	readonly #pendingLogins = new PendingLogins();
+	/** Read once, so that requests cannot cause repeated file reads. */
 	#info: ReturnType<typeof readPlatformInfo> | undefined;
 
 	constructor(login: Login, releaseFile: string, log: Log) {
@@ -35,33 +35,33 @@ export class ManagerAppWebsocket {
 		this.#log = log;
 	}
 
-	/** @param address of who has opened the WebSocket. */
+	/** @param address of the client. */
 	accept(socket: WebSocket, address: string | undefined): void {
-		const leave = this.#waiting.enter(address);
-		if (!leave) {
-			socket.close(tooMany, "too many who have not logged in");
+		const endPendingLogin = this.#pendingLogins.add(address);
+		if (!endPendingLogin) {
+			socket.close(tooMany, "too many pending logins");
 			socket.terminate();
 			return;
 		}
-		socket.on("close", leave);
+		socket.on("close", endPendingLogin);
 		socket.on("error", (error) =>
-			this.#log.debug({ err: error }, "an AppWebsocket was broken off"),
+			this.#log.debug({ err: error }, "AppWebsocket connection failed"),
 		);
 		socket.on("message", () => {
-			// Who asks without reading the answers must not have them pile up here.
-			if (socket.bufferedAmount > mostUnreadBytes) socket.terminate();
+			// Answers must not pile up for a client that does not read them.
+			if (socket.bufferedAmount > maxUnreadBytes) socket.terminate();
 		});
 		new AppSession(socket, {
 			password: (login, challenge) =>
 				this.#logIn(socket, login, challenge, address),
 			opened: (session) => {
-				leave();
+				endPendingLogin();
 				return (request) => void this.#answer(session, request);
 			},
 		});
 	}
 
-	/** As the page's login does: by the same rules, counted in the same limits. */
+	/** Follows the same rules and limits as the page's login. */
 	async #logIn(
 		socket: WebSocket,
 		login: AppLogin,
@@ -69,21 +69,21 @@ export class ManagerAppWebsocket {
 		address: string | undefined,
 	): Promise<LoginResult> {
 		try {
-			const forget = await this.#login.logInByDigest(
+			const removeListener = await this.#login.logInByDigest(
 				(password) =>
 					login.app === loginName && isValidLogin(login, challenge, password),
 				address,
 				() => socket.close(loggedOut, "please log in again"),
 			);
-			if (socket.readyState === WebSocket.CLOSED) forget();
-			else socket.on("close", forget);
+			if (socket.readyState === WebSocket.CLOSED) removeListener();
+			else socket.on("close", removeListener);
 			return { ok: true };
-		} catch (failure) {
-			return { ok: false, ...this.#inWords(failure) };
+		} catch (error) {
+			return { ok: false, ...this.#toErrorFields(error) };
 		}
 	}
 
-	/** Clients that wait for an answer get one, whatever they ask. */
+	/** Answers every request, unknown ones with an error, since clients wait for an answer. */
 	async #answer(session: AppSession, request: AppMessage): Promise<void> {
 		if (request.mt !== "AppPlatformInfoRequest" || request.api)
 			return session.answer(request, {
@@ -92,17 +92,17 @@ export class ManagerAppWebsocket {
 				errorText: "The manager does not know this message.",
 			});
 		this.#info ??= readPlatformInfo(this.#releaseFile);
-		const info = await this.#info.catch((failure) => this.#inWords(failure));
+		const info = await this.#info.catch((error) => this.#toErrorFields(error));
 		session.answer(request, { mt: "AppPlatformInfoResult", ...info });
 	}
 
-	#inWords(failure: unknown) {
-		const { code, message } = describeFailure(failure, this.#log).error;
+	#toErrorFields(error: unknown) {
+		const { code, message } = describeFailure(error, this.#log).error;
 		return { error: code, errorText: message };
 	}
 }
 
-/** The image's; outside an image the manager's. */
+/** Version and build of the image, or of the manager outside an image. */
 async function readPlatformInfo(releaseFile: string) {
 	const release = await readRelease(releaseFile);
 	return {

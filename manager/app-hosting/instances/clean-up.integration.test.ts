@@ -3,7 +3,7 @@ import test from "ava";
 import { Client } from "pg";
 import { TestManager } from "../../../testing/test-manager.ts";
 
-// Databases get smaller when somebody cleans them up, and are looked after at night.
+// A clean-up makes a database smaller; all databases are optimized at night.
 const manager = await TestManager.create();
 const ids: number[] = [];
 let cookie = "";
@@ -22,7 +22,7 @@ test.before(async () => {
 	await manager.start();
 	cookie = await manager.logIn();
 	const client = await connect("manager");
-	// Its instances have databases, and never run.
+	// Its instances have databases but never run.
 	await client.query(
 		`INSERT INTO service (id, uid, folder, binary_name, title, build, label)
 		 VALUES ('x', 2000, 'x', 'x', 'x', '1', '1')`,
@@ -53,7 +53,7 @@ async function cleanedUp(id: number | undefined) {
 	}
 }
 
-test.serial("a database gives back what was deleted", async (t) => {
+test.serial("a clean-up frees the space of deleted rows", async (t) => {
 	const client = await connect("example.com_one");
 	await client.query(
 		`CREATE TABLE "a ""b" AS SELECT n, repeat('x', 200) AS text FROM generate_series(1, 100000) AS n`,
@@ -75,31 +75,34 @@ test.serial("a database gives back what was deleted", async (t) => {
 	await client.end();
 });
 
-test.serial("one at a time, and what is cut off says so", async (t) => {
-	const holder = await connect("example.com_one");
-	await holder.query(`BEGIN; LOCK TABLE "a ""b" IN SHARE MODE`);
-	t.is((await call("instanceCleanUpDatabase", { id: ids[0] })).status, 200);
-	const refused = await call("instanceCleanUpDatabase", { id: ids[1] });
-	t.is(refused.status, 409);
-	t.regex(refused.body.error.message, /one at a time/);
-	const seen = await connect("postgres");
-	for (;;) {
-		const { rowCount } = await seen.query(
-			`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+test.serial(
+	"only one clean-up runs, and an interrupted one fails",
+	async (t) => {
+		const holder = await connect("example.com_one");
+		await holder.query(`BEGIN; LOCK TABLE "a ""b" IN SHARE MODE`);
+		t.is((await call("instanceCleanUpDatabase", { id: ids[0] })).status, 200);
+		const refused = await call("instanceCleanUpDatabase", { id: ids[1] });
+		t.is(refused.status, 409);
+		t.regex(refused.body.error.message, /one at a time/);
+		const observer = await connect("postgres");
+		for (;;) {
+			const { rowCount } = await observer.query(
+				`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 			 WHERE wait_event_type = 'Lock' AND query LIKE 'VACUUM (FULL%'`,
-		);
-		if (rowCount === 1) break;
-		await delay(20);
-	}
-	t.like(await cleanedUp(ids[0]), { state: "failed" });
-	await holder.end();
-	await seen.end();
-	t.is((await call("instanceCleanUpDatabase", { id: ids[1] })).status, 200);
-	t.like(await cleanedUp(ids[1]), { state: "done" });
-});
+			);
+			if (rowCount === 1) break;
+			await delay(20);
+		}
+		t.like(await cleanedUp(ids[0]), { state: "failed" });
+		await holder.end();
+		await observer.end();
+		t.is((await call("instanceCleanUpDatabase", { id: ids[1] })).status, 200);
+		t.like(await cleanedUp(ids[1]), { state: "done" });
+	},
+);
 
 test.serial(
-	"all databases are optimized at the hour that is set",
+	"all databases are optimized after the selected hour",
 	async (t) => {
 		const first = (await call("databaseOptimization")).body;
 		t.is(first.hour, 22);

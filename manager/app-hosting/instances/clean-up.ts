@@ -4,11 +4,11 @@ import type { Database, Query } from "../../database/database.ts";
 import { isUnavailable } from "../../database/unavailable.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
-import { missingRoom } from "./clean-up-room.ts";
-import type { Instance } from "./table.ts";
+import { missingSpaceMessage } from "./clean-up-space.ts";
+import type { Instance } from "./instance-table.ts";
 
-/** How long a table that somebody uses is waited for. */
-const lockLimit = "60s";
+/** How long a clean-up waits for a table that is in use. */
+const lockTimeout = "60s";
 
 export const cleanUpStatus = z.object({
 	state: z.enum(["running", "done", "failed"]),
@@ -16,9 +16,9 @@ export const cleanUpStatus = z.object({
 	tables: z.int(),
 	tablesDone: z.int(),
 	sizeBeforeBytes: z.number(),
-	/** Once it is done. */
+	/** Present once it is done. */
 	sizeAfterBytes: z.number().optional(),
-	/** What went wrong. */
+	/** Why it failed. */
 	text: z.string().optional(),
 });
 export type CleanUpStatus = z.output<typeof cleanUpStatus>;
@@ -26,20 +26,20 @@ export type CleanUpStatus = z.output<typeof cleanUpStatus>;
 interface Table {
 	/** Quoted. */
 	name: string;
-	/** With its indexes. */
+	/** Including its indexes. */
 	sizeBytes: number;
 }
 
-/** Gives the room of deleted rows back to the disk: VACUUM FULL, one database at a time. */
+/** Returns the space of deleted rows to the disk: VACUUM FULL, one database at a time. */
 export class CleanUps {
 	readonly #database: Database;
 	readonly #dataDirectory: string;
 	readonly #log: Log;
-	/** By the instance's id: the one that runs, or the last one. */
+	/** The running or last clean-up by instance id. */
 	readonly #status = new Map<number, CleanUpStatus>();
 	#isBusy = false;
 
-	/** @param dataDirectory on the disk that has the databases. */
+	/** @param dataDirectory a directory on the databases' disk. */
 	constructor(database: Database, dataDirectory: string, log: Log) {
 		this.#database = database;
 		this.#dataDirectory = dataDirectory;
@@ -51,10 +51,10 @@ export class CleanUps {
 	}
 
 	/**
-	 * Begins; `status` tells how it goes on.
-	 * @throws OperationError where another one runs, or where there is not enough room.
+	 * Starts a clean-up in the background; `status` returns its progress.
+	 * @throws OperationError if another one runs, or if there is not enough space.
 	 */
-	async begin(instance: Instance): Promise<void> {
+	async start(instance: Instance): Promise<void> {
 		if (instance.externalHost)
 			throw new OperationError(
 				"conflict",
@@ -65,13 +65,13 @@ export class CleanUps {
 			throw new OperationError(
 				"conflict",
 				"cleanUpRuns",
-				"A database is being cleaned up already: one at a time",
+				"Another database is being cleaned up: only one at a time",
 			);
 		this.#isBusy = true;
 		const { databaseName } = instance;
 		try {
 			const tables = await this.#database.inDatabase(databaseName, tablesOf);
-			await this.#needRoom(
+			await this.#assertSpace(
 				Math.max(...tables.map(({ sizeBytes }) => sizeBytes)),
 			);
 			const status: CleanUpStatus = {
@@ -82,72 +82,75 @@ export class CleanUps {
 				sizeBeforeBytes: await this.#sizeOf(databaseName),
 			};
 			this.#status.set(instance.id, status);
-			void this.#clean(databaseName, tables, status);
+			void this.#cleanUp(databaseName, tables, status);
 		} catch (error) {
 			this.#isBusy = false;
 			throw error;
 		}
 	}
 
-	async #clean(
+	async #cleanUp(
 		databaseName: string,
 		tables: Table[],
 		status: CleanUpStatus,
 	): Promise<void> {
 		const log = this.#log.child({ databaseName });
-		log.info({ bytes: status.sizeBeforeBytes }, "a database is cleaned up");
+		log.info({ bytes: status.sizeBeforeBytes }, "database clean-up started");
 		try {
-			const left = await this.#database.inDatabase(databaseName, (query) =>
-				this.#cleanTables(query, tables, status),
+			const skipped = await this.#database.inDatabase(databaseName, (query) =>
+				this.#rewriteTables(query, tables, status),
 			);
 			status.sizeAfterBytes = await this.#sizeOf(databaseName);
-			status.state = left.length === 0 ? "done" : "failed";
-			if (left.length > 0)
-				status.text = `not these tables, which are in use or do not fit: ${left.join(", ")}`;
-			log.info({ bytes: status.sizeAfterBytes, left }, "it was cleaned up");
+			status.state = skipped.length === 0 ? "done" : "failed";
+			if (skipped.length > 0)
+				status.text = `these tables were skipped because they are in use or too large: ${skipped.join(", ")}`;
+			log.info(
+				{ bytes: status.sizeAfterBytes, skipped },
+				"database clean-up finished",
+			);
 		} catch (error) {
-			log.warn({ err: error }, "the clean-up was cut off");
+			log.warn({ err: error }, "database clean-up interrupted");
 			status.state = "failed";
-			status.text = "it was cut off; the manager's log says why";
+			status.text = "it was interrupted: see the manager's log";
 		} finally {
 			this.#isBusy = false;
 		}
 	}
 
-	/** @returns those that could not be. */
-	async #cleanTables(
+	/** @returns the names of tables that could not be rewritten. */
+	async #rewriteTables(
 		query: Query,
 		tables: Table[],
 		status: CleanUpStatus,
 	): Promise<string[]> {
-		const left: string[] = [];
-		await query(`SET lock_timeout = '${lockLimit}'`);
+		const skipped: string[] = [];
+		await query(`SET lock_timeout = '${lockTimeout}'`);
 		for (const { name, sizeBytes } of tables) {
 			try {
-				await this.#needRoom(sizeBytes);
+				await this.#assertSpace(sizeBytes);
 				await query(`VACUUM (FULL, ANALYZE) ${name}`);
 			} catch (error) {
 				if (!(error instanceof OperationError) && isUnavailable(error))
 					throw error;
-				this.#log.warn({ err: error, table: name }, "a table is left as it is");
-				left.push(name);
+				this.#log.warn({ err: error, table: name }, "table skipped");
+				skipped.push(name);
 			}
 			status.tablesDone++;
 		}
-		return left;
+		return skipped;
 	}
 
-	async #needRoom(largestTableBytes: number): Promise<void> {
-		const [log] = await this.#database.query<{ bytes: number }>(
+	async #assertSpace(largestTableBytes: number): Promise<void> {
+		const [wal] = await this.#database.query<{ bytes: number }>(
 			"SELECT pg_size_bytes(current_setting('max_wal_size'))::float8 AS bytes",
 		);
 		const { bavail, bsize } = await statfs(this.#dataDirectory);
-		const missing = missingRoom({
+		const message = missingSpaceMessage({
 			largestTableBytes,
-			longestLogBytes: log?.bytes ?? 0,
+			maxWalBytes: wal?.bytes ?? 0,
 			freeBytes: bavail * bsize,
 		});
-		if (missing) throw new OperationError("noRoom", "noRoom", missing);
+		if (message) throw new OperationError("noRoom", "noRoom", message);
 	}
 
 	async #sizeOf(databaseName: string): Promise<number> {
@@ -159,7 +162,7 @@ export class CleanUps {
 	}
 }
 
-/** Small ones first: what they give back helps the large ones. PostgreSQL's own are among them. */
+/** Smallest first: the space that they free helps with the large ones. Includes PostgreSQL's own tables. */
 function tablesOf(query: Query): Promise<Table[]> {
 	return query<{ name: string; sizeBytes: number }>(
 		`SELECT format('%I.%I', nspname, relname) AS name,

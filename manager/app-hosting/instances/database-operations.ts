@@ -9,7 +9,6 @@ import type { Instances } from "./instances.ts";
 import { instanceDatabaseName, instanceDatabaseUser } from "./names.ts";
 import { databasePassword } from "./passwords.ts";
 
-/** What is done with instances' databases. */
 export function instanceDatabaseOperations(
 	instances: Instances,
 	cleanUps: CleanUps,
@@ -20,11 +19,11 @@ export function instanceDatabaseOperations(
 		defineOperation({
 			name: "instanceTestConnection",
 			summary:
-				"Tries to connect to the database of an instance, or of one to be made, and says what fails",
+				"Tries to connect to the database of an instance or of a planned one, and returns the reason of a failure",
 			permission: "administrator",
 			/**
-			 * What is left out is as the instance has it; null is this machine. Without `id`, for an
-			 * instance that is yet to be made, nothing can be left out.
+			 * Missing fields are those of the instance; null means this machine. Without `id`, for a
+			 * planned instance, all fields are required.
 			 */
 			input: z.strictObject({
 				id: instanceId.optional(),
@@ -46,7 +45,7 @@ export function instanceDatabaseOperations(
 					throw new OperationError(
 						"invalid",
 						"notMadeYet",
-						"A database on this machine is made with its instance: before that only one on another host can be tried",
+						"A database on this machine is created with its instance: only a database on another host can be tested first",
 					);
 				const name = given.databaseName ?? stored?.databaseName;
 				const user = given.databaseUser ?? stored?.databaseUser;
@@ -55,21 +54,21 @@ export function instanceDatabaseOperations(
 					throw new OperationError(
 						"invalid",
 						"databaseUnknown",
-						"Say which database, user and password are to be tried: the instance is not made yet",
+						"Enter the database, user and password to test: the instance does not exist yet",
 					);
 				const where = host ?? { host: localHost };
-				return connectionTests.try({ ...where, name, user, password });
+				return connectionTests.run({ ...where, name, user, password });
 			},
 		}),
 		defineOperation({
 			name: "instanceCleanUpDatabase",
 			summary:
-				"Begins to give the room of deleted data in an instance's database back to the disk",
+				"Starts to return the space of deleted data in an instance's database to the disk",
 			permission: "administrator",
 			input: z.strictObject({ id: instanceId }),
 			output: z.strictObject({}),
 			async handle({ id }) {
-				await cleanUps.begin(await instances.find(id));
+				await cleanUps.start(await instances.find(id));
 				return {};
 			},
 		}),

@@ -1,18 +1,18 @@
 import { join } from "node:path";
 import {
 	setTimeout as delay,
-	setImmediate as turn,
+	setImmediate as nextTick,
 } from "node:timers/promises";
 import test from "ava";
 import { Client } from "pg";
 import { TestAppliance } from "../../../testing/test-appliance.ts";
 
-// An instance is changed wholly or not at all, also when the manager is killed in the middle.
+// An instance is changed completely or not at all, even if the manager is killed meanwhile.
 const appliance = await TestAppliance.withApp(
 	join(import.meta.dirname, "../../../apps/notes"),
 );
 const { manager } = appliance;
-const begin = () => appliance.startManager();
+const restart = () => appliance.startManager();
 const serviceId = "app-platform_notes";
 const names = {
 	old: {
@@ -36,7 +36,7 @@ const connect = async (database: string) => {
 		user: manager.cluster.user,
 		database,
 	});
-	client.on("error", () => {}); // A test ends it.
+	client.on("error", () => {}); // A test terminates the connection.
 	await client.connect();
 	return client;
 };
@@ -44,7 +44,7 @@ const client = await connect("postgres");
 
 test.before(async () => {
 	({ id } = await done("instanceCreate", { serviceId, ...names.old }));
-	await becomes("running");
+	await waitForState("running");
 });
 test.after.always(async () => {
 	await client.end();
@@ -61,7 +61,7 @@ async function instance() {
 	return instances.find((one: { id: number }) => one.id === id);
 }
 
-async function becomes(state: string) {
+async function waitForState(state: string) {
 	const end = performance.now() + 20_000;
 	while ((await instance()).state !== state) {
 		if (performance.now() > end)
@@ -70,8 +70,8 @@ async function becomes(state: string) {
 	}
 }
 
-/** @returns which of the two sets of names there is, of all that has one. */
-async function whatIsThere(): Promise<string> {
+/** @returns which set of names row, database and user have, or "mixed". */
+async function currentNames(): Promise<string> {
 	const { rows } = await client.query(
 		"SELECT datname AS name FROM pg_database UNION SELECT rolname FROM pg_roles",
 	);
@@ -91,10 +91,10 @@ async function whatIsThere(): Promise<string> {
 			!found.includes(other.databaseUser);
 		if (isRow && isDatabase) return which;
 	}
-	return "half-made";
+	return "mixed";
 }
 
-/** The password that PostgreSQL keeps of the instance's user. */
+/** Returns the password of the instance's user as stored by PostgreSQL. */
 async function verifier(): Promise<string> {
 	const { databaseUser } = await instance();
 	const { rows } = await client.query(
@@ -104,24 +104,24 @@ async function verifier(): Promise<string> {
 	return rows[0].rolpassword;
 }
 
-test.serial("names are changed, with who is connected", async (t) => {
+test.serial("names are changed although a client is connected", async (t) => {
 	const guest = await connect(names.old.databaseName);
 	await guest.query("CREATE TABLE kept AS SELECT 1 AS one");
 	const { status, body } = await edit(names.new);
 	t.is(status, 200, JSON.stringify(body));
 	t.is(body.path, "/example.org/y/");
-	t.is(await whatIsThere(), "new");
-	await becomes("running");
+	t.is(await currentNames(), "new");
+	await waitForState("running");
 	await t.throwsAsync(guest.query("SELECT 1"));
-	const look = await connect(names.new.databaseName);
-	t.deepEqual((await look.query("SELECT one FROM kept")).rows, [{ one: 1 }]);
-	await look.end();
+	const owner = await connect(names.new.databaseName);
+	t.deepEqual((await owner.query("SELECT one FROM kept")).rows, [{ one: 1 }]);
+	await owner.end();
 	t.is((await edit(names.old)).status, 200);
-	await becomes("running");
-	t.is(await whatIsThere(), "old");
+	await waitForState("running");
+	t.is(await currentNames(), "old");
 });
 
-test.serial("what is not given stays, and passwords change", async (t) => {
+test.serial("passwords change, missing fields do not", async (t) => {
 	const before = await done("instanceCredentials", { id });
 	const stored = await verifier();
 	await edit({ password: null });
@@ -135,49 +135,52 @@ test.serial("what is not given stays, and passwords change", async (t) => {
 	});
 	t.not(await verifier(), stored);
 	t.regex(await verifier(), /^SCRAM-SHA-256\$/);
-	t.is(await whatIsThere(), "old");
+	t.is(await currentNames(), "old");
 	const log = JSON.stringify(manager.lines);
 	for (const secret of ["of the instance", "büro", second.databasePassword])
 		t.false(log.includes(secret));
 });
 
-test.serial("names in use or not allowed are refused in words", async (t) => {
-	const other = await done("instanceCreate", {
-		serviceId,
-		name: "other",
-		domain: "example.com",
-	});
-	for (const [input, words] of [
-		[{ name: "other" }, /path .* in use/],
-		[{ databaseName: "example.com_other" }, /database .* in use/],
-		[{ databaseUser: "example.com_other" }, /user .* in use/],
-		[{ domain: "manager" }, /manager's/],
-		[{ databaseName: "ü".repeat(32) }, /63 bytes/],
-		[{ databaseUser: "postgres" }, /of the system/],
-		[{ password: "short" }, /8/],
-		[{ externalHost: { address: "/run" } }, /DNS name/],
-		[{ externalHost: { address: "db", ca: "x" } }, /PEM/],
-	] as const) {
-		const { status, body } = await edit(input);
-		t.true(status >= 400 && status < 500, JSON.stringify(input));
-		t.regex(body.error.message, words);
-	}
-	t.is(await whatIsThere(), "old");
-	await done("instanceDelete", { id: other.id, name: "other" });
-});
+test.serial(
+	"names in use or not allowed are refused with a reason",
+	async (t) => {
+		const other = await done("instanceCreate", {
+			serviceId,
+			name: "other",
+			domain: "example.com",
+		});
+		for (const [input, words] of [
+			[{ name: "other" }, /path .* in use/],
+			[{ databaseName: "example.com_other" }, /database .* in use/],
+			[{ databaseUser: "example.com_other" }, /user .* in use/],
+			[{ domain: "manager" }, /reserved for the manager/],
+			[{ databaseName: "ü".repeat(32) }, /63 bytes/],
+			[{ databaseUser: "postgres" }, /of the system/],
+			[{ password: "short" }, /8/],
+			[{ externalHost: { address: "/run" } }, /DNS name/],
+			[{ externalHost: { address: "db", ca: "x" } }, /PEM/],
+		] as const) {
+			const { status, body } = await edit(input);
+			t.true(status >= 400 && status < 500, JSON.stringify(input));
+			t.regex(body.error.message, words);
+		}
+		t.is(await currentNames(), "old");
+		await done("instanceDelete", { id: other.id, name: "other" });
+	},
+);
 
 test.serial("a stopped instance stays stopped", async (t) => {
 	await done("instanceStop", { id });
-	await becomes("stopped");
+	await waitForState("stopped");
 	await edit({ name: "y" });
 	await delay(300);
 	t.is((await instance()).state, "stopped");
 	await edit({ name: "x" });
 	await done("instanceStart", { id });
-	await becomes("running");
+	await waitForState("running");
 });
 
-/** What another transaction locks, so that the edit waits there for it; and what is seen then. */
+/** The lock of another transaction at which the edit waits, and the statement that waits. */
 const steps: Record<string, { lock: string; waiting: string }> = {
 	"the database is renamed": {
 		lock: "LOCK TABLE pg_database IN SHARE MODE",
@@ -202,60 +205,66 @@ async function isWaiting(statement: string): Promise<boolean> {
 }
 
 for (const [step, { lock, waiting }] of Object.entries(steps))
-	test.serial(`killed when ${step}: all is as it was`, async (t) => {
+	test.serial(`killed when ${step}: nothing has changed`, async (t) => {
 		t.timeout(60_000);
 		const holder = await connect("manager");
 		await holder.query("BEGIN");
 		await holder.query(lock);
 		const asked = edit(names.new).catch(() => undefined);
-		while (!(await isWaiting(waiting))) await turn();
+		while (!(await isWaiting(waiting))) await nextTick();
 		await manager.stop("SIGKILL");
 		await holder.end();
 		await asked;
-		await begin();
-		await becomes("running");
-		t.is(await whatIsThere(), "old");
+		await restart();
+		await waitForState("running");
+		t.is(await currentNames(), "old");
 	});
 
-test.serial("killed at any moment: all old or all new", async (t) => {
-	t.timeout(120_000);
-	const startMs = performance.now();
-	await edit(names.new);
-	const editMs = performance.now() - startMs;
-	await becomes("running");
-	const seen = new Set<string>();
-	// From at once to well behind its end, however fast this machine is.
-	for (let step = 0; step < 10 || (seen.size < 2 && step < 20); step += 1) {
-		const afterMs = (step / 6) * editMs;
-		const isOld = (await whatIsThere()) === "old";
-		const asked = edit(isOld ? names.new : names.old).catch(() => undefined);
-		await delay(afterMs);
-		await manager.stop("SIGKILL");
-		await asked;
-		await begin();
-		const which = await whatIsThere();
-		t.not(which, "half-made", `after ${afterMs} ms`);
-		seen.add((which === "old") === isOld ? "before" : "after");
-		await becomes("running");
-	}
-	t.deepEqual(seen, new Set(["before", "after"]));
-	await edit(names.old);
-	await becomes("running");
-});
+test.serial(
+	"killed at any moment: everything old or everything new",
+	async (t) => {
+		t.timeout(120_000);
+		const startMs = performance.now();
+		await edit(names.new);
+		const editMs = performance.now() - startMs;
+		await waitForState("running");
+		const seen = new Set<string>();
+		// From the start of the edit to well after its end, on machines of any speed.
+		for (let step = 0; step < 10 || (seen.size < 2 && step < 20); step += 1) {
+			const afterMs = (step / 6) * editMs;
+			const isOld = (await currentNames()) === "old";
+			const asked = edit(isOld ? names.new : names.old).catch(() => undefined);
+			await delay(afterMs);
+			await manager.stop("SIGKILL");
+			await asked;
+			await restart();
+			const which = await currentNames();
+			t.not(which, "mixed", `after ${afterMs} ms`);
+			seen.add((which === "old") === isOld ? "before" : "after");
+			await waitForState("running");
+		}
+		t.deepEqual(seen, new Set(["before", "after"]));
+		await edit(names.old);
+		await waitForState("running");
+	},
+);
 
-test.serial("PostgreSQL killed in the middle: all is as it was", async (t) => {
-	t.timeout(60_000);
-	const holder = await connect("manager");
-	await holder.query("BEGIN");
-	await holder.query("LOCK TABLE instance IN SHARE MODE");
-	const asked = edit(names.new);
-	while (!(await isWaiting("UPDATE instance"))) await turn();
-	await manager.cluster.kill();
-	t.is((await asked).status, 503);
-	await manager.cluster.start();
-	const again = await connect("postgres");
-	client.query = again.query.bind(again);
-	await becomes("running");
-	t.is(await whatIsThere(), "old");
-	await again.end();
-});
+test.serial(
+	"PostgreSQL killed during the edit: nothing has changed",
+	async (t) => {
+		t.timeout(60_000);
+		const holder = await connect("manager");
+		await holder.query("BEGIN");
+		await holder.query("LOCK TABLE instance IN SHARE MODE");
+		const asked = edit(names.new);
+		while (!(await isWaiting("UPDATE instance"))) await nextTick();
+		await manager.cluster.kill();
+		t.is((await asked).status, 503);
+		await manager.cluster.start();
+		const again = await connect("postgres");
+		client.query = again.query.bind(again);
+		await waitForState("running");
+		t.is(await currentNames(), "old");
+		await again.end();
+	},
+);

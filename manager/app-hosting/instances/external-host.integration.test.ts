@@ -17,7 +17,7 @@ import {
 import { TestManager } from "../../../testing/test-manager.ts";
 import { startTemporaryCluster } from "../../database/temporary-cluster.ts";
 
-// Another PostgreSQL, over the network, with and without TLS, stands for the external host.
+// The external host is another PostgreSQL reached over the network, with and without TLS.
 const manager = await TestManager.create();
 const port = await freePort();
 const external = await startTemporaryCluster({
@@ -65,7 +65,7 @@ test.before(async () => {
 		databaseName: "dbname",
 		databaseUser: "dbuser",
 	}));
-	await becomes("running");
+	await waitForState("running");
 });
 test.after.always(async () => {
 	await admin.end();
@@ -79,7 +79,7 @@ async function done(operation: string, input: object = {}) {
 	return body;
 }
 
-async function becomes(state: string) {
+async function waitForState(state: string) {
 	const end = performance.now() + 20_000;
 	for (;;) {
 		const [instance] = (await done("instances")).instances;
@@ -90,8 +90,8 @@ async function becomes(state: string) {
 	}
 }
 
-/** @param certificate without it, the server takes no TLS. */
-async function serverUses(certificate?: TestCertificate) {
+/** @param certificate without it, the server does not support TLS. */
+async function configureServer(certificate?: TestCertificate) {
 	await admin.query(`ALTER SYSTEM SET ssl = ${certificate ? "on" : "off"}`);
 	if (certificate) {
 		const { certificate: file, key } = certificate;
@@ -99,32 +99,32 @@ async function serverUses(certificate?: TestCertificate) {
 		await admin.query(`ALTER SYSTEM SET ssl_key_file = '${key}'`);
 	}
 	await admin.query("SELECT pg_reload_conf()");
-	await delay(300); // Signals tell nobody when they have been heard.
+	await delay(300); // PostgreSQL does not report when it has reloaded.
 }
 
-const tried = (externalHost: object | null, more: object = {}) =>
+const testConnection = (externalHost: object | null, more: object = {}) =>
 	done("instanceTestConnection", {
 		...{ id, externalHost, databasePassword: password, ...more },
 	});
 
 const outcome = async (externalHost: object) => {
-	const { works, usesTls, text } = await tried(externalHost);
+	const { works, usesTls, text } = await testConnection(externalHost);
 	return works ? usesTls : text;
 };
 
-test.serial("TLS is used as each mode says, where there is TLS", async (t) => {
-	await serverUses(ours);
-	const trusts = /of nobody whom we trust/;
+test.serial("each mode uses TLS as documented", async (t) => {
+	await configureServer(ours);
+	const notTrusted = /is not trusted/;
 	for (const [host, expected] of [
 		[{ tlsMode: "disable" }, false],
 		[{ tlsMode: "prefer" }, true],
 		[{}, true],
 		[{ tlsMode: "require" }, true],
 		[{ tlsMode: "require", ca }, true],
-		[{ tlsMode: "require", ca: others.pem }, trusts],
-		[{ tlsMode: "verify-ca" }, trusts],
+		[{ tlsMode: "require", ca: others.pem }, notTrusted],
+		[{ tlsMode: "verify-ca" }, notTrusted],
 		[{ tlsMode: "verify-ca", ca }, true],
-		[{ tlsMode: "verify-full" }, trusts],
+		[{ tlsMode: "verify-full" }, notTrusted],
 		[{ tlsMode: "verify-full", ca }, true],
 		[{ tlsMode: "verify-full", ca, address: `127.0.0.1:${port}` }, true],
 	] as const) {
@@ -134,48 +134,51 @@ test.serial("TLS is used as each mode says, where there is TLS", async (t) => {
 	}
 });
 
-test.serial("a certificate for another name is for verify-ca", async (t) => {
-	await serverUses(others);
-	t.is(await outcome({ address, tlsMode: "verify-ca", ca }), true);
-	for (const host of [address, `127.0.0.1:${port}`])
-		t.regex(
-			String(await outcome({ address: host, tlsMode: "verify-full", ca })),
-			/is not for (localhost|127\.0\.0\.1)/,
-		);
-});
+test.serial(
+	"only verify-full checks the name in the certificate",
+	async (t) => {
+		await configureServer(others);
+		t.is(await outcome({ address, tlsMode: "verify-ca", ca }), true);
+		for (const host of [address, `127.0.0.1:${port}`])
+			t.regex(
+				String(await outcome({ address: host, tlsMode: "verify-full", ca })),
+				/is not for (localhost|127\.0\.0\.1)/,
+			);
+	},
+);
 
 test.serial("without TLS only two modes work", async (t) => {
-	await serverUses();
+	await configureServer();
 	for (const tlsMode of ["disable", "prefer"])
 		t.is(await outcome({ address, tlsMode }), false);
 	for (const tlsMode of ["require", "verify-ca", "verify-full"])
 		t.regex(
 			String(await outcome({ address, tlsMode, ca })),
-			/takes no TLS/,
+			/does not support TLS/,
 			tlsMode,
 		);
 });
 
-test.serial("what is wrong is said in words", async (t) => {
-	const fine = await tried({ address });
+test.serial("a failed test names the reason", async (t) => {
+	const fine = await testConnection({ address });
 	t.true(fine.works);
 	t.regex(fine.text, /^It works: PostgreSQL \d+\.\d+.*, without TLS$/);
-	const words = async (host: object, more?: object) =>
-		(await tried(host, more)).text;
-	t.regex(await words({ address: "nothing.invalid" }), /is not found/);
+	const reason = async (host: object, more?: object) =>
+		(await testConnection(host, more)).text;
+	t.regex(await reason({ address: "nothing.invalid" }), /is not found/);
 	t.regex(
-		await words({ address: `127.0.0.1:${await freePort()}` }),
+		await reason({ address: `127.0.0.1:${await freePort()}` }),
 		/refuses connections/,
 	);
 	t.regex(
-		await words({ address }, { databasePassword: "wrong" }),
+		await reason({ address }, { databasePassword: "wrong" }),
 		/with this password/,
 	);
 	t.regex(
-		await words({ address }, { databaseName: "missing" }),
+		await reason({ address }, { databaseName: "missing" }),
 		/no database missing/,
 	);
-	t.true((await done("instanceTestConnection", { id })).works, "as it is");
+	t.true((await done("instanceTestConnection", { id })).works, "unchanged");
 });
 
 async function hostile(talk: (socket: Socket) => void): Promise<Server> {
@@ -190,33 +193,34 @@ async function hostile(talk: (socket: Socket) => void): Promise<Server> {
 const loginOk = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 0]);
 const ready = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
 const hostileServers: Record<string, (socket: Socket) => void> = {
-	"says nonsense": (socket) => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"),
+	"sends nonsense": (socket) =>
+		socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"),
 	"hangs up": (socket) => socket.end(),
-	"takes TLS and says nonsense": (socket) =>
+	"accepts TLS and sends nonsense": (socket) =>
 		socket.once("data", () => {
 			socket.write("S");
 			socket.once("data", () => socket.write(randomBytes(1000)));
 		}),
-	"puts something behind its answer": (socket) =>
+	"appends data to its answer": (socket) =>
 		socket.once("data", () => socket.write("Nsomething")),
-	"talks for ever": (socket) => {
+	"sends endless data": (socket) => {
 		const more = () => void (socket.write(Buffer.alloc(65_536, "R")) && more());
 		socket.on("drain", more);
 		more();
 	},
-	"sends messages that are cut off": (socket) =>
+	"sends truncated messages": (socket) =>
 		socket.on("data", () => {
-			const cut = ["R", "E", "S", "K", "T", "D", "C", "Z"].map((type) =>
+			const truncated = ["R", "E", "S", "K", "T", "D", "C", "Z"].map((type) =>
 				Buffer.concat([Buffer.from(type), Buffer.from([0, 0, 0, 4])]),
 			);
-			socket.write(Buffer.concat([loginOk, ...cut]));
+			socket.write(Buffer.concat([loginOk, ...truncated]));
 		}),
-	"answers with other rows": (socket) =>
+	"answers with unexpected rows": (socket) =>
 		socket.on("data", (data) => {
 			if (data[0] === 0x51) socket.write(Buffer.from("D\0\0\0\x0a\0\x01\x7f"));
 			else socket.write(Buffer.concat([loginOk, ready]));
 		}),
-	"wants endless work for a password": (socket) =>
+	"requests endless password hashing": (socket) =>
 		socket.on("data", (data) => {
 			if (data[0] !== 0x70)
 				socket.write("R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0", "latin1");
@@ -239,23 +243,27 @@ for (const [what, talk] of Object.entries(hostileServers))
 			const server = await hostile(talk);
 			const at = server.address();
 			const its = typeof at === "object" ? at?.port : 0;
-			const asked = tried({ address: `127.0.0.1:${its}`, kind, tlsMode });
+			const asked = testConnection({
+				address: `127.0.0.1:${its}`,
+				kind,
+				tlsMode,
+			});
 			await delay(100);
 			t.is((await manager.get("/manager/api/health")).status, 200);
 			const { works, text } = await asked;
 			t.false(works);
-			t.regex(text, /server that we understand|in time|TLS|password/);
+			t.regex(text, /supported (MySQL|PostgreSQL) server|in time|TLS|password/);
 			server.close();
 		}
-		t.true((await tried({ address })).works);
+		t.true((await testConnection({ address })).works);
 	});
 
-test.serial("one that says nothing is given up", async (t) => {
+test.serial("a silent server causes a timeout", async (t) => {
 	t.timeout(60_000);
 	const server = await hostile(() => {});
 	const at = server.address();
 	const its = typeof at === "object" ? at?.port : 0;
-	const { text } = await tried({ address: `127.0.0.1:${its}` });
+	const { text } = await testConnection({ address: `127.0.0.1:${its}` });
 	t.regex(text, /did not answer in time/);
 	server.close();
 });
@@ -268,56 +276,59 @@ const ownConnections = async () =>
 		)
 	).rows;
 
-test.serial("an app runs with each mode, and comes back", async (t) => {
-	t.timeout(120_000);
-	await serverUses(ours);
-	for (const tlsMode of ["disable", "prefer", "require", "verify-ca"]) {
+test.serial(
+	"an app runs with each mode and returns to the local database",
+	async (t) => {
+		t.timeout(120_000);
+		await configureServer(ours);
+		for (const tlsMode of ["disable", "prefer", "require", "verify-ca"]) {
+			await done("instanceEdit", {
+				id,
+				databasePassword: password,
+				externalHost: { address, tlsMode, ...(tlsMode !== "prefer" && { ca }) },
+			});
+			const { externalHost } = await waitForState("running");
+			t.is(externalHost.address, address);
+			const connections = await ownConnections();
+			t.true(connections.length > 0);
+			t.true(connections.every(({ ssl }) => ssl === (tlsMode !== "disable")));
+		}
+		const client = new Client({
+			...{ host: external.host, port, user: external.user, database: "dbname" },
+		});
+		await client.connect();
+		t.is((await client.query("SELECT FROM note")).rowCount, 0, "its table");
+		await client.end();
+
+		await configureServer(others);
 		await done("instanceEdit", {
 			id,
-			databasePassword: password,
-			externalHost: { address, tlsMode, ...(tlsMode !== "prefer" && { ca }) },
+			externalHost: { address, tlsMode: "verify-full", ca },
 		});
-		const { externalHost } = await becomes("running");
-		t.is(externalHost.address, address);
-		const connections = await ownConnections();
-		t.true(connections.length > 0);
-		t.true(connections.every(({ ssl }) => ssl === (tlsMode !== "disable")));
-	}
-	const client = new Client({
-		...{ host: external.host, port, user: external.user, database: "dbname" },
-	});
-	await client.connect();
-	t.is((await client.query("SELECT FROM note")).rowCount, 0, "its table");
-	await client.end();
+		const { text } = await waitForState("failed");
+		t.regex(text, /altnames|does not match/);
+		await configureServer(ours);
+		await waitForState("running");
 
-	await serverUses(others);
-	await done("instanceEdit", {
-		id,
-		externalHost: { address, tlsMode: "verify-full", ca },
-	});
-	const { text } = await becomes("failed");
-	t.regex(text, /altnames|does not match/);
-	await serverUses(ours);
-	await becomes("running");
+		const refused = await manager.call(
+			"instanceCleanUpDatabase",
+			{ id },
+			{ cookie },
+		);
+		t.regex(refused.body.error.message, /on another host/);
+		await done("instanceEdit", { id, externalHost: null });
+		t.is((await waitForState("running")).externalHost, undefined);
+		t.false(JSON.stringify(manager.lines).includes(password));
+	},
+);
 
-	const refused = await manager.call(
-		"instanceCleanUpDatabase",
-		{ id },
-		{ cookie },
-	);
-	t.regex(refused.body.error.message, /on another host/);
-	await done("instanceEdit", { id, externalHost: null });
-	t.is((await becomes("running")).externalHost, undefined);
-	t.false(JSON.stringify(manager.lines).includes(password));
-});
-
-test.serial("an app for PostgreSQL says that MySQL is none", async (t) => {
+test.serial("an app for PostgreSQL refuses MySQL", async (t) => {
 	await done("instanceEdit", {
 		id,
 		externalHost: { address, kind: "mysql" },
 	});
-	const { text } = await becomes("failed");
+	const { text } = await waitForState("failed");
 	t.regex(text, /needs PostgreSQL, and its database is MySQL/);
 	await done("instanceEdit", { id, externalHost: null });
-	await becomes("running");
+	await waitForState("running");
 });

@@ -1,7 +1,7 @@
 import test from "ava";
 import { externalHost, formatAddress, parseAddress } from "./external-host.ts";
 
-test("addresses are understood as one types them", (t) => {
+test("addresses are parsed as administrators enter them", (t) => {
 	for (const [typed, host, port] of [
 		["db.example.com", "db.example.com"],
 		["DB.Example.com.:6432", "db.example.com", 6432],
@@ -23,7 +23,7 @@ test("addresses are understood as one types them", (t) => {
 		);
 });
 
-test("what cannot be an address is none", (t) => {
+test("invalid addresses are rejected", (t) => {
 	for (const typed of [
 		...["", " ", ":5432", "db:", "db:0", "db:65536", "db:x", "db:1:2"],
 		...["10.0.0.256", "10.1", "[10.0.0.1]", "[::1", "::1]", "[::1]5432"],
@@ -34,7 +34,7 @@ test("what cannot be an address is none", (t) => {
 		t.is(parseAddress(typed), undefined, typed);
 });
 
-test("what is shown is understood again", (t) => {
+test("formatted addresses can be parsed", (t) => {
 	for (const address of [
 		{ host: "db.example.com" },
 		{ host: "db.example.com", port: 1 },
@@ -44,7 +44,7 @@ test("what is shown is understood again", (t) => {
 		t.deepEqual(parseAddress(formatAddress(address)), address);
 });
 
-test("a host has a port, a kind and a TLS mode, given or not", (t) => {
+test("port, kind and TLS mode of a host have defaults", (t) => {
 	t.deepEqual(externalHost.parse({ address: "db" }), {
 		host: "db",
 		port: 5432,

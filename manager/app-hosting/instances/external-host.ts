@@ -9,24 +9,24 @@ import {
 	tlsMode,
 } from "../../../sdk/protocol.ts";
 
-const longestCaBytes = 32 * 1024;
+const maxCaBytes = 32 * 1024;
 
 /** A database server on another machine. */
 export interface ExternalHost extends DatabaseHost {
-	/** DNS name or IP address, as it is connected to. */
+	/** DNS name (in ASCII) or IP address. */
 	host: string;
 }
 
-/** Where something is; without a port, the kind of database says it. */
+/** Without a port, the default of the kind of database applies. */
 export interface Address {
 	host: string;
 	port?: number;
 }
 
 /**
- * Understands what people type: a DNS name, an IPv4 address, or an IPv6 address with or without
- * brackets, and a port behind a colon. Without brackets all of an IPv6 address is address.
- * @returns undefined where it is none of these.
+ * Parses what administrators enter: a DNS name, an IPv4 address, or an IPv6 address with or without
+ * brackets, optionally followed by a colon and a port. An IPv6 address without brackets has no port.
+ * @returns undefined if it is none of these.
  */
 export function parseAddress(typed: string): Address | undefined {
 	const text = typed.trim();
@@ -35,21 +35,21 @@ export function parseAddress(typed: string): Address | undefined {
 	if (!parts) return undefined;
 	const [, inBrackets, plain = "", portText] = parts;
 	if (inBrackets !== undefined && !isIPv6(inBrackets)) return undefined;
-	const host = inBrackets?.toLowerCase() ?? hostName(plain);
+	const host = inBrackets?.toLowerCase() ?? toHostName(plain);
 	if (host === undefined) return undefined;
 	if (portText === undefined) return { host };
 	const port = Number(portText);
 	return port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }
 
-/** As one types it. */
+/** Formats an address as `parseAddress` reads it. */
 export function formatAddress({ host, port }: Address): string {
 	if (port === undefined) return host;
 	return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** @returns what DNS is asked for, `ü` as `xn--…`; undefined where it cannot be a host. */
-function hostName(text: string): string | undefined {
+/** @returns the name for DNS queries, with `ü` as `xn--…`; undefined if it is not a valid host. */
+function toHostName(text: string): string | undefined {
 	if (isIP(text)) return text;
 	// `domainToASCII` would read 10.1 as an IPv4 address.
 	const ascii = /^\p{ASCII}*$/u.test(text) ? text : domainToASCII(text);
@@ -66,7 +66,7 @@ function hostName(text: string): string | undefined {
 
 const certificates = z
 	.string()
-	.max(longestCaBytes)
+	.max(maxCaBytes)
 	.refine(isPem, { error: "one or more certificates as PEM" });
 
 function isPem(text: string): boolean {
@@ -81,17 +81,17 @@ function isPem(text: string): boolean {
 	return found !== null;
 }
 
-/** As an administrator gives it. */
+/** An external host as an administrator enters it. */
 export const externalHost = z
 	.strictObject({
-		/** DNS name or IP address, with a port if it is not the usual one. */
+		/** DNS name or IP address, with a port if it is not the default. */
 		address: z.string().refine((text) => parseAddress(text) !== undefined, {
 			error:
-				"a DNS name, an IPv4 or IPv6 address, and a port behind a colon where it is not the usual one",
+				"a DNS name, an IPv4 or IPv6 address, followed by a colon and a port if it is not the default",
 		}),
 		kind: databaseKind.default("postgresql"),
 		tlsMode: tlsMode.default("prefer"),
-		/** Whom to trust, as PEM; by default those that everybody trusts. */
+		/** The trusted CA certificates as PEM; by default the public ones. */
 		ca: certificates.optional(),
 	})
 	.transform(({ address, kind, tlsMode: mode, ca }): ExternalHost => {

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { externalHost } from "./external-host.ts";
+import type { InstanceEdit } from "./instance-table.ts";
 import {
 	defaultDatabaseName,
 	domainName,
@@ -9,12 +10,11 @@ import {
 } from "./names.ts";
 import {
 	databasePassword,
+	generatePassword,
 	instancePassword,
-	newPassword,
 } from "./passwords.ts";
-import type { InstanceEdit } from "./table.ts";
 
-// What administrators say of instances they want.
+// What administrators enter for instances.
 
 export const instanceId = z.int().min(1);
 
@@ -23,44 +23,44 @@ export const newInstance = z
 		serviceId: z.string(),
 		name: instanceName,
 		domain: domainName,
-		/** Without them, they are made up. */
+		/** By default, both passwords are generated. */
 		password: instancePassword.optional(),
 		databasePassword: databasePassword.optional(),
-		/** Both by default `<domain>_<name>`. */
+		/** By default, both names are `<domain>_<name>`. */
 		databaseName: instanceDatabaseName.optional(),
 		databaseUser: instanceDatabaseUser.optional(),
-		/** Without it, the database is on this machine. */
+		/** By default, the database is on this machine. */
 		externalHost: externalHost.nullable().optional(),
 	})
 	.transform((input, context) => {
-		const byDefault = defaultDatabaseName(input.domain, input.name);
-		const filled = {
+		const defaultName = defaultDatabaseName(input.domain, input.name);
+		const complete = {
 			...input,
-			databaseName: input.databaseName ?? byDefault,
-			databaseUser: input.databaseUser ?? byDefault,
+			databaseName: input.databaseName ?? defaultName,
+			databaseUser: input.databaseUser ?? defaultName,
 		};
-		if (!instanceDatabaseName.safeParse(filled.databaseName).success)
+		if (!instanceDatabaseName.safeParse(complete.databaseName).success)
 			context.addIssue(
-				`${byDefault} is too long for a database: give it a name of at most 63 bytes`,
+				`${defaultName} is too long for a database name: enter one of at most 63 bytes`,
 			);
-		return filled;
+		return complete;
 	});
 
-/** Null means a new random one. */
-const orMadeUp = (password: z.ZodType<string>) =>
-	password.nullable().transform((given) => given ?? newPassword());
+/** Null requests a new random password. */
+const orGenerated = (password: z.ZodType<string>) =>
+	password.nullable().transform((given) => given ?? generatePassword());
 
-/** What is left out stays as it is. */
+/** Missing fields stay unchanged. */
 export const instanceEdit = z
 	.strictObject({
 		id: instanceId,
 		name: instanceName.optional(),
 		domain: domainName.optional(),
-		password: orMadeUp(instancePassword).optional(),
+		password: orGenerated(instancePassword).optional(),
 		databaseName: instanceDatabaseName.optional(),
 		databaseUser: instanceDatabaseUser.optional(),
-		databasePassword: orMadeUp(databasePassword).optional(),
-		/** Null brings the database back to this machine; nothing is copied. */
+		databasePassword: orGenerated(databasePassword).optional(),
+		/** Null selects the database on this machine; no data is copied. */
 		externalHost: externalHost.nullable().optional(),
 	})
 	.transform(({ id, ...fields }) => ({

@@ -9,21 +9,21 @@ import type { Routes } from "../../web-server/routes.ts";
 import type { Services } from "../services/services.ts";
 import {
 	changeDatabase,
+	createDatabase,
 	dropDatabase,
 	hasDatabase,
 	hasUser,
-	makeDatabase,
-} from "./database.ts";
-import { webPath } from "./names.ts";
-import { RunningInstances, type RunningState } from "./running.ts";
+} from "./instance-database.ts";
 import {
 	type Instance,
 	type InstanceEdit,
 	InstanceTable,
 	type NewInstance,
-} from "./table.ts";
+} from "./instance-table.ts";
+import { webPath } from "./names.ts";
+import { RunningInstances, type RunningState } from "./running-instances.ts";
 
-/** The instances of all services: their databases, their paths, and that they run. */
+/** Creates, edits, runs and deletes the instances of all services, with their databases and routes. */
 export class Instances implements Part {
 	readonly name = "instances";
 	readonly #database: Database;
@@ -49,30 +49,34 @@ export class Instances implements Part {
 			services,
 			routes,
 			databaseHost,
-			(id) => void this.#startAgain(id),
+			(id) => void this.#retry(id),
 		);
-		services.listen({
-			ready: (serviceId) => void this.#startAllOf(serviceId),
-			message: (serviceId, message) => this.#running.heard(serviceId, message),
-			gone: (serviceId) => this.#running.gone(serviceId),
+		services.setListener({
+			onReady: (serviceId) => void this.#startAllOf(serviceId),
+			onMessage: (serviceId, message) =>
+				this.#running.onMessage(serviceId, message),
+			onExit: (serviceId) => this.#running.onServiceExit(serviceId),
 		});
 	}
 
-	/** Ends what a crash has left half-made. */
+	/** Completes creations and deletions that a crash has interrupted. */
 	start(): void {
 		void this.#database.whenReady(async () => {
 			await retryUntilDone(
 				() => this.#exclusively(() => this.#finishAll()),
 				(error) =>
-					this.#log.warn({ err: error }, "an instance is still half-made"),
+					this.#log.warn(
+						{ err: error },
+						"cannot complete an interrupted creation or deletion; retrying",
+					),
 				this.#stopping.signal,
-			).catch(() => {}); // Stopped while it waited.
+			).catch(() => {}); // The manager stops.
 		});
 	}
 
 	async stop(): Promise<void> {
 		this.#stopping.abort();
-		this.#running.stop();
+		this.#running.cancelRetries();
 		await this.#mutex.waitForUnlock();
 	}
 
@@ -80,7 +84,7 @@ export class Instances implements Part {
 		return this.#table.all();
 	}
 
-	/** @throws OperationError where there is none. */
+	/** @throws OperationError if there is no such instance. */
 	find(id: number): Promise<Instance> {
 		return this.#table.find(id);
 	}
@@ -90,30 +94,30 @@ export class Instances implements Part {
 	}
 
 	/**
-	 * Makes an instance with its database, and starts it.
-	 * @throws OperationError where a name is in use; nothing has changed then.
+	 * Creates an instance with its database, and starts it.
+	 * @throws OperationError if a name is in use; then nothing has changed.
 	 */
 	create(wanted: NewInstance): Promise<Instance> {
 		return this.#exclusively(async () => {
 			await this.#services.find(wanted.serviceId);
-			await this.#refuseNamesInUse(wanted);
+			await this.#assertNamesUnused(wanted);
 			const instance = await this.#table.insert(wanted);
 			try {
-				await this.#make(instance);
+				await this.#createDatabase(instance);
 			} catch (error) {
-				await this.#delete(instance).catch(() => {}); // Else the next start does it.
+				await this.#delete(instance).catch(() => {}); // The manager's next start retries.
 				throw error;
 			}
-			this.#log.info({ instance: keyOf(instance) }, "an instance was made");
-			await this.#running.begin({ ...instance, state: "ready" });
+			this.#log.info({ instance: formatName(instance) }, "instance created");
+			await this.#running.start({ ...instance, state: "ready" });
 			return { ...instance, state: "ready" };
 		});
 	}
 
 	/**
-	 * Stops an instance, changes what is given of it, and starts it again. Its row and its
-	 * database change in one transaction, so that a crash leaves all old or all new.
-	 * @throws OperationError where a name is in use; nothing has changed then.
+	 * Stops an instance, applies the changes, and restarts it. Its row and its database change in
+	 * one transaction, so that a crash leaves everything old or everything new.
+	 * @throws OperationError if a name is in use; then nothing has changed.
 	 */
 	edit(id: number, changes: Partial<InstanceEdit>): Promise<Instance> {
 		return this.#exclusively(async () => {
@@ -122,31 +126,31 @@ export class Instances implements Part {
 				throw new OperationError(
 					"conflict",
 					"notReady",
-					`The instance is ${before.state === "making" ? "still being made" : "being deleted"}`,
+					`The instance is ${before.state === "making" ? "still being created" : "being deleted"}`,
 				);
 			const after = { ...before, ...changes };
-			await this.#refuseNamesInUse(after, before);
-			this.#running.end(before);
+			await this.#assertNamesUnused(after, before);
+			this.#running.stop(before);
 			try {
 				await this.#database.transaction(async (query) => {
 					await changeDatabase(query, before, after);
 					await this.#table.edit(query, id, after);
 				});
 			} catch (error) {
-				void this.#beginLater(id);
+				void this.#startLater(id);
 				throw error;
 			}
 			this.#running.forget(before);
 			this.#log.info(
-				{ instance: keyOf(after), before: keyOf(before) },
-				"an instance was changed",
+				{ instance: formatName(after), before: formatName(before) },
+				"instance changed",
 			);
-			await this.#running.begin(after).catch(() => this.#beginLater(id));
+			await this.#running.start(after).catch(() => this.#startLater(id));
 			return after;
 		});
 	}
 
-	/** With its database. @param name has to be the instance's: deleting needs the word typed. */
+	/** Deletes an instance with its database. @param name must be the instance's, as confirmation. */
 	delete(id: number, name: string): Promise<void> {
 		return this.#exclusively(async () => {
 			const instance = await this.find(id);
@@ -157,22 +161,22 @@ export class Instances implements Part {
 					`Type the instance's name, ${instance.name}, to delete it with its data`,
 				);
 			await this.#delete(instance);
-			this.#log.info({ instance: keyOf(instance) }, "an instance was deleted");
+			this.#log.info({ instance: formatName(instance) }, "instance deleted");
 		});
 	}
 
-	/** Starts or stops it, and remembers that. @returns whether it was otherwise before. */
+	/** Starts or stops an instance permanently. @returns whether this changed something. */
 	setStarted(id: number, started: boolean): Promise<boolean> {
 		return this.#exclusively(async () => {
 			const instance = await this.find(id);
 			await this.#table.setStarted(id, started);
-			if (started) await this.#running.begin({ ...instance, started });
-			else this.#running.end(instance);
+			if (started) await this.#running.start({ ...instance, started });
+			else this.#running.stop(instance);
 			return instance.started !== started;
 		});
 	}
 
-	/** Of what it writes to its service's log, from now on. */
+	/** Sets what the instance writes to its service's log from now on. */
 	setLogFlags(id: number, logFlags: number): Promise<void> {
 		return this.#exclusively(async () => {
 			const instance = await this.find(id);
@@ -181,8 +185,8 @@ export class Instances implements Part {
 		});
 	}
 
-	/** @param before what the instance is called now, if there is one. */
-	async #refuseNamesInUse(
+	/** @param before the instance's current names, if it exists. */
+	async #assertNamesUnused(
 		wanted: Omit<NewInstance, "serviceId">,
 		before?: Instance,
 	): Promise<void> {
@@ -202,20 +206,20 @@ export class Instances implements Part {
 			throw inUse(`The database user ${databaseUser}`);
 	}
 
-	async #make(instance: Instance): Promise<void> {
-		await makeDatabase(this.#database, instance);
+	async #createDatabase(instance: Instance): Promise<void> {
+		await createDatabase(this.#database, instance);
 		await this.#table.setState(instance.id, "ready");
 	}
 
 	async #delete(instance: Instance): Promise<void> {
 		await this.#table.setState(instance.id, "deleting");
-		this.#running.end(instance);
+		this.#running.stop(instance);
 		await dropDatabase(this.#database, instance);
-		await this.#running.remove(instance);
+		await this.#running.delete(instance);
 		await this.#table.delete(instance.id);
 	}
 
-	/** Each by itself: one that cannot be finished is in nobody's way. */
+	/** Continues with the other instances if one fails. */
 	async #finishAll(): Promise<void> {
 		let failure: unknown;
 		for (const instance of await this.all())
@@ -228,22 +232,22 @@ export class Instances implements Part {
 	async #finish(instance: Instance): Promise<void> {
 		if (instance.state === "deleting") await this.#delete(instance);
 		if (instance.state !== "making") return;
-		await this.#make(instance);
-		await this.#running.begin({ ...instance, state: "ready" });
+		await this.#createDatabase(instance);
+		await this.#running.start({ ...instance, state: "ready" });
 	}
 
-	/** Until it is done, or the service is gone again: PostgreSQL may be away at the moment. */
+	/** Retries while PostgreSQL is unavailable, until the service's process ends. */
 	async #startAllOf(serviceId: string): Promise<void> {
 		const attempt = async () => {
 			if (!this.#services.isRunning(serviceId)) return;
 			for (const instance of await this.all())
 				if (instance.serviceId === serviceId)
 					await this.#running
-						.begin(instance)
+						.start(instance)
 						.catch((error) =>
 							this.#log.error(
-								{ err: error, instance: keyOf(instance) },
-								"the instance cannot be started",
+								{ err: error, instance: formatName(instance) },
+								"cannot start the instance",
 							),
 						);
 		};
@@ -252,40 +256,52 @@ export class Instances implements Part {
 			(error) =>
 				this.#log.warn(
 					{ err: error, serviceId },
-					"instances wait for their start",
+					"cannot start instances; retrying",
 				),
 			this.#stopping.signal,
-		).catch(() => {}); // Stopped while it waited.
+		).catch(() => {}); // The manager stops.
 	}
 
-	/** As its row says by then: a transaction may have counted although its answer was lost. */
-	async #beginLater(id: number): Promise<void> {
+	/** Reads the row again: a transaction may be committed although its response was lost. */
+	async #startLater(id: number): Promise<void> {
 		const attempt = async () => {
 			const instance = (await this.all()).find((one) => one.id === id);
-			if (instance) await this.#running.begin(instance);
+			if (instance) await this.#running.start(instance);
 		};
 		await retryUntilDone(
 			() => this.#exclusively(attempt),
-			(error) => this.#log.warn({ err: error, id }, "still no start"),
+			(error) =>
+				this.#log.warn(
+					{ err: error, id },
+					"cannot restart the instance; retrying",
+				),
 			this.#stopping.signal,
-		).catch(() => {}); // Stopped while it waited.
+		).catch(() => {}); // The manager stops.
 	}
 
-	async #startAgain(id: number): Promise<void> {
+	async #retry(id: number): Promise<void> {
 		await this.#exclusively(async () =>
-			this.#running.begin(await this.find(id)),
-		).catch((error) => this.#log.warn({ err: error, id }, "still no start"));
+			this.#running.start(await this.find(id)),
+		).catch((error) =>
+			this.#log.warn({ err: error, id }, "cannot restart the instance"),
+		);
 	}
 
-	/** One after the other: two must not take the same name. */
+	/** One change at a time: two must not take the same name. */
 	#exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
 		return this.#mutex.runExclusive(work).catch((error) => {
-			throw asRefusal(error);
+			throw toOperationError(error);
 		});
 	}
 }
 
-function keyOf({ name, domain }: { name: string; domain: string }): string {
+function formatName({
+	name,
+	domain,
+}: {
+	name: string;
+	domain: string;
+}): string {
 	return `${name}@${domain}`;
 }
 
@@ -293,12 +309,12 @@ function inUse(what: string): OperationError {
 	return new OperationError(
 		"conflict",
 		"nameInUse",
-		`${what} is in use already`,
+		`${what} is already in use`,
 	);
 }
 
-/** Somebody with `psql` may have been faster than our own look, or not leave. */
-function asRefusal(error: unknown): unknown {
+/** Explains conflicts with other clients of PostgreSQL, such as `psql`, that no check can exclude. */
+function toOperationError(error: unknown): unknown {
 	const code = error instanceof DatabaseError ? (error.code ?? "") : "";
 	if (["23505", "42P04", "42710"].includes(code))
 		return inUse("One of the names");
@@ -306,7 +322,7 @@ function asRefusal(error: unknown): unknown {
 		return new OperationError(
 			"conflict",
 			"databaseInUse",
-			"Somebody keeps connecting to the database: it cannot be renamed, and nothing has changed",
+			"The database cannot be renamed because a client keeps connecting to it; nothing has changed",
 		);
 	return error;
 }

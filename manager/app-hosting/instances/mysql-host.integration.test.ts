@@ -9,7 +9,7 @@ import {
 } from "../../../testing/test-certificates.ts";
 import { TestManager } from "../../../testing/test-manager.ts";
 
-// A connection to MySQL is tried on a MariaDB.
+// Connections to MySQL are tested with MariaDB.
 let manager: TestManager;
 let mysql: TemporaryMysql;
 let authority: TestCertificate;
@@ -19,8 +19,8 @@ let id = 0;
 
 test.before(async () => {
 	mysql = await startTemporaryMysql();
-	authority = await makeCertificate(mysql.folder, "authority");
-	ours = await makeCertificate(mysql.folder, "ours", {
+	authority = await makeCertificate(mysql.directory, "authority");
+	ours = await makeCertificate(mysql.directory, "ours", {
 		by: authority,
 		subjectAltName: "DNS:localhost",
 	});
@@ -31,7 +31,7 @@ test.before(async () => {
 	manager = await TestManager.create();
 	await manager.start();
 	cookie = await manager.logIn();
-	// An instance whose service never runs.
+	// A service that never runs.
 	await manager.query(
 		`INSERT INTO service (id, uid, folder, binary_name, title, build, label)
 		 VALUES ('x', 2000, 'x', 'x', 'x', '1', '1')`,
@@ -52,7 +52,7 @@ test.after.always(async () => {
 	await mysql?.remove();
 });
 
-async function tried(host: object, more: object = {}) {
+async function testConnection(host: object, more: object = {}) {
 	const { body } = await manager.call(
 		"instanceTestConnection",
 		{
@@ -70,19 +70,25 @@ async function tried(host: object, more: object = {}) {
 }
 
 const outcome = async (host: object, more?: object) => {
-	const { works, usesTls, text } = await tried(host, more);
+	const { works, usesTls, text } = await testConnection(host, more);
 	return works ? usesTls : text;
 };
 
 test.serial("without TLS only two modes work", async (t) => {
-	t.regex((await tried({})).text, /^It works: MySQL [\d.]+-MariaDB.*without/);
+	t.regex(
+		(await testConnection({})).text,
+		/^It works: MySQL [\d.]+-MariaDB.*without/,
+	);
 	t.is(await outcome({ tlsMode: "disable" }), false);
 	t.is(await outcome({ tlsMode: "prefer" }), false);
 	for (const tlsMode of ["require", "verify-ca", "verify-full"])
-		t.regex(await outcome({ tlsMode, ca: authority.pem }), /takes no TLS/);
+		t.regex(
+			await outcome({ tlsMode, ca: authority.pem }),
+			/does not support TLS/,
+		);
 });
 
-test.serial("with TLS each mode looks at what it should", async (t) => {
+test.serial("each mode checks the certificate as documented", async (t) => {
 	await mysql.restart(ours);
 	const ca = authority.pem;
 	t.is(await outcome({ tlsMode: "disable" }), false);
@@ -94,7 +100,7 @@ test.serial("with TLS each mode looks at what it should", async (t) => {
 		{ tlsMode: "verify-ca", ca, address: `127.0.0.1:${mysql.port}` },
 	])
 		t.is(await outcome(host), true, JSON.stringify(host));
-	t.regex(await outcome({ tlsMode: "verify-ca" }), /nobody whom we trust/);
+	t.regex(await outcome({ tlsMode: "verify-ca" }), /is not trusted/);
 	t.regex(
 		await outcome({
 			tlsMode: "verify-full",
@@ -103,7 +109,7 @@ test.serial("with TLS each mode looks at what it should", async (t) => {
 		}),
 		/needs a DNS name/,
 	);
-	const others = await makeCertificate(mysql.folder, "others", {
+	const others = await makeCertificate(mysql.directory, "others", {
 		by: authority,
 		subjectAltName: "DNS:db.example.com",
 	});
@@ -114,12 +120,15 @@ test.serial("with TLS each mode looks at what it should", async (t) => {
 	);
 });
 
-test.serial("what is wrong is said in words", async (t) => {
+test.serial("a failed test names the reason", async (t) => {
 	t.regex(await outcome({}, { databasePassword: "wrong" }), /this password/);
 	t.regex(
 		await outcome({}, { databaseName: "missing" }),
 		/no database missing/,
 	);
-	t.regex(await outcome({ kind: "postgresql" }), /no PostgreSQL server/);
+	t.regex(
+		await outcome({ kind: "postgresql" }),
+		/not a supported PostgreSQL server/,
+	);
 	t.regex(await outcome({ address: "nothing.invalid" }), /is not found/);
 });

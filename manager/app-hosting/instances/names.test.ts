@@ -7,7 +7,7 @@ import {
 	webPath,
 } from "./names.ts";
 
-test("names become paths without escaping", (t) => {
+test("names need no escaping in paths", (t) => {
 	for (const name of ["notes", "a", "Notes-2.b_c", "x".repeat(63)])
 		t.true(instanceName.safeParse(name).success, name);
 	for (const name of [
@@ -26,7 +26,7 @@ test("names become paths without escaping", (t) => {
 	t.is(webPath({ domain: "example.com", name: "a" }), "/example.com/a/");
 });
 
-test("databases may have any name of 63 bytes that is not the system's", (t) => {
+test("databases may have any name of up to 63 bytes that is not reserved", (t) => {
 	for (const name of [`it's "a" $name`, "ü".repeat(31), "Robert'); DROP --"])
 		t.true(instanceDatabaseName.safeParse(name).success, name);
 	for (const name of ["", "ü".repeat(32), "a\nb", "manager", "template1"])

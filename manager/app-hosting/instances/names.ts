@@ -1,9 +1,9 @@
 import * as z from "zod";
 
-/** PostgreSQL cuts off longer names (NAMEDATALEN), and two could become one. */
-const longestDatabaseNameBytes = 63;
+/** PostgreSQL truncates longer names (NAMEDATALEN), and two could become the same. */
+const maxDatabaseNameBytes = 63;
 
-/** Part of the instance's path, where nothing has to be escaped. */
+/** Part of the instance's path: needs no escaping. */
 export const instanceName = z
 	.string()
 	.regex(
@@ -19,20 +19,20 @@ export const domainName = z
 		"letters, digits and . _ - of which the first is a letter or digit",
 	)
 	.refine((name) => name !== "manager", {
-		error: "the path /manager is the manager's",
+		error: "the path /manager is reserved for the manager",
 	});
 
 export const databaseName = z
 	.string()
 	.min(1)
-	.refine((name) => Buffer.byteLength(name) <= longestDatabaseNameBytes, {
-		error: `at most ${longestDatabaseNameBytes} bytes`,
+	.refine((name) => Buffer.byteLength(name) <= maxDatabaseNameBytes, {
+		error: `at most ${maxDatabaseNameBytes} bytes`,
 	})
 	.refine((name) => !/\p{Cc}/u.test(name), {
 		error: "no control characters",
 	});
 
-/** Databases and users that are not an instance's. */
+/** Databases that do not belong to instances. */
 const systemDatabases = new Set([
 	"manager",
 	"postgres",
@@ -55,12 +55,12 @@ export const instanceDatabaseUser = databaseName.refine(
 	{ error: "is a user of the system" },
 );
 
-/** @returns the name of both database and user unless somebody chooses another; it may be too long. */
+/** @returns the default name of both database and user; it may be too long. */
 export function defaultDatabaseName(domain: string, name: string): string {
 	return `${domain}_${name}`;
 }
 
-/** Where the instance is reached. */
+/** Returns the instance's path on the web server. */
 export function webPath({
 	domain,
 	name,

@@ -19,7 +19,8 @@ export function instanceOperations(
 	return [
 		defineOperation({
 			name: "instances",
-			summary: "All instances, how they are, and the size of their databases",
+			summary:
+				"Returns all instances with their states and the sizes of their databases",
 			permission: "administrator",
 			tokens: "read",
 			input: nothing,
@@ -30,7 +31,8 @@ export function instanceOperations(
 		}),
 		defineOperation({
 			name: "instanceCreate",
-			summary: "Makes an instance of a service with a database, and starts it",
+			summary:
+				"Creates an instance of a service and its database, and starts it",
 			permission: "administrator",
 			input: newInstance,
 			output: z.object({ id, path: z.string() }),
@@ -42,7 +44,7 @@ export function instanceOperations(
 		defineOperation({
 			name: "instanceEdit",
 			summary:
-				"Changes names, passwords or database of an instance; it starts anew",
+				"Changes names, passwords or database of an instance, and restarts it",
 			permission: "administrator",
 			input: instanceEdit,
 			output: z.object({ path: z.string() }),
@@ -52,7 +54,7 @@ export function instanceOperations(
 		}),
 		defineOperation({
 			name: "instanceCredentials",
-			summary: "The passwords of an instance",
+			summary: "Returns the passwords of an instance",
 			permission: "administrator",
 			input: z.strictObject({ id }),
 			output: z.object({ password: z.string(), databasePassword: z.string() }),
@@ -60,7 +62,7 @@ export function instanceOperations(
 		}),
 		defineOperation({
 			name: "instanceStart",
-			summary: "Starts an instance, now and at each start of the system",
+			summary: "Starts an instance now and whenever the system starts",
 			permission: "administrator",
 			input: z.strictObject({ id }),
 			output: outcome,
@@ -68,12 +70,12 @@ export function instanceOperations(
 				outcomeOf(
 					await instances.setStarted(input.id, true),
 					"The instance is started",
-					"The instance was started already",
+					"The instance was already started",
 				),
 		}),
 		defineOperation({
 			name: "instanceStop",
-			summary: "Stops an instance until somebody starts it again",
+			summary: "Stops an instance until it is started by instanceStart",
 			permission: "administrator",
 			input: z.strictObject({ id }),
 			output: outcome,
@@ -81,12 +83,12 @@ export function instanceOperations(
 				outcomeOf(
 					await instances.setStarted(input.id, false),
 					"The instance is stopped",
-					"The instance was stopped already",
+					"The instance was already stopped",
 				),
 		}),
 		defineOperation({
 			name: "instanceLogFlags",
-			summary: "What an instance writes to its service's log",
+			summary: "Sets what an instance writes to its service's log",
 			permission: "administrator",
 			input: z.strictObject({ id, logFlags: z.int().min(0).max(allLogFlags) }),
 			output: nothing,
@@ -97,9 +99,9 @@ export function instanceOperations(
 		}),
 		defineOperation({
 			name: "instanceDelete",
-			summary: "Deletes an instance with its database and files",
+			summary:
+				"Deletes an instance with its database and files; requires the instance's name as confirmation",
 			permission: "administrator",
-			/** `name` is the instance's, typed as a confirmation. */
 			input: z.strictObject({ id, name: z.string() }),
 			output: nothing,
 			async handle(input) {

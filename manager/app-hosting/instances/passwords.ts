@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import * as z from "zod";
 
-/** For who logs in to an instance. */
+/** The password for logins to an instance. */
 export const instancePassword = z.string().min(8).max(256);
 
-/** An external host's administrator may have chosen a short one. */
+/** The administrator of an external host may have chosen a short one. */
 export const databasePassword = z
 	.string()
 	.min(1)
@@ -14,6 +14,6 @@ export const databasePassword = z
 	});
 
 /** 144 random bits. */
-export function newPassword(): string {
+export function generatePassword(): string {
 	return randomBytes(18).toString("base64url");
 }

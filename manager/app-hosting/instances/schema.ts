@@ -1,12 +1,12 @@
 import type { ClientBase } from "pg";
 import { escapeIdentifier } from "pg";
 
-/** Who may connect with a password by the UNIX socket: pg_hba.conf names this role. */
+/** Its members may connect with a password through the UNIX socket: pg_hba.conf names this role. */
 export const instancesRole = "app_instances";
 
 /**
- * `state` says what a crash in the middle leaves to be done: an instance that is being made or
- * deleted has a row all the while.
+ * `state` records what is left to do after a crash: an instance has its row from the start of its
+ * creation to the end of its deletion.
  */
 export async function createInstanceTable(client: ClientBase): Promise<void> {
 	await client.query(`
@@ -30,14 +30,14 @@ export async function createInstanceTable(client: ClientBase): Promise<void> {
 	);
 	if (rowCount === 0)
 		await client.query(`CREATE ROLE ${escapeIdentifier(instancesRole)}`);
-	// No instance reads what is the manager's, nor is in the way of who makes databases.
+	// Instances must not read the manager's data, nor block CREATE DATABASE by connecting to template1.
 	for (const database of ["manager", "postgres", "template1"])
 		await client.query(
 			`REVOKE CONNECT, TEMPORARY ON DATABASE ${database} FROM PUBLIC`,
 		);
 }
 
-/** Null where the instance's database is on this machine. */
+/** Null means that the instance's database is on this machine. */
 export async function addExternalHost(client: ClientBase): Promise<void> {
 	await client.query("ALTER TABLE instance ADD COLUMN external_host jsonb");
 }

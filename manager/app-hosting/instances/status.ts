@@ -20,7 +20,7 @@ export const instanceStatus = z.object({
 	logFlags: z.int(),
 	databaseName: z.string(),
 	databaseUser: z.string(),
-	/** Of the database on this machine, also where another one is used. */
+	/** Of the database on this machine, also if an external one is used. */
 	databaseSizeBytes: z.number().optional(),
 	connections: z.int(),
 	externalHost: z
@@ -31,7 +31,7 @@ export const instanceStatus = z.object({
 			ca: z.string().optional(),
 		})
 		.optional(),
-	/** Of its database: the one that runs, or the last one. */
+	/** The running or last clean-up of its database. */
 	cleanUp: cleanUpStatus.optional(),
 });
 export type InstanceStatus = z.output<typeof instanceStatus>;
@@ -60,14 +60,14 @@ export async function readStatus(
 			text: running.text,
 			databaseSizeBytes: figure?.sizeBytes,
 			connections: figure?.connections ?? 0,
-			externalHost: asGiven(instance.externalHost),
+			externalHost: toInputFormat(instance.externalHost),
 			cleanUp: cleanUps.status(instance.id),
 		};
 	});
 }
 
-/** As an administrator types it. */
-function asGiven(
+/** Converts an external host to the fields that an administrator enters. */
+function toInputFormat(
 	external: ExternalHost | null,
 ): InstanceStatus["externalHost"] {
 	if (!external) return undefined;

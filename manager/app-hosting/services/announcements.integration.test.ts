@@ -8,7 +8,7 @@ import { makeStore } from "../../../development/make-store.ts";
 import { TestAppliance, until } from "../../../testing/test-appliance.ts";
 import { TestAuthority } from "../../../testing/test-authority.ts";
 
-// What services hear of the machine: certificate and DNS name, at their start and when they change.
+// Services get the certificate and the DNS name at their start and at each change.
 const testing = join(import.meta.dirname, "../../../testing");
 const appliance = await TestAppliance.create();
 const { manager, webServer } = appliance;
@@ -18,7 +18,7 @@ const authority = await root.intermediate("Upper");
 const path = "/example.com/listener/";
 const older = "/example.com/older/";
 
-interface Heard {
+interface Received {
 	pid: number;
 	atStart: { certificates?: string; dnsName?: string };
 	now: { certificates?: string; dnsName?: string };
@@ -38,15 +38,15 @@ test.before(async () => {
 	for (const id of apps) await done("serviceInstall", { id });
 	await appliance.createInstance("listener", "listener", "password");
 	await appliance.createInstance("troublemaker", "older", "password");
-	for (const one of [path, older]) await appliance.answers(one);
+	for (const one of [path, older]) await appliance.waitForStatus(one);
 });
 test.after.always(() => appliance.remove());
 
-const heard = async (): Promise<Heard> =>
+const received = async (): Promise<Received> =>
 	JSON.parse((await appliance.fetch(path)).text);
 
-/** Which the web server shows to whoever connects. */
-async function shown(): Promise<string> {
+/** Returns the fingerprint of the certificate that the web server sends. */
+async function servedFingerprint(): Promise<string> {
 	const { port } = webServer;
 	const socket = connect({ port, rejectUnauthorized: false });
 	await once(socket, "secureConnect");
@@ -57,40 +57,37 @@ async function shown(): Promise<string> {
 
 const fingerprint = (pem = "") => new X509Certificate(pem).fingerprint256;
 
-test.serial(
-	"a new service knows the certificate, and never its key",
-	async (t) => {
-		const { atStart, certificates, dnsNames } = await heard();
-		t.is(fingerprint(atStart.certificates), await shown());
-		t.deepEqual(certificates, [atStart.certificates]);
-		t.notRegex(atStart.certificates ?? "", /PRIVATE/);
-		t.is(atStart.dnsName, undefined);
-		t.deepEqual(dnsNames, [null]);
-	},
-);
+test.serial("a new service gets the certificate without its key", async (t) => {
+	const { atStart, certificates, dnsNames } = await received();
+	t.is(fingerprint(atStart.certificates), await servedFingerprint());
+	t.deepEqual(certificates, [atStart.certificates]);
+	t.notRegex(atStart.certificates ?? "", /PRIVATE/);
+	t.is(atStart.dnsName, undefined);
+	t.deepEqual(dnsNames, [null]);
+});
 
-test.serial("a DNS name is told, what is none is refused", async (t) => {
+test.serial("a DNS name is announced, an invalid one is refused", async (t) => {
 	t.deepEqual(await done("dnsName"), { dnsName: null });
 	for (const dnsName of ["", "a b", "1.2.3.4", "-a.example", "a..b", "*.a.b"]) {
 		const { status, body } = await appliance.call("dnsNameChange", { dnsName });
 		t.is(status, 400, dnsName);
 		t.regex(body.error.message, /host name/);
 	}
-	const { pid } = await heard();
+	const { pid } = await received();
 	await done("dnsNameChange", { dnsName: "Apps.Example.com" });
 	t.deepEqual(await done("dnsName"), { dnsName: "apps.example.com" });
 	await until(
-		"it was heard",
-		async () => (await heard()).dnsNames.length === 2,
+		"it is received",
+		async () => (await received()).dnsNames.length === 2,
 	);
 	await done("dnsNameChange", { dnsName: null });
 	await done("dnsNameChange", { dnsName: null });
 	await done("dnsNameChange", { dnsName: "other.example.com" });
 	await until(
-		"all were heard",
-		async () => (await heard()).dnsNames.length === 4,
+		"all are received",
+		async () => (await received()).dnsNames.length === 4,
 	);
-	const now = await heard();
+	const now = await received();
 	t.deepEqual(now.dnsNames, [
 		null,
 		"apps.example.com",
@@ -101,16 +98,16 @@ test.serial("a DNS name is told, what is none is refused", async (t) => {
 	t.is(now.pid, pid);
 });
 
-test.serial("another certificate is told, with its chain", async (t) => {
+test.serial("a new certificate is announced with its chain", async (t) => {
 	const { certificate, key } = await authority.server("device.example.com");
 	const pem = certificate + authority.certificate + root.certificate + key;
 	await done("certificateUpload", { pem });
 	await until(
-		"it was heard",
-		async () => (await heard()).certificates.length === 2,
+		"it is received",
+		async () => (await received()).certificates.length === 2,
 	);
-	const { now } = await heard();
-	t.is(fingerprint(now.certificates), await shown());
+	const { now } = await received();
+	t.is(fingerprint(now.certificates), await servedFingerprint());
 	t.is(
 		now.certificates?.trim(),
 		[certificate, authority.certificate].map((one) => one.trim()).join("\n"),
@@ -118,31 +115,31 @@ test.serial("another certificate is told, with its chain", async (t) => {
 	await done("certificateUpload", { pem });
 	await done("certificateDefault");
 	await until(
-		"it was heard",
-		async () => (await heard()).certificates.length === 3,
+		"it is received",
+		async () => (await received()).certificates.length === 3,
 	);
 	const text = await readFile(
 		join(webServer.certificates, "default.pem"),
 		"utf8",
 	);
-	t.is(fingerprint((await heard()).now.certificates), fingerprint(text));
+	t.is(fingerprint((await received()).now.certificates), fingerprint(text));
 });
 
-test.serial("a refused certificate is not told", async (t) => {
+test.serial("a refused certificate is not announced", async (t) => {
 	const { certificate } = await authority.server("device.example.com");
 	const { key } = await authority.server("other.example.com");
 	const pem = certificate + authority.certificate + key;
 	t.is((await appliance.call("certificateUpload", { pem })).status, 400);
 	await done("dnsNameChange", { dnsName: "later.example.com" });
 	await until(
-		"that was heard",
-		async () => (await heard()).dnsNames.length === 5,
+		"the DNS name is received",
+		async () => (await received()).dnsNames.length === 5,
 	);
-	t.is((await heard()).certificates.length, 3);
+	t.is((await received()).certificates.length, 3);
 });
 
 test.serial(
-	"a service of before that hears nothing of it, and runs on",
+	"a service with an older protocol gets no announcements and keeps running",
 	async (t) => {
 		const { text } = await appliance.fetch(`${older}heard`);
 		t.deepEqual(JSON.parse(text), ["StartInstance"]);
@@ -151,18 +148,21 @@ test.serial(
 	},
 );
 
-test.serial("who begins again knows all at its start", async (t) => {
-	const { pid, now } = await heard();
+test.serial("a restarted service gets everything at its start", async (t) => {
+	const { pid, now } = await received();
 	process.kill(pid, "SIGKILL");
-	await until("it is back", async () => (await heard()).pid !== pid);
-	t.deepEqual((await heard()).atStart, now);
+	await until(
+		"the service is restarted",
+		async () => (await received()).pid !== pid,
+	);
+	t.deepEqual((await received()).atStart, now);
 	await manager.stop("SIGKILL");
 	await appliance.startManager("the service runs");
 	await until(
-		"it is told",
-		async () => (await heard()).now.dnsName === now.dnsName,
+		"the announcement is received",
+		async () => (await received()).now.dnsName === now.dnsName,
 	);
-	const after = await heard();
+	const after = await received();
 	t.deepEqual(after.now, now);
 	t.is(after.certificates.length, 1);
 });

@@ -5,10 +5,10 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 /**
- * Gives a file or folder to a service's user, and to a group by its name if that is not "".
- * Only root can: a developer's own manager keeps all, and its services run as the developer.
+ * Changes the owner of a file or directory, and its group if that is not "". Without root's rights
+ * it does nothing: on a developer's machine, services run as the developer.
  */
-export async function give(
+export async function changeOwner(
 	path: string,
 	uid: number,
 	group = "",
@@ -19,20 +19,23 @@ export async function give(
 }
 
 /**
- * Removes a folder of a service's user with that user's rights: in a folder that somebody else
- * writes to, root could be led elsewhere. One that is not there is none to remove.
+ * Removes a service's directory with the rights of its owner: root could be misled by links in a
+ * directory to which somebody else writes. A missing directory is ignored.
  */
-export async function removeGiven(folder: string, uid: number): Promise<void> {
-	const isThere = await lstat(folder).catch(() => undefined);
-	if (!isThere) return;
+export async function removeAsOwner(
+	directory: string,
+	uid: number,
+): Promise<void> {
+	const exists = await lstat(directory).catch(() => undefined);
+	if (!exists) return;
 	const asOwner =
 		process.getuid?.() === 0
 			? ["--reuid", String(uid), "--regid", String(uid), "--clear-groups"]
 			: [];
 	// busybox has no -delete.
 	const all = "-mindepth 1 -maxdepth 1 -exec rm -rf {} +".split(" ");
-	await run("setpriv", [...asOwner, "find", folder, ...all]);
-	await rmdir(folder);
+	await run("setpriv", [...asOwner, "find", directory, ...all]);
+	await rmdir(directory);
 }
 
 async function groupId(name: string): Promise<number> {

@@ -1,9 +1,9 @@
 import type { ClientBase } from "pg";
 
-/** Binaries are kept here too, in parts, so that a standby has them (contract E4). */
+/** The tables also hold the services' files, in parts, so that a standby has them (contract E4). */
 export async function createServiceTables(client: ClientBase): Promise<void> {
 	await client.query(`
-		-- Never given twice: what a removed service has left must not be another's.
+		-- Never reused: files left by a removed service must not belong to another one.
 		CREATE SEQUENCE service_uid START 2000;
 		CREATE TABLE service (
 			id text PRIMARY KEY,

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { ToService } from "../../../sdk/protocol.ts";
 
-/** Of folders, files and services: no path, no hidden file, nothing to quote. */
+/** A name of a directory, file or service: no path, not hidden, no character to quote. */
 export const plainName = z
 	.string()
 	.regex(
@@ -9,19 +9,19 @@ export const plainName = z
 		"1 to 63 letters, digits and . _ - of which the first is a letter or digit",
 	);
 
-/** In a service's folder, with a folder of each instance. */
-export const instancesFolder = "instances";
+/** In a service's directory; contains one directory per instance. */
+export const instancesDirectory = "instances";
 
-/** Taken by the manager itself, as are names with these ends. */
-const reserved = new Set(["manager", "webserver", instancesFolder]);
-const reservedEnd = /\.(new|log|sock)$/;
+/** Reserved for the manager, as are names with these suffixes. */
+const reserved = new Set(["manager", "webserver", instancesDirectory]);
+const reservedSuffix = /\.(new|log|sock)$/;
 
 export const freeName = plainName.refine(
-	(name) => !reserved.has(name) && !reservedEnd.test(name),
-	{ error: "is a name of the system" },
+	(name) => !reserved.has(name) && !reservedSuffix.test(name),
+	{ error: "is reserved for the system" },
 );
 
-/** Of a file in a service's folder: names with slashes between them. */
+/** The path of a file in a service's directory: names separated by slashes. */
 export const filePath = z
 	.string()
 	.max(200)
@@ -32,57 +32,56 @@ export const filePath = z
 			return (
 				freeName.safeParse(first).success &&
 				others.every(isPlain) &&
-				!reservedEnd.test(path)
+				!reservedSuffix.test(path)
 			);
 		},
 		{
 			error:
-				"is no path of names of letters, digits and . _ -, or one of the system",
+				"is not a path of names of letters, digits and . _ -, or is reserved for the system",
 		},
 	);
 
-/** An app service that is installed. */
+/** An installed app service. */
 export interface Service {
 	id: string;
 	/** Its UNIX user. */
 	uid: number;
-	/** Below /apps. */
+	/** Its directory below /apps, called so in app.json. */
 	folder: string;
-	/** The program in the folder. */
+	/** The program in the directory. */
 	binary: string;
 	title: string;
 	build: string;
 	label: string;
 }
 
-/** A file of it. */
 export interface ServiceFile {
-	/** Its path below the service's folder. */
+	/** Its path below the service's directory. */
 	name: string;
 	/** Lower-case hex. */
 	sha256: string;
 }
 
-/** What every service is told, at its start and whenever it changes. */
+/** A message that every service gets at its start and at each change. */
 export type Announcement = Extract<
 	ToService,
 	{ mt: "CertificateChanged" | "DnsNameChanged" }
 >;
 
-/** Where services live on this machine; all but `runCommand` are folders. */
-export interface ServicePlaces {
-	/** Programs and working files, a folder a service. */
+/** The directories, the command and the group that services use on this machine. */
+export interface ServiceEnvironment {
+	/** Programs and working files: one directory per service. */
 	apps: string;
-	/** Sockets on which instances answer, a folder a service. */
+	/** The instances' sockets: one directory per service. */
 	sockets: string;
-	/** Sockets on which the manager listens for services. */
+	/** The sockets on which the manager listens for services. */
 	control: string;
-	/** A folder a service. */
+	/** One directory per service. */
 	logs: string;
-	/** Control groups that run-app makes, a folder a service. */
+	/** Control groups that run-app makes: one directory per service. */
 	controlGroups: string;
-	/** Starts a program with no more rights than a service needs: see run-app. */
+	/** Starts a program with only the rights that a service needs: see run-app. */
 	runCommand: string;
-	/** Whose members may connect to the sockets of instances. */
+	/** Its members may connect to the instances' sockets. */
 	webServerGroup: string;
 }

@@ -6,9 +6,9 @@ import { TestAppliance, until } from "../../../testing/test-appliance.ts";
 import description from "../../../testing/troublemaker/app.json" with {
 	type: "json",
 };
-import type { Alarm } from "../../alarms/table.ts";
+import type { Alarm } from "../../alarms/alarm-table.ts";
 
-// A service that does all that it should not.
+// A service that misbehaves in every way.
 const source = join(import.meta.dirname, "../../../testing/troublemaker");
 const id = "troublemaker";
 const path = "/example.com/trouble/";
@@ -23,11 +23,11 @@ test.before(async () => {
 		name: "trouble",
 		domain: "example.com",
 	});
-	await appliance.answers(path);
+	await appliance.waitForStatus(path);
 });
 test.after.always(() => appliance.remove());
 
-/** Has the store offer a build, and no other. */
+/** Makes a store with only this build. */
 async function offer({
 	build,
 	program,
@@ -35,27 +35,27 @@ async function offer({
 }: {
 	build: number;
 	program?: string;
-	/** What is in the files of its folder `web`. */
+	/** Contents of the files in its directory `web`. */
 	pages?: Record<string, string>;
 }) {
-	const folder = join(appliance.manager.directory, `app-${build}`);
+	const directory = join(appliance.manager.directory, `app-${build}`);
 	const store = join(appliance.manager.directory, `store-${build}`);
 	await mkdir(store, { recursive: true });
-	await cp(source, folder, { recursive: true });
+	await cp(source, directory, { recursive: true });
 	const app = JSON.stringify({ ...description, build });
-	await writeFile(join(folder, "app.json"), app);
-	if (program) await writeFile(join(folder, "main.ts"), program);
+	await writeFile(join(directory, "app.json"), app);
+	if (program) await writeFile(join(directory, "main.ts"), program);
 	for (const [name, content] of Object.entries(pages)) {
-		const file = join(folder, "web", name);
+		const file = join(directory, "web", name);
 		await mkdir(dirname(file), { recursive: true });
 		await writeFile(file, content);
 	}
-	await makeStore([folder], store);
+	await makeStore([directory], store);
 	await appliance.done("storeUrlChange", { url: store });
 }
 
-/** The service says this to the manager. @returns its process. */
-async function say(line: string, times = 1): Promise<string> {
+/** Makes the service send a line to the manager. @returns its process id. */
+async function send(line: string, times = 1): Promise<string> {
 	const { text } = await appliance.fetch(`${path}?times=${times}`, {
 		method: "POST",
 		body: `${line}\n`,
@@ -63,7 +63,7 @@ async function say(line: string, times = 1): Promise<string> {
 	return text;
 }
 
-/** Of the service: the test's own certificate ends soon. */
+/** Returns the service's alarms only: the test's certificate, which expires soon, raises one too. */
 const alarms = async () =>
 	((await appliance.done("alarms")).alarms as Alarm[]).filter(
 		({ service }) => service === id,
@@ -78,18 +78,18 @@ const raise = (code: number, more: object = {}) =>
 		...more,
 	});
 
-/** A process with another number answers. */
-function isStartedAfter(pid: string): Promise<void> {
+/** Waits until a process other than this one answers. */
+function waitForRestart(pid: string): Promise<void> {
 	return until("another process answers", async () => {
 		const answer = await appliance.fetch(path).catch(() => undefined);
 		return answer?.status === 200 && answer.text !== pid;
 	});
 }
 
-test.serial("an alarm is there until it is cleared", async (t) => {
+test.serial("an alarm is active until it is cleared", async (t) => {
 	const instance = { name: "trouble", domain: "example.com" };
-	await say(raise(7, { instance }));
-	await until("it is raised", async () => (await alarms()).length === 1);
+	await send(raise(7, { instance }));
+	await until("the alarm is raised", async () => (await alarms()).length === 1);
 	t.like((await alarms())[0], {
 		service: id,
 		instance: "trouble@example.com",
@@ -97,54 +97,66 @@ test.serial("an alarm is there until it is cleared", async (t) => {
 		severity: "major",
 		text: "the boiler is cold",
 	});
-	await say(raise(8));
-	await until("another one too", async () => (await alarms()).length === 2);
-	await say(JSON.stringify({ mt: "ClearAlarm", code: 7, instance }));
-	await until("the first is over", async () => (await alarms()).length === 1);
+	await send(raise(8));
+	await until(
+		"another one is raised",
+		async () => (await alarms()).length === 2,
+	);
+	await send(JSON.stringify({ mt: "ClearAlarm", code: 7, instance }));
+	await until(
+		"the first is cleared",
+		async () => (await alarms()).length === 1,
+	);
 	t.is((await alarms())[0]?.code, 0x240008);
 });
 
 test.serial(
-	"who sends rubbish is started afresh, without alarms",
+	"a service that sends invalid messages is restarted, without alarms",
 	async (t) => {
-		await isStartedAfter(await say("{rubbish"));
+		await waitForRestart(await send("{rubbish"));
 		t.deepEqual(await alarms(), []);
-		await isStartedAfter(await say(raise(65_536)));
+		await waitForRestart(await send(raise(65_536)));
 		t.deepEqual(await alarms(), []);
 	},
 );
 
-test.serial("who lies about other instances changes nothing", async (t) => {
+test.serial("false states of other instances are ignored", async (t) => {
 	const { instances } = await appliance.done("instances");
 	const lie = { mt: "InstanceState", name: "x", domain: "y", state: "failed" };
-	await say(JSON.stringify(lie));
-	await say(raise(1));
-	await until("it was heard", async () => (await alarms()).length === 1);
+	await send(JSON.stringify(lie));
+	await send(raise(1));
+	await until("the alarm is raised", async () => (await alarms()).length === 1);
 	t.deepEqual((await appliance.done("instances")).instances, instances);
 });
 
-test.serial("who floods the manager is started afresh", async (t) => {
-	await isStartedAfter(await say(raise(2), 20_000));
+test.serial("a service that floods the manager is restarted", async (t) => {
+	await waitForRestart(await send(raise(2), 20_000));
 	const flood = "the service floods the manager with messages";
-	const told = appliance.manager.lines.filter(({ msg }) => msg === flood);
-	t.is(told.length, 1);
+	const logged = appliance.manager.lines.filter(({ msg }) => msg === flood);
+	t.is(logged.length, 1);
 	t.deepEqual(await alarms(), []);
 });
 
-test.serial("a build that does not run leaves the one before", async (t) => {
-	await offer({ build: 2, program: "process.exit(1);" });
-	const { status, body } = await appliance.call("serviceInstall", { id });
-	t.is(status, 409);
-	t.regex(body.error.message, /Build 2 .* does not run .* build 1 is back/);
-	await appliance.answers(path);
-	const [service] = (await appliance.done("services")).services;
-	t.like(service, { build: "1", state: "running" });
-	await appliance.manager.stop("SIGKILL");
-	await appliance.startManager("the service runs");
-	await appliance.answers(path);
-});
+test.serial(
+	"the previous build replaces a new one that does not run",
+	async (t) => {
+		await offer({ build: 2, program: "process.exit(1);" });
+		const { status, body } = await appliance.call("serviceInstall", { id });
+		t.is(status, 409);
+		t.regex(
+			body.error.message,
+			/Build 2 .* does not run .* build 1 is restored/,
+		);
+		await appliance.waitForStatus(path);
+		const [service] = (await appliance.done("services")).services;
+		t.like(service, { build: "1", state: "running" });
+		await appliance.manager.stop("SIGKILL");
+		await appliance.startManager("the service runs");
+		await appliance.waitForStatus(path);
+	},
+);
 
-test.serial("one that ends right after its first words as well", async (t) => {
+test.serial("and one that ends right after Hello", async (t) => {
 	await offer({
 		build: 3,
 		program: `import { connect } from "node:net";
@@ -153,22 +165,22 @@ test.serial("one that ends right after its first words as well", async (t) => {
 			manager.on("data", () => process.exit(1));`,
 	});
 	t.is((await appliance.call("serviceInstall", { id })).status, 409);
-	await appliance.answers(path);
+	await appliance.waitForStatus(path);
 });
 
-test.serial("a good build takes the place of the one before", async (t) => {
+test.serial("a working build replaces the previous one", async (t) => {
 	await offer({ build: 4 });
 	await appliance.done("serviceInstall", { id });
-	await appliance.answers(path);
+	await appliance.waitForStatus(path);
 	const [service] = (await appliance.done("services")).services;
 	t.like(service, { build: "4", state: "running" });
 	await appliance.manager.stop("SIGKILL");
 	await appliance.startManager("the service runs");
 	t.is((await appliance.done("services")).services[0].build, "4");
-	await appliance.answers(path);
+	await appliance.waitForStatus(path);
 });
 
-test.serial("of the build before no file is left", async (t) => {
+test.serial("no file of the previous build is left", async (t) => {
 	const web = join(appliance.manager.directory, "data/apps", id, "web");
 	const install = () => appliance.call("serviceInstall", { id });
 	const long = "long ".repeat(100);
@@ -188,10 +200,10 @@ test.serial("of the build before no file is left", async (t) => {
 	await offer({ build: 43, pages: { "one.js": "short" } });
 	t.is((await install()).status, 200);
 	t.deepEqual(await readdir(web), ["one.js"]);
-	await appliance.answers(path);
+	await appliance.waitForStatus(path);
 });
 
-test.serial("a file becomes a folder, and a folder a file", async (t) => {
+test.serial("a file becomes a directory, and a directory a file", async (t) => {
 	const web = join(appliance.manager.directory, "data/apps", id, "web");
 	for (const [build, name] of [
 		[44, "one.js/two.js"],
@@ -201,31 +213,31 @@ test.serial("a file becomes a folder, and a folder a file", async (t) => {
 		t.like(await appliance.call("serviceInstall", { id }), { status: 200 });
 		t.is(await readFile(join(web, name), "utf8"), "short");
 	}
-	await appliance.answers(path);
+	await appliance.waitForStatus(path);
 });
 
 test.serial(
-	"PostgreSQL lost during an update leaves the build before",
+	"a failure of PostgreSQL during an update leaves the previous build",
 	async (t) => {
 		await offer({ build: 5 });
 		const pid = (await appliance.fetch(path)).text;
 		const refused = appliance.call("serviceInstall", { id });
-		await isStartedAfter(pid);
+		await waitForRestart(pid);
 		await appliance.manager.cluster.kill();
 		t.is((await refused).status, 503);
 		await appliance.manager.cluster.start();
-		await appliance.answers(path);
+		await appliance.waitForStatus(path);
 		const [service] = (await appliance.done("services")).services;
 		t.like(service, { build: "45", state: "running" });
 	},
 );
 
-test.serial("one that crashes again and again is an alarm", async (t) => {
+test.serial("a crash loop raises an alarm", async (t) => {
 	t.timeout(90_000);
 	for (let crash = 1; crash <= 5; crash += 1) {
-		await appliance.answers(path);
+		await appliance.waitForStatus(path);
 		await appliance.fetch(`${path}crash`).catch(() => {});
-		await until("it was counted", async () => {
+		await until("the crash is counted", async () => {
 			const { services } = await appliance.done("services");
 			return services[0].crashes === crash;
 		});

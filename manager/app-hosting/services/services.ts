@@ -3,34 +3,38 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { Mutex } from "async-mutex";
 import type { ToManager, ToService } from "../../../sdk/protocol.ts";
-import { type Alarms, appCodes, ownCodes } from "../../alarms/alarms.ts";
+import { type Alarms, appCodeBase, managerCodes } from "../../alarms/alarms.ts";
 import type { Database } from "../../database/database.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
-import { makeFolder } from "../../shared/make-folder.ts";
+import { makeDirectory } from "../../shared/make-directory.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
-import { placeFiles, removeOthers, restoreFiles } from "./files.ts";
-import { readLogEnd } from "./log-file.ts";
-import { give } from "./ownership.ts";
-import { type ProcessState, ServiceProcess } from "./process.ts";
-import type { Announcement, Service, ServicePlaces } from "./service.ts";
-import { type Installation, ServiceTable } from "./table.ts";
+import { readLogTail } from "./log-tail.ts";
+import { changeOwner } from "./ownership.ts";
+import type { Announcement, Service, ServiceEnvironment } from "./service.ts";
+import {
+	copyMissingFiles,
+	deleteOtherFiles,
+	restoreFiles,
+} from "./service-files.ts";
+import { type ProcessState, ServiceProcess } from "./service-process.ts";
+import { type Installation, ServiceTable } from "./service-table.ts";
 
-/** A screen or two; the whole is in /var/log/apps. */
-const mostLogBytes = 16 * 1024;
-/** Services that know less take an announcement for rubbish. */
-const minorOfAnnouncements = 2;
+/** A screen or two; the whole log is in /var/log/apps. */
+const maxLogBytes = 16 * 1024;
+/** To services with an older protocol, an announcement is an invalid message. */
+const announcementsSinceMinor = 2;
 
-/** What instances want to know of their services. */
+/** The events of services' processes that concern their instances. */
 export interface ServiceListener {
-	/** Its process has begun and knows no instance yet. */
-	ready(serviceId: string): void;
-	message(serviceId: string, message: ToManager): void;
-	gone(serviceId: string): void;
+	/** The process has started and knows no instance yet. */
+	onReady(serviceId: string): void;
+	onMessage(serviceId: string, message: ToManager): void;
+	onExit(serviceId: string): void;
 }
 
-/** A service and how it is. */
+/** A service and the state of its process. */
 export interface ServiceStatus extends Service {
 	state: ProcessState;
 	crashes: number;
@@ -40,7 +44,7 @@ export interface ServiceStatus extends Service {
 /** The app services: installed in the database, running as processes. */
 export class Services implements Part {
 	readonly name = "services";
-	readonly places: ServicePlaces;
+	readonly environment: ServiceEnvironment;
 	readonly #database: Database;
 	readonly #table: ServiceTable;
 	readonly #alarms: Alarms;
@@ -49,29 +53,29 @@ export class Services implements Part {
 	readonly #stopping = new AbortController();
 	readonly #announced = new Map<Announcement["mt"], Announcement>();
 	#listener: ServiceListener | undefined;
-	/** No service is started by two. */
+	/** Prevents a service from being started twice. */
 	readonly #mutex = new Mutex();
 
 	constructor(
-		places: ServicePlaces,
+		environment: ServiceEnvironment,
 		database: Database,
 		alarms: Alarms,
 		log: Log,
 	) {
-		this.places = places;
+		this.environment = environment;
 		this.#database = database;
 		this.#table = new ServiceTable(database);
 		this.#alarms = alarms;
 		this.#log = log;
 	}
 
-	listen(listener: ServiceListener): void {
+	setListener(listener: ServiceListener): void {
 		this.#listener = listener;
 	}
 
-	/** Each service by itself: one that cannot be started keeps none from starting. */
+	/** Starts all services; one that cannot be started does not affect the others. */
 	start(): void {
-		void this.#database.whenReady(() => this.#beginLater());
+		void this.#database.whenReady(() => this.#startMissing());
 	}
 
 	async stop(): Promise<void> {
@@ -97,7 +101,7 @@ export class Services implements Part {
 		});
 	}
 
-	/** @throws OperationError where it is not installed. */
+	/** @throws OperationError if the service is not installed. */
 	async find(id: string): Promise<Service> {
 		const found = (await this.installed()).find((service) => service.id === id);
 		if (!found)
@@ -109,15 +113,15 @@ export class Services implements Part {
 		return found;
 	}
 
-	/** @throws OperationError where it is not installed. */
-	async logEnd(id: string): Promise<string> {
+	/** @throws OperationError if the service is not installed. */
+	async logTail(id: string): Promise<string> {
 		const { folder } = await this.find(id);
-		return readLogEnd(join(this.places.logs, folder), mostLogBytes);
+		return readLogTail(join(this.environment.logs, folder), maxLogBytes);
 	}
 
 	/**
-	 * Installs a service, or puts another build in its place, and starts it.
-	 * @throws OperationError; what ran before runs on then.
+	 * Installs a service or another build of it, and starts it.
+	 * @throws OperationError; the previous build keeps running.
 	 */
 	install(installation: Installation): Promise<void> {
 		return this.#mutex.runExclusive(() => this.#install(installation));
@@ -127,76 +131,76 @@ export class Services implements Part {
 		const { service } = installation;
 		const before = (await this.installed()).find(({ id }) => id === service.id);
 		if (before) await this.#update(before, installation);
-		else await this.#begin(await this.#table.store(installation));
+		else await this.#start(await this.#table.store(installation));
 		this.#log.info(
 			{ service: service.id, build: service.build },
-			"a service was installed",
+			"service installed",
 		);
 	}
 
-	/** The new build is stored once it has run: whatever ends this before, the old one is back. */
+	/** Stores the new build after a trial run, so that any failure before restores the previous one. */
 	async #update(before: Service, installation: Installation): Promise<void> {
-		const { service, folder, files } = installation;
+		const { service, directory, files } = installation;
 		if (service.folder !== before.folder)
 			throw new OperationError(
 				"conflict",
 				"folderChanged",
-				`${service.id} is in the folder ${before.folder}, with the files of its instances: it cannot move to ${service.folder}`,
+				`${service.id} and its instances' files are in the directory ${before.folder}: it cannot move to ${service.folder}`,
 			);
 		const next = { ...service, uid: before.uid };
-		// The old one runs on while they are copied, and when the disk is full.
-		await placeFiles(files, this.#folderOf(before), ({ name }, to) =>
-			copyFile(join(folder, name), to),
+		// The previous build keeps running during the copy, and if the disk is full.
+		await copyMissingFiles(files, this.#directoryOf(before), ({ name }, to) =>
+			copyFile(join(directory, name), to),
 		);
-		await this.#end(before.id);
+		await this.#stop(before.id);
 		try {
-			// A compressed variant that only the old build had would be sent for a new file.
-			await removeOthers(files, this.#folderOf(before));
-			if (!(await (await this.#run(next)).staysUp()))
+			// The previous build's compressed variant of a file would be sent instead of the new file.
+			await deleteOtherFiles(files, this.#directoryOf(before));
+			if (!(await (await this.#startProcess(next)).staysUp()))
 				throw new OperationError(
 					"conflict",
 					"doesNotRun",
-					`Build ${next.build} of ${next.title} does not run (see the service's log): build ${before.build} is back`,
+					`Build ${next.build} of ${next.title} does not run (see the service's log): build ${before.build} is restored`,
 				);
 			await this.#table.store(installation);
 		} catch (error) {
-			await this.#end(before.id);
-			// PostgreSQL, which has its files, may be what failed.
-			await this.#begin(before).catch(() => void this.#beginLater());
+			await this.#stop(before.id);
+			// PostgreSQL, which has the previous files, may be the cause of the failure.
+			await this.#start(before).catch(() => void this.#startMissing());
 			throw error;
 		}
 	}
 
-	/** @throws OperationError where it is not installed. Its instances must be gone. */
-	remove(id: string): Promise<void> {
+	/** @throws OperationError if the service is not installed; Error if it has instances. */
+	uninstall(id: string): Promise<void> {
 		return this.#mutex.runExclusive(async () => {
 			const service = await this.find(id);
-			// First, since PostgreSQL knows whether there are instances.
-			await this.#table.remove(id);
-			await this.#end(id);
-			for (const folder of [this.places.apps, this.places.sockets])
-				await rm(join(folder, service.folder), {
+			// First, because PostgreSQL refuses it while there are instances.
+			await this.#table.delete(id);
+			await this.#stop(id);
+			for (const parent of [this.environment.apps, this.environment.sockets])
+				await rm(join(parent, service.folder), {
 					recursive: true,
 					force: true,
 				});
-			this.#log.info({ service: id }, "a service was removed");
+			this.#log.info({ service: id }, "service uninstalled");
 		});
 	}
 
-	/** To its process, if there is one. */
+	/** Sends a message to the service's process, if there is one. */
 	send(id: string, message: ToService): void {
 		this.#running.get(id)?.send(message);
 	}
 
-	/** To all services, also those that begin later; what they know already is not said again. */
+	/** Sends a message to all services, also to those that start later; an unchanged one is not repeated. */
 	announce(message: Announcement): void {
 		if (isDeepStrictEqual(this.#announced.get(message.mt), message)) return;
 		this.#announced.set(message.mt, message);
-		for (const id of this.#running.keys()) this.#tell(id, message);
+		for (const id of this.#running.keys()) this.#sendAnnouncement(id, message);
 	}
 
-	#tell(id: string, announcement: Announcement): void {
-		if (this.isRunning(id) && this.protocolMinor(id) >= minorOfAnnouncements)
+	#sendAnnouncement(id: string, announcement: Announcement): void {
+		if (this.isRunning(id) && this.protocolMinor(id) >= announcementsSinceMinor)
 			this.send(id, announcement);
 	}
 
@@ -204,7 +208,7 @@ export class Services implements Part {
 		return this.#running.get(id)?.state === "running";
 	}
 
-	#heard(id: string, message: ToManager): void {
+	#onMessage(id: string, message: ToManager): void {
 		if (message.mt === "RaiseAlarm") {
 			const { severity, text, details } = message;
 			const key = alarmKey(id, message);
@@ -212,82 +216,86 @@ export class Services implements Part {
 		} else if (message.mt === "ClearAlarm") {
 			const key = alarmKey(id, message);
 			this.#alarms.clear(key, key.code);
-		} else this.#listener?.message(id, message);
+		} else this.#listener?.onMessage(id, message);
 	}
 
-	#crashLoop({ id, title }: Service, isLoop: boolean): void {
-		const alarm = { service: id, code: ownCodes.crashLoop };
+	#onCrashLoop({ id, title }: Service, isLoop: boolean): void {
+		const alarm = { service: id, code: managerCodes.crashLoop };
 		const text = `${title} crashes again and again: see its log`;
 		if (isLoop) this.#alarms.raise({ ...alarm, severity: "critical", text });
-		// Else it comes again with the next manager.
+		// A stopping manager keeps the alarm, because the next start would raise it again.
 		else if (!this.#stopping.signal.aborted) {
 			this.#alarms.clear(alarm, alarm.code);
-			this.#alarms.clearLeftOf(id);
+			this.#alarms.clearLeftovers(id);
 		}
 	}
 
-	/** What its process understands of the protocol beyond its version. */
+	/** The minor protocol version that the service's process understands. */
 	protocolMinor(id: string): number {
 		return this.#running.get(id)?.minor ?? 0;
 	}
 
-	/** Those that do not run, until all do. */
-	async #beginLater(): Promise<void> {
+	/** Starts all services that are not running, and retries until all are. */
+	async #startMissing(): Promise<void> {
 		await retryUntilDone(
-			() => this.#mutex.runExclusive(() => this.#beginAll()),
-			(error) => this.#log.error({ err: error }, "services cannot be started"),
+			() => this.#mutex.runExclusive(() => this.#startAll()),
+			(error) =>
+				this.#log.error({ err: error }, "cannot start all services; retrying"),
 			this.#stopping.signal,
-		).catch(() => {}); // Stopped while it waited.
+		).catch(() => {}); // The manager stops.
 	}
 
-	async #beginAll(): Promise<void> {
+	async #startAll(): Promise<void> {
 		let failure: unknown;
 		const installed = await this.installed();
-		void this.#alarms.clearLeftOfOthers(installed.map(({ id }) => id));
+		void this.#alarms.clearLeftoversOfUninstalled(
+			installed.map(({ id }) => id),
+		);
 		for (const service of installed)
-			await this.#begin(service).catch((error) => {
+			await this.#start(service).catch((error) => {
 				failure = error;
 			});
 		if (failure) throw failure;
 	}
 
-	#folderOf({ folder }: Service): string {
-		return join(this.places.apps, folder);
+	#directoryOf({ folder }: Service): string {
+		return join(this.environment.apps, folder);
 	}
 
-	/** With the files that are in the database; those that are there already stay. */
-	async #begin(service: Service): Promise<void> {
+	/** Restores the service's files from the database and starts its process. */
+	async #start(service: Service): Promise<void> {
 		if (this.#running.has(service.id) || this.#stopping.signal.aborted) return;
-		await restoreFiles(this.#database, service, this.#folderOf(service));
-		await this.#run(service);
+		await restoreFiles(this.#database, service, this.#directoryOf(service));
+		await this.#startProcess(service);
 	}
 
-	async #end(id: string): Promise<void> {
+	async #stop(id: string): Promise<void> {
 		await this.#running.get(id)?.stop();
 		this.#running.delete(id);
 	}
 
-	async #run(service: Service): Promise<ServiceProcess> {
-		const sockets = join(this.places.sockets, service.folder);
-		await makeFolder(sockets);
-		await give(sockets, service.uid, this.places.webServerGroup);
-		// New sockets get the folder's group, and so the web server may use them.
+	async #startProcess(service: Service): Promise<ServiceProcess> {
+		const sockets = join(this.environment.sockets, service.folder);
+		await makeDirectory(sockets);
+		await changeOwner(sockets, service.uid, this.environment.webServerGroup);
+		// New sockets inherit the directory's group, which lets the web server use them.
 		await chmod(sockets, 0o2750);
 		const { id } = service;
 		const process = new ServiceProcess(
 			service,
-			this.places,
+			this.environment,
 			{
-				ready: () => {
-					for (const one of this.#announced.values()) this.#tell(id, one);
-					this.#listener?.ready(id);
+				onReady: () => {
+					for (const announcement of this.#announced.values())
+						this.#sendAnnouncement(id, announcement);
+					this.#listener?.onReady(id);
 				},
-				message: (message) => this.#heard(id, message),
-				gone: () => {
+				onMessage: (message) => this.#onMessage(id, message),
+				onExit: () => {
 					if (!this.#stopping.signal.aborted) this.#alarms.clearRaisedBy(id);
-					this.#listener?.gone(id);
+					this.#listener?.onExit(id);
 				},
-				crashLoop: (isLoop) => this.#crashLoop(service, isLoop),
+				onCrashLoop: (isLoop) => this.#onCrashLoop(service, isLoop),
 			},
 			this.#log,
 		);
@@ -297,7 +305,7 @@ export class Services implements Part {
 	}
 }
 
-/** What a service calls an alarm, as everybody calls it. */
+/** Converts a service's own name of an alarm to the system-wide one. */
 function alarmKey(
 	service: string,
 	{ instance, code }: Extract<ToManager, { code: number }>,
@@ -305,6 +313,6 @@ function alarmKey(
 	return {
 		service,
 		instance: instance && `${instance.name}@${instance.domain}`,
-		code: appCodes + code,
+		code: appCodeBase + code,
 	};
 }

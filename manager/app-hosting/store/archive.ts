@@ -2,24 +2,24 @@ import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { type Extract, extract } from "tar-stream";
-import { makeFolder } from "../../shared/make-folder.ts";
+import { makeDirectory } from "../../shared/make-directory.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { plainName } from "../services/service.ts";
-import { mostFilesOfAnApp } from "./catalogue.ts";
+import { maxFilesPerApp } from "./catalogue.ts";
 
-/** For three targets, and what lists them. */
-const mostFiles = 3 * mostFilesOfAnApp + 10;
-const mostBytes = 512 * 1024 * 1024;
+/** Three targets, and the files that list them. */
+const maxFiles = 3 * maxFilesPerApp + 10;
+const maxBytes = 512 * 1024 * 1024;
 
 /**
- * Unpacks a tar archive of a store's folder; nothing of it lands anywhere else.
- * @param received told how many bytes of files are there.
- * @throws OperationError naming what does not belong into a store, or that the signal came.
+ * Unpacks a tar archive of a store into a directory, never outside it.
+ * @param onProgress called with the number of bytes unpacked.
+ * @throws OperationError naming an entry that does not belong in a store; or the signal's reason.
  */
 export async function unpackStore(
 	archive: Readable,
-	folder: string,
-	received: (bytes: number) => void,
+	directory: string,
+	onProgress: (bytes: number) => void,
 	signal: AbortSignal,
 ): Promise<void> {
 	const entries = extract();
@@ -35,25 +35,25 @@ export async function unpackStore(
 			if (type !== "directory") {
 				files += 1;
 				bytes += size;
-				if (type !== "file") throw refused(`${name} is a ${type}`);
-				if (files > mostFiles || bytes > mostBytes)
-					throw refused(
-						`it has more than ${mostFiles} files or ${mostBytes} bytes`,
+				if (type !== "file") throw notAStore(`${name} is a ${type}`);
+				if (files > maxFiles || bytes > maxBytes)
+					throw notAStore(
+						`it has more than ${maxFiles} files or ${maxBytes} bytes`,
 					);
-				const path = join(folder, ...plainPath(name));
-				await makeFolder(dirname(path));
+				const path = join(directory, ...parsePath(name));
+				await makeDirectory(dirname(path));
 				await writeFile(path, entry);
-				received(bytes);
+				onProgress(bytes);
 			}
 			entry.resume();
 		}
 	} catch (error) {
 		const { errno, message } = error as NodeJS.ErrnoException;
 		const isOurs = error instanceof OperationError || errno !== undefined;
-		throw isOurs ? error : refused(`it is damaged or cut off (${message})`);
+		throw isOurs ? error : notAStore(`it is damaged or truncated (${message})`);
 	} finally {
 		signal.removeEventListener("abort", abort);
-		// Whoever sends it reads the answer once all is sent.
+		// The sender reads the response only after sending everything.
 		archive.unpipe(entries);
 		archive.resume();
 	}
@@ -62,17 +62,17 @@ export async function unpackStore(
 type Entry = (Extract extends AsyncIterable<infer One> ? One : never) &
 	AsyncIterable<Buffer>;
 
-function plainPath(name: string): string[] {
+function parsePath(name: string): string[] {
 	const parts = name.replace(/^(\.\/)+/, "").split("/");
 	if (!parts.every((part) => plainName.safeParse(part).success))
-		throw refused(`"${name.slice(0, 200)}" is no name of a store's file`);
+		throw notAStore(`"${name.slice(0, 200)}" is no name of a store's file`);
 	return parts;
 }
 
-function refused(reason: string): OperationError {
+function notAStore(reason: string): OperationError {
 	return new OperationError(
 		"invalid",
 		"notAStore",
-		`The archive cannot be used: ${reason}. Make one of what npm run store has made: tar -cf app.tar -C DIR .`,
+		`The archive cannot be used: ${reason}. Archive the directory that npm run store wrote: tar -cf app.tar -C DIR .`,
 	);
 }

@@ -1,7 +1,7 @@
 import test from "ava";
-import { mostFilesOfAnApp, parseFileList, parseSums } from "./catalogue.ts";
+import { maxFilesPerApp, parseFileList, parseSums } from "./catalogue.ts";
 
-test("files of an app are in its folder, or below it", (t) => {
+test("an app's files are in its directory or below it", (t) => {
 	t.deepEqual(parseFileList("notes,web/index.html,web/a/b-c_d.js.br\n"), [
 		...["notes", "web/index.html", "web/a/b-c_d.js.br"],
 	]);
@@ -11,12 +11,12 @@ test("files of an app are in its folder, or below it", (t) => {
 		...["manager", "instances/1/x", "instances", "a.new", "web/x.sock"],
 		`a/${"b".repeat(64)}`,
 		"a/".repeat(110),
-		Array.from({ length: mostFilesOfAnApp + 1 }, (_, n) => n).join(","),
+		Array.from({ length: maxFilesPerApp + 1 }, (_, n) => n).join(","),
 	])
 		t.throws(() => parseFileList(list), undefined, list);
 });
 
-test("sums are of files of a target", (t) => {
+test("checksums are parsed by path", (t) => {
 	const sum = "0".repeat(64);
 	const path = "x86_64/notes/web/index.html";
 	t.is(parseSums(`${sum}  ${path}\n`).get(path), sum);

@@ -1,11 +1,11 @@
 import * as z from "zod";
 import { filePath, freeName, plainName } from "../services/service.ts";
 
-export const mostFilesOfAnApp = 500;
+export const maxFilesPerApp = 500;
 
 const text = z.string().max(10_000).default("");
 
-/** An app in a store's apps.json; fields that we do not know are left out (facts §6). */
+/** An app in a store's apps.json; unknown fields are ignored (facts §6). */
 const storeApp = z.object({
 	id: plainName,
 	folder: freeName,
@@ -29,20 +29,23 @@ export const catalogue = z.object({ apps: z.array(storeApp).max(10_000) });
 const fileList = z
 	.array(filePath)
 	.min(1)
-	.max(mostFilesOfAnApp)
+	.max(maxFilesPerApp)
 	.refine(
 		(paths) =>
 			new Set(paths).size === paths.length &&
 			!paths.some((path) => paths.some((one) => one.startsWith(`${path}/`))),
-		{ error: "has a file twice, or as the folder of another" },
+		{ error: "has a file twice, or a file that is also a directory" },
 	);
 
-/** The content of `<build>/<id>_files`: paths with commas between them, no blanks. */
+/** @param content of `<build>/<id>_files`: paths separated by commas, without spaces. */
 export function parseFileList(content: string): string[] {
 	return fileList.parse(content.trim().split(","));
 }
 
-/** Lines of `<build>/<id>_sha256`: sum, two blanks, `<target>/<folder>/<file>`. */
+/**
+ * Returns checksums by path.
+ * @param content of `<build>/<id>_sha256`: lines of checksum, two spaces, `<target>/<folder>/<file>`.
+ */
 export function parseSums(content: string): Map<string, string> {
 	return new Map(
 		content
@@ -51,7 +54,7 @@ export function parseSums(content: string): Map<string, string> {
 			.map((line) => {
 				const [, sum, path] = /^([0-9a-f]{64}) {2}(\S+)$/.exec(line) ?? [];
 				if (sum === undefined || path === undefined)
-					throw new Error(`no checksum: ${line.slice(0, 100)}`);
+					throw new Error(`not a checksum line: ${line.slice(0, 100)}`);
 				return [path, sum];
 			}),
 	);

@@ -2,79 +2,86 @@ import { constants, type FileHandle, open, rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { OperationError } from "../../shared/operation-error.ts";
 import { retryDelayMs } from "../../shared/retry.ts";
-import { sha256Of } from "../services/files.ts";
-import { type Beginning, nothingYet, type StoreSource } from "./source.ts";
+import { sha256Of } from "../services/service-files.ts";
 import type { Staging } from "./staging.ts";
+import {
+	emptyFile,
+	type PartialFile,
+	type StoreSource,
+} from "./store-source.ts";
 
-/** In a row, with no byte in between: about half a minute. */
-const mostFailures = 8;
+/** In a row, without receiving a byte: about half a minute. */
+const maxFailures = 8;
 
-/** The line stayed broken: what has arrived is kept, and the next attempt goes on with it. */
+/** The retries failed too. The partial download is kept, and the next attempt resumes it. */
 export class DownloadInterrupted extends OperationError {
 	constructor(reason: string) {
 		super(
 			"upstream",
 			"downloadInterrupted",
-			`${reason}. What has arrived is kept: install it again, and it goes on`,
+			`${reason}. The downloaded part is kept: install the app again to resume`,
 		);
 	}
 }
 
 /**
- * A file of a store, gone on with where its line breaks, or broke when it was fetched before.
- * @param name of the file in the staging folder.
- * @param received told how many bytes are there.
+ * Downloads a store's file. Resumes when the connection breaks, and where an earlier download was
+ * interrupted.
+ * @param name of the file in the staging directory.
+ * @param onProgress called with the number of bytes received.
  * @returns its SHA-256, lower-case hex.
- * @throws DownloadInterrupted; OperationError naming the file, of which nothing stays; or what the
- * signal is aborted with.
+ * @throws DownloadInterrupted; OperationError naming the file, which is then deleted; or the
+ * signal's reason.
  */
 export async function downloadFile(
 	source: StoreSource,
 	path: string,
 	staging: Staging,
 	name: string,
-	mostBytes: number,
-	received: (bytes: number) => void,
+	maxBytes: number,
+	onProgress: (bytes: number) => void,
 	signal: AbortSignal,
 ): Promise<string> {
-	const to = await staging.place(name);
+	const to = await staging.pathFor(name);
 	const { O_RDWR, O_CREAT } = constants;
 	const file = await open(to, O_RDWR | O_CREAT, 0o755);
 	try {
-		const version = staging.version(name);
-		let have: Beginning = nothingYet;
-		if (version) have = { bytes: (await file.stat()).size, version };
+		const etag = staging.etag(name);
+		let received: PartialFile = emptyFile;
+		if (etag) received = { bytes: (await file.stat()).size, etag };
 		for (let failures = 0; ; ) {
-			const before = have.bytes;
+			const bytesBefore = received.bytes;
 			try {
-				const { start, chunks } = await source.rest(path, have, signal);
-				have = start;
-				if ((await file.stat()).size > have.bytes) {
-					await file.truncate(have.bytes);
-					// Else a power cut could leave the old bytes as the new version's.
+				const { start, chunks } = await source.resume(path, received, signal);
+				received = start;
+				if ((await file.stat()).size > received.bytes) {
+					await file.truncate(received.bytes);
+					// Otherwise a power cut could leave old bytes under the new entity tag.
 					await file.sync();
 				}
-				await staging.setVersion(name, have.version);
+				await staging.setEtag(name, received.etag);
 				for await (const chunk of chunks) {
-					await writeAll(file, chunk, have.bytes);
-					have = { ...have, bytes: have.bytes + chunk.length };
-					received(have.bytes);
-					if (have.bytes > mostBytes)
-						throw source.refusal(
+					await writeAll(file, chunk, received.bytes);
+					received = { ...received, bytes: received.bytes + chunk.length };
+					onProgress(received.bytes);
+					if (received.bytes > maxBytes)
+						throw source.toOperationError(
 							path,
-							new Error(`it has more than ${mostBytes} bytes`),
+							new Error(`it has more than ${maxBytes} bytes`),
 						);
 				}
 				break;
 			} catch (error) {
 				signal.throwIfAborted();
-				failures = have.bytes > before ? 1 : failures + 1;
-				if (!isWorthAnother(error)) {
+				failures = received.bytes > bytesBefore ? 1 : failures + 1;
+				if (!isRetryable(error)) {
 					await rm(to);
-					throw source.refusal(path, error);
+					throw source.toOperationError(path, error);
 				}
-				if (failures > mostFailures)
-					throw new DownloadInterrupted(source.refusal(path, error).message);
+				if (failures > maxFailures)
+					throw new DownloadInterrupted(
+						source.toOperationError(path, error).message,
+					);
 				await delay(retryDelayMs(failures), undefined, { signal });
 			}
 		}
@@ -84,7 +91,7 @@ export async function downloadFile(
 	return (await sha256Of(to)) ?? "";
 }
 
-/** A disk that is nearly full takes less than it is given, and says why only at the next attempt. */
+/** Writes in a loop: on a nearly full disk a write may be short, and only the next one fails. */
 async function writeAll(
 	file: FileHandle,
 	chunk: Uint8Array,
@@ -101,8 +108,8 @@ async function writeAll(
 	}
 }
 
-/** Neither a refusal nor a fault of our own disk, which have a number. */
-function isWorthAnother(error: unknown): boolean {
+/** Refusals and local disk errors, which have an errno, are final. */
+function isRetryable(error: unknown): boolean {
 	return (
 		!(error instanceof OperationError) &&
 		(error as NodeJS.ErrnoException).errno === undefined

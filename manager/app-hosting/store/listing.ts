@@ -7,13 +7,13 @@ import {
 	parseSums,
 	type StoreApp,
 } from "./catalogue.ts";
-import { missing, type StoreSource } from "./source.ts";
+import { fileMissing, type StoreSource } from "./store-source.ts";
 
-const mostCatalogueBytes = 8 * 1024 * 1024;
-const mostListBytes = 64 * 1024;
+const maxCatalogueBytes = 8 * 1024 * 1024;
+const maxListBytes = 64 * 1024;
 
-/** What a store calls machines, by what Node calls their processors. */
-const targetOf: Partial<Record<string, string>> = {
+/** The store's targets, by Node's names of processors. */
+const targets: Partial<Record<string, string>> = {
 	x64: "x86_64",
 	arm64: "arm64",
 	arm: "arm",
@@ -23,26 +23,26 @@ const targetOf: Partial<Record<string, string>> = {
 export interface ListedFile extends Pick<ServiceFile, "name"> {
 	/** In the store. */
 	path: string;
-	/** Where the store says it: the published layout does not. */
+	/** Optional: the published layout has no checksums. */
 	sha256: string | undefined;
 }
 
-/** The files of an app's build, for this machine. @throws OperationError */
+/** Returns the files of an app's build for this machine. @throws OperationError */
 export async function listFiles(
 	source: StoreSource,
 	{ id, folder }: StoreApp,
 	build: string,
 	signal: AbortSignal,
 ): Promise<ListedFile[]> {
-	const target = targetOf[process.arch] ?? process.arch;
+	const target = targets[process.arch] ?? process.arch;
 	const listFile = `${build}/${id}_files`;
-	const list = await source.text(listFile, mostListBytes, signal);
-	const names = understood(listFile, () => parseFileList(list));
+	const list = await source.text(listFile, maxListBytes, signal);
+	const names = parseStoreFile(listFile, () => parseFileList(list));
 	const sumsFile = `${build}/${id}_sha256`;
-	const sums = await source.text(sumsFile, mostListBytes, signal).then(
-		(text) => understood(sumsFile, () => parseSums(text)),
+	const sums = await source.text(sumsFile, maxListBytes, signal).then(
+		(text) => parseStoreFile(sumsFile, () => parseSums(text)),
 		(error: OperationError) => {
-			if (error.code === missing) return undefined;
+			if (error.code === fileMissing) return undefined;
 			throw error;
 		},
 	);
@@ -53,25 +53,28 @@ export async function listFiles(
 			throw new OperationError(
 				"upstream",
 				"storeFailed",
-				`The store's ${sumsFile} has no checksum of ${path}`,
+				`The store's ${sumsFile} has no checksum for ${path}`,
 			);
 		return { name, path: `${build}/${path}`, sha256 };
 	});
 }
 
-/** @throws OperationError where the store cannot be read, or is none. */
-export async function appsOf(
+/** @throws OperationError if the store cannot be read or is not a store. */
+export async function readApps(
 	source: StoreSource,
 	signal: AbortSignal,
 ): Promise<StoreApp[]> {
-	const text = await source.text("apps.json", mostCatalogueBytes, signal);
-	return understood("apps.json", () => catalogue.parse(JSON.parse(text))).apps;
+	const text = await source.text("apps.json", maxCatalogueBytes, signal);
+	const { apps } = parseStoreFile("apps.json", () =>
+		catalogue.parse(JSON.parse(text)),
+	);
+	return apps;
 }
 
-/** @throws OperationError that names the file whose content is not what it should be. */
-function understood<Result>(file: string, read: () => Result): Result {
+/** @throws OperationError naming the file if it cannot be parsed. */
+function parseStoreFile<Result>(file: string, parse: () => Result): Result {
 	try {
-		return read();
+		return parse();
 	} catch (error) {
 		const reason =
 			error instanceof z.ZodError

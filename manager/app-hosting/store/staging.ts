@@ -1,121 +1,121 @@
 import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
-import { makeFolder } from "../../shared/make-folder.ts";
-import { readFileIfThere } from "../../shared/secret-file.ts";
+import { makeDirectory } from "../../shared/make-directory.ts";
+import { readFileIfExists } from "../../shared/secret-file.ts";
 
 const stagedSchema = z.object({
 	id: z.string(),
 	build: z.string(),
 	/** Of the store. */
 	url: z.string(),
-	/** What the server calls each file, where it calls it anything. */
+	/** The strong entity tag of each file for which the server sends one. */
 	versions: z.record(z.string(), z.string()),
 });
 type Staged = z.output<typeof stagedSchema>;
 
-/** Which build of which app, and of which store. */
-type Build = Omit<Staged, "versions">;
+/** A build of an app in a store. */
+type StoreBuild = Omit<Staged, "versions">;
 
-/** What has arrived of an installation that was interrupted. */
-export interface Interrupted {
+/** An interrupted installation. */
+export interface InterruptedInstall {
 	id: string;
 	build: string;
 	receivedBytes: number;
 }
 
 /**
- * Files on their way from a store. They and what is known of them outlive the manager, until they
- * are installed or given up: an installation that was interrupted goes on with what is there.
+ * The directory for downloads from a store. Files and their state survive a restart of the manager
+ * until they are installed or discarded: an interrupted installation resumes with them.
  */
 export class Staging {
-	readonly folder: string;
+	readonly directory: string;
 	readonly #stateFile: string;
 	#staged: Staged | undefined;
 
-	/** @param folder which nobody else uses. */
-	constructor(folder: string) {
-		this.folder = join(folder, "files");
-		this.#stateFile = join(folder, "staged.json");
+	/** @param directory that nothing else uses. */
+	constructor(directory: string) {
+		this.directory = join(directory, "files");
+		this.#stateFile = join(directory, "staged.json");
 	}
 
-	/** What is there, also from a manager before this one. */
-	async left(): Promise<Interrupted | undefined> {
+	/** Returns what has been downloaded, also before a restart of the manager. */
+	async interrupted(): Promise<InterruptedInstall | undefined> {
 		const staged = await this.#read();
 		if (!staged) return undefined;
 		const { id, build } = staged;
-		return { id, build, receivedBytes: await sizeOf(this.folder) };
+		return { id, build, receivedBytes: await sizeOf(this.directory) };
 	}
 
-	/** Keeps what is there of the same build, and nothing else. */
-	async begin(wanted: Build): Promise<void> {
+	/** Keeps files of the same build and deletes any others. */
+	async begin(wanted: StoreBuild): Promise<void> {
 		const staged = await this.#read();
 		const isSame =
 			staged?.id === wanted.id &&
 			staged.build === wanted.build &&
 			staged.url === wanted.url;
 		if (!isSame) await this.clear();
-		await makeFolder(this.folder);
+		await makeDirectory(this.directory);
 		this.#staged = isSame ? staged : { ...wanted, versions: {} };
 		await this.#write();
 	}
 
-	/** Where a file is or will be, in a folder that is there. */
-	async place(name: string): Promise<string> {
-		const path = join(this.folder, name);
-		await makeFolder(dirname(path));
+	/** Returns the path of a file that may not exist yet, and makes its directory. */
+	async pathFor(name: string): Promise<string> {
+		const path = join(this.directory, name);
+		await makeDirectory(dirname(path));
 		return path;
 	}
 
-	/** What the server called the file of which there is a part. */
-	version(name: string): string | undefined {
+	/** The entity tag with which the partial file was sent. */
+	etag(name: string): string | undefined {
 		const { versions = {} } = this.#staged ?? {};
 		// A file may be called "constructor".
 		return Object.hasOwn(versions, name) ? versions[name] : undefined;
 	}
 
-	/** Before anything of that version is written. */
-	async setVersion(name: string, version: string | undefined): Promise<void> {
-		if (!this.#staged || this.version(name) === version) return;
-		if (version === undefined) delete this.#staged.versions[name];
-		else this.#staged.versions[name] = version;
+	/** Call this before writing bytes that were sent with this entity tag. */
+	async setEtag(name: string, etag: string | undefined): Promise<void> {
+		if (!this.#staged || this.etag(name) === etag) return;
+		if (etag === undefined) delete this.#staged.versions[name];
+		else this.#staged.versions[name] = etag;
 		await this.#write();
 	}
 
 	async clear(): Promise<void> {
 		this.#staged = undefined;
-		// First: files without it are nothing.
+		// First, because files without it are ignored.
 		await rm(this.#stateFile, { force: true });
-		await rm(this.folder, { recursive: true, force: true });
+		await rm(this.directory, { recursive: true, force: true });
 	}
 
 	async #read(): Promise<Staged | undefined> {
-		const text = await readFileIfThere(this.#stateFile);
+		const text = await readFileIfExists(this.#stateFile);
 		if (text === undefined) return undefined;
 		try {
 			return stagedSchema.parse(JSON.parse(text));
 		} catch {
-			return undefined; // Nobody knows then what the files are.
+			return undefined; // Damaged: the files are then ignored.
 		}
 	}
 
 	async #write(): Promise<void> {
 		const fresh = `${this.#stateFile}.new`;
-		// The URL may have a password. A power cut may take the file: then all is fetched anew.
+		// The URL may contain a password. If a power cut damages the file, the download starts over.
 		await writeFile(fresh, JSON.stringify(this.#staged), { mode: 0o600 });
 		await rename(fresh, this.#stateFile);
 	}
 }
 
-async function sizeOf(folder: string): Promise<number> {
-	const entries = await readdir(folder, {
+async function sizeOf(directory: string): Promise<number> {
+	const entries = await readdir(directory, {
 		recursive: true,
 		withFileTypes: true,
 	}).catch(() => []);
 	const sizes = entries
 		.filter((entry) => entry.isFile())
 		.map(async (entry) => {
-			// Meanwhile it may be gone.
+			// It may have been deleted since.
 			const found = stat(join(entry.parentPath, entry.name));
 			return (await found.catch(() => undefined))?.size ?? 0;
 		});

@@ -1,209 +1,193 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import * as z from "zod";
 import type { Database } from "../../database/database.ts";
-import type { Config } from "../../settings/config.ts";
+import type { Settings } from "../../settings/settings.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
-import { makeFolder } from "../../shared/make-folder.ts";
+import { makeDirectory } from "../../shared/make-directory.ts";
 import { OperationError } from "../../shared/operation-error.ts";
-import { sha256Of } from "../services/files.ts";
 import type { ServiceFile } from "../services/service.ts";
+import { sha256Of } from "../services/service-files.ts";
 import type { Services } from "../services/services.ts";
 import { unpackStore } from "./archive.ts";
 import type { StoreApp } from "./catalogue.ts";
 import { DownloadInterrupted, downloadFile } from "./download.ts";
-import { appsOf, type ListedFile, listFiles } from "./listing.ts";
-import { StoreSource } from "./source.ts";
-import { type Interrupted, Staging } from "./staging.ts";
+import { type ListedFile, listFiles, readApps } from "./listing.ts";
+import { type InterruptedInstall, Staging } from "./staging.ts";
+import { StoreSource } from "./store-source.ts";
 
-const settingName = "appStoreUrl";
-const developerMode = "developerMode";
-const mostFileBytes = 256 * 1024 * 1024;
+const maxFileBytes = 256 * 1024 * 1024;
 
-/** What is being fetched now. */
-export interface Fetching {
+/** The progress of the running installation. */
+export interface InstallProgress {
 	id: string;
 	file: string;
 	receivedBytes: number;
 }
 
-/** Apps that can be had, and their way from the store onto this machine. */
+/** Lists the app store's apps and installs them as services. */
 export class Store implements Part {
 	readonly name = "store";
-	readonly #config: Config;
+	readonly #settings: Settings;
 	readonly #services: Services;
-	/** Where an upload is unpacked. */
-	readonly #uploaded: string;
+	/** The directory in which an upload is unpacked. */
+	readonly #uploadDirectory: string;
 	readonly #staging: Staging;
 	readonly #database: Database;
-	readonly #defaultUrl: string;
 	readonly #log: Log;
 	#isStopping = false;
-	#lookedBack: Promise<void> | undefined;
-	#working: Promise<unknown> | undefined;
-	#fetching: Fetching | undefined;
-	/** While it can still be cancelled. */
-	#cancelling: AbortController | undefined;
+	#recovered: Promise<void> | undefined;
+	#running: Promise<unknown> | undefined;
+	#progress: InstallProgress | undefined;
+	/** Set while the installation can be cancelled. */
+	#cancellation: AbortController | undefined;
 
-	/** @param places.folder for files on their way. @param places.url of the store where none is set; may be "". */
+	/** @param directory for downloads and uploads in progress. */
 	constructor(
-		config: Config,
+		settings: Settings,
 		database: Database,
 		services: Services,
-		{ folder, url }: { folder: string; url: string },
+		directory: string,
 		log: Log,
 	) {
-		this.#config = config;
+		this.#settings = settings;
 		this.#database = database;
 		this.#services = services;
-		this.#uploaded = join(folder, "uploaded");
-		this.#staging = new Staging(folder);
-		this.#defaultUrl = url;
+		this.#uploadDirectory = join(directory, "uploaded");
+		this.#staging = new Staging(directory);
 		this.#log = log;
 	}
 
 	start(): void {
-		this.#lookedBack = this.#database
-			.whenReady(() => this.#lookBack())
+		this.#recovered = this.#database
+			.whenReady(() => this.#recover())
 			.catch((error) =>
-				this.#log.error({ err: error }, "what was being installed is unknown"),
+				this.#log.error(
+					{ err: error },
+					"the state of an interrupted installation cannot be read",
+				),
 			);
 	}
 
-	/** At what the manager before this one has left. */
-	async #lookBack(): Promise<void> {
-		await rm(this.#uploaded, { recursive: true, force: true });
-		const left = await this.#staging.left();
-		const installed = left ? await this.#services.installed() : [];
+	/** Cleans up after a previous run of the manager and keeps what can be resumed. */
+	async #recover(): Promise<void> {
+		await rm(this.#uploadDirectory, { recursive: true, force: true });
+		const interrupted = await this.#staging.interrupted();
+		const installed = interrupted ? await this.#services.installed() : [];
 		const isDone = installed.some(
-			({ id, build }) => id === left?.id && build === left.build,
+			({ id, build }) => id === interrupted?.id && build === interrupted.build,
 		);
-		if (left && !isDone)
-			this.#log.warn(left, "the installation of an app was interrupted");
+		if (interrupted && !isDone)
+			this.#log.warn(interrupted, "the installation of an app was interrupted");
 		else await this.#staging.clear();
 	}
 
-	/** What has arrived stays. */
+	/** Keeps what has been downloaded. */
 	async stop(): Promise<void> {
 		this.#isStopping = true;
-		this.#cancelling?.abort();
-		await this.#working;
+		this.#cancellation?.abort();
+		await this.#running;
 	}
 
-	get fetching(): Fetching | undefined {
-		return this.#fetching;
+	get progress(): InstallProgress | undefined {
+		return this.#progress;
 	}
 
-	/** What was begun and neither ended nor given up. */
-	async interrupted(): Promise<Interrupted | undefined> {
-		return this.#fetching ? undefined : this.#staging.left();
+	/** Returns the installation that was neither completed nor cancelled. */
+	async interrupted(): Promise<InterruptedInstall | undefined> {
+		return this.#progress ? undefined : this.#staging.interrupted();
 	}
 
-	/** @returns "" where none is set. */
-	async url(): Promise<string> {
-		return (
-			(await this.#config.read(settingName, z.string())) ?? this.#defaultUrl
-		);
-	}
-
-	setUrl(url: string): Promise<void> {
-		return this.#config.write(settingName, url);
-	}
-
-	/** Whether whoever writes apps may install them without a store. */
-	async isDeveloperMode(): Promise<boolean> {
-		return (await this.#config.read(developerMode, z.boolean())) ?? false;
-	}
-
-	setDeveloperMode(isOn: boolean): Promise<void> {
-		return this.#config.write(developerMode, isOn);
-	}
-
-	async refuseUnlessDeveloperMode(): Promise<void> {
-		if (!(await this.isDeveloperMode()))
+	async assertDeveloperMode(): Promise<void> {
+		if (!(await this.#settings.get("developerMode")))
 			throw new OperationError(
 				"conflict",
 				"developerModeOff",
-				"Apps are uploaded in developer mode only: switch it on first",
+				"Apps are uploaded in developer mode only: enable it first",
 			);
 	}
 
-	/** @throws OperationError where the store cannot be read, or is none. */
+	/** @throws OperationError if the store cannot be read or is not a store. */
 	async apps(): Promise<StoreApp[]> {
-		return appsOf(await this.#source(), new AbortController().signal);
+		return readApps(await this.#source(), new AbortController().signal);
 	}
 
 	/**
-	 * Installs the newest build of an app as a service, or updates the service to it. Goes on where
-	 * an installation of the same build was interrupted.
-	 * @throws OperationError; what ran before runs on then.
+	 * Installs the newest build of an app as a service, or updates the service to it. Resumes an
+	 * interrupted installation of the same build.
+	 * @throws OperationError; the previous build keeps running.
 	 */
 	install(id: string): Promise<void> {
-		return this.#alone(id, async (progress, signal) => {
+		return this.#exclusively(id, async (progress, signal) => {
 			const source = await this.#source();
-			const app = (await appsOf(source, signal)).find((one) => one.id === id);
+			const app = (await readApps(source, signal)).find((one) => one.id === id);
 			if (!app)
 				throw new OperationError(
 					"notFound",
 					"noSuchApp",
 					`The store has no ${id}`,
 				);
-			await this.#install(source, await this.url(), app, progress, signal);
+			await this.#install(
+				source,
+				await this.#settings.get("appStoreUrl"),
+				app,
+				progress,
+				signal,
+			);
 		});
 	}
 
 	/**
-	 * The same from a tar archive of a store that has one app.
-	 * @throws OperationError; what ran before runs on then.
+	 * Installs an app from a tar archive of a store that has only this app.
+	 * @throws OperationError; the previous build keeps running.
 	 */
 	installArchive(archive: Readable): Promise<{ id: string; build: string }> {
-		return this.#alone("an uploaded app", async (progress, signal) => {
-			await this.#lookedBack;
-			const folder = this.#uploaded;
+		return this.#exclusively("an uploaded app", async (progress, signal) => {
+			await this.#recovered;
+			const directory = this.#uploadDirectory;
 			try {
-				await rm(folder, { recursive: true, force: true });
-				await makeFolder(folder);
-				const received = (bytes: number) => {
+				await rm(directory, { recursive: true, force: true });
+				await makeDirectory(directory);
+				const onProgress = (bytes: number) => {
 					progress.receivedBytes = bytes;
 				};
-				await unpackStore(archive, folder, received, signal);
-				const source = new StoreSource(folder);
-				const [app, another] = await appsOf(source, signal);
+				await unpackStore(archive, directory, onProgress, signal);
+				const source = new StoreSource(directory);
+				const [app, another] = await readApps(source, signal);
 				if (!app || another)
 					throw new OperationError(
 						"invalid",
 						"notOneApp",
-						"The archive is to have one app, and no other: npm run store -- DIR APP",
+						"The archive must contain exactly one app: npm run store -- DIR APP",
 					);
-				await this.#install(source, folder, app, progress, signal);
+				await this.#install(source, directory, app, progress, signal);
 				return { id: app.id, build: app.versions[0]?.build ?? "" };
 			} finally {
-				await rm(folder, { recursive: true, force: true });
+				await rm(directory, { recursive: true, force: true });
 			}
 		});
 	}
 
-	/** One installation at a time. */
-	async #alone<Result>(
+	/** Runs one installation at a time. @throws OperationError while another one runs. */
+	async #exclusively<Result>(
 		id: string,
-		work: (progress: Fetching, signal: AbortSignal) => Promise<Result>,
+		work: (progress: InstallProgress, signal: AbortSignal) => Promise<Result>,
 	): Promise<Result> {
-		if (this.#fetching)
+		if (this.#progress)
 			throw new OperationError(
 				"conflict",
 				"busy",
-				`${this.#fetching.id} is being installed: wait until it is done`,
+				`${this.#progress.id} is being installed: wait until it is done`,
 			);
-		this.#fetching = { id, file: "apps.json", receivedBytes: 0 };
-		this.#cancelling = new AbortController();
-		const { signal } = this.#cancelling;
-		const result = work(this.#fetching, signal).finally(() => {
-			this.#fetching = undefined;
-			this.#cancelling = undefined;
+		this.#progress = { id, file: "apps.json", receivedBytes: 0 };
+		this.#cancellation = new AbortController();
+		const { signal } = this.#cancellation;
+		const result = work(this.#progress, signal).finally(() => {
+			this.#progress = undefined;
+			this.#cancellation = undefined;
 		});
-		this.#working = result.catch(() => {});
+		this.#running = result.catch(() => {});
 		return result.catch((error) => {
 			throw signal.aborted ? cancelled(id) : error;
 		});
@@ -213,7 +197,7 @@ export class Store implements Part {
 		source: StoreSource,
 		url: string,
 		app: StoreApp,
-		progress: Fetching,
+		progress: InstallProgress,
 		signal: AbortSignal,
 	): Promise<void> {
 		const { id, folder, binary, title } = app;
@@ -226,64 +210,64 @@ export class Store implements Part {
 				"storeFailed",
 				`The store's ${id} has no ${binary}`,
 			);
-		await this.#lookedBack;
+		await this.#recovered;
 		await this.#staging.begin({ id, build, url });
-		let isWorthKeeping = false;
+		let isResumable = false;
 		try {
 			const files: ServiceFile[] = [];
 			for (const file of wanted)
-				files.push(await this.#fetch(source, file, progress, signal));
-			this.#cancelling = undefined;
+				files.push(await this.#download(source, file, progress, signal));
+			this.#cancellation = undefined;
 			await this.#services.install({
 				service: { id, folder, binary, title, build, label },
-				folder: this.#staging.folder,
+				directory: this.#staging.directory,
 				files,
 			});
 		} catch (error) {
-			isWorthKeeping = this.#isStopping || error instanceof DownloadInterrupted;
+			isResumable = this.#isStopping || error instanceof DownloadInterrupted;
 			throw error;
 		} finally {
-			if (!isWorthKeeping) await this.#staging.clear();
+			if (!isResumable) await this.#staging.clear();
 		}
 	}
 
 	/**
-	 * Ends what is being fetched, or gives up what was interrupted.
-	 * @throws OperationError where there is nothing, or all is there.
+	 * Cancels the running download, or discards an interrupted one.
+	 * @throws OperationError if there is none, or if it is already complete.
 	 */
 	async cancel(): Promise<void> {
-		if (this.#cancelling) return this.#cancelling.abort();
-		const left = await this.interrupted();
-		if (!left)
+		if (this.#cancellation) return this.#cancellation.abort();
+		const interrupted = await this.interrupted();
+		if (!interrupted)
 			throw new OperationError(
 				"conflict",
 				"nothingToCancel",
-				this.#fetching
-					? `${this.#fetching.id} has been fetched, and is being started`
-					: "Nothing is being fetched",
+				this.#progress
+					? `${this.#progress.id} has been downloaded and is being started`
+					: "Nothing is being downloaded",
 			);
-		// Nobody is to go on with it meanwhile.
-		await this.#alone(left.id, () => this.#staging.clear());
+		// Exclusively, so that no installation resumes it meanwhile.
+		await this.#exclusively(interrupted.id, () => this.#staging.clear());
 	}
 
-	async #fetch(
+	async #download(
 		source: StoreSource,
 		{ name, path, sha256: wanted }: ListedFile,
-		progress: Fetching,
+		progress: InstallProgress,
 		signal: AbortSignal,
 	): Promise<ServiceFile> {
 		progress.file = name;
 		progress.receivedBytes = 0;
-		const place = await this.#staging.place(name);
-		// Of one that was interrupted.
-		if (wanted && (await sha256Of(place)) === wanted)
+		const stagedFile = await this.#staging.pathFor(name);
+		// Complete from an interrupted installation.
+		if (wanted && (await sha256Of(stagedFile)) === wanted)
 			return { name, sha256: wanted };
 		const sha256 = await downloadFile(
 			source,
 			path,
 			this.#staging,
 			name,
-			mostFileBytes,
+			maxFileBytes,
 			(bytes) => {
 				progress.receivedBytes = bytes;
 			},
@@ -293,18 +277,18 @@ export class Store implements Part {
 			throw new OperationError(
 				"upstream",
 				"storeFailed",
-				`The store's ${path} is damaged: its checksum is not that in its list`,
+				`The store's ${path} is damaged: its checksum differs from the one listed`,
 			);
 		return { name, sha256 };
 	}
 
 	async #source(): Promise<StoreSource> {
-		const url = await this.url();
+		const url = await this.#settings.get("appStoreUrl");
 		if (url === "")
 			throw new OperationError(
 				"conflict",
 				"noStore",
-				"No app store is set: give its address first",
+				"No app store is set: enter its address first",
 			);
 		return new StoreSource(url);
 	}

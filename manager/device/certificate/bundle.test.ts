@@ -5,12 +5,12 @@ import {
 	type CertificateOptions,
 	TestAuthority,
 } from "../../../testing/test-authority.ts";
-import { checkBundle, mostPemBytes } from "./bundle.ts";
-import type { CertificateRefused } from "./refused.ts";
+import { checkBundle, maxPemBytes } from "./bundle.ts";
+import type { CertificateRefused } from "./certificate-refused.ts";
 
 const rsa = (bits: number) => ({ newKey: [`rsa:${bits}`] });
 const name = "device.example.com";
-/** A little later: openssl rounds up to its next second. */
+/** A minute later, because openssl rounds up to the next second. */
 const now = new Date(Date.now() + 60_000);
 
 const root = await TestAuthority.create("Root");
@@ -31,16 +31,16 @@ function refused(pem: string, at = now): CertificateRefused {
 	} catch (error) {
 		return error as CertificateRefused;
 	}
-	throw new Error("It was taken");
+	throw new Error("The bundle was accepted");
 }
 
-/** A server's certificate that is right but for the options. */
-async function wrongServer(options: CertificateOptions) {
+/** Returns a server's bundle that is valid except for the options. */
+async function serverBundle(options: CertificateOptions) {
 	const one = await lower.server(name, options);
 	return text(one, lower, upper, root, one.key);
 }
 
-test("chain and key are taken, without the root", (t) => {
+test("accepts chain and key, and leaves out the root", (t) => {
 	const { certificates, pem } = checkBundle(good, now);
 	t.deepEqual(
 		certificates.map(({ subject }) => subject.split("\n").at(-1)),
@@ -51,22 +51,22 @@ test("chain and key are taken, without the root", (t) => {
 	t.notRegex(pem, /\n\n/);
 });
 
-test("the order in the file does not matter, nor do line ends, comments and strangers", async (t) => {
+test("ignores the order in the file, line ends, comments and unrelated certificates", async (t) => {
 	const { pem } = checkBundle(good, now);
-	const stranger = await TestAuthority.create("Stranger");
-	const backwards = text(root, server.key, stranger, upper, server, lower);
+	const unrelated = await TestAuthority.create("Unrelated");
+	const backwards = text(root, server.key, unrelated, upper, server, lower);
 	t.is(checkBundle(backwards, now).pem, pem);
 	t.is(checkBundle(good.replaceAll("\n", "\r\n"), now).pem, pem);
 	const attributes = `# ours\nBag Attributes\n    friendlyName: a\nsubject=CN = x\n\n${good}`;
 	t.is(checkBundle(attributes, now).pem, pem);
 });
 
-test("RSA, a key with its parameters, other curves and one's own signature do", async (t) => {
+test("accepts RSA, a key with its parameters, other curves and self-signed certificates", async (t) => {
 	for (const options of [
 		rsa(2048),
 		{ newKey: ["ec", "-pkeyopt", "ec_paramgen_curve:secp384r1"] },
 	])
-		t.is(checkBundle(await wrongServer(options), now).certificates.length, 3);
+		t.is(checkBundle(await serverBundle(options), now).certificates.length, 3);
 	const own = await TestAuthority.create(name, {
 		extensions: [`subjectAltName=DNS:${name},IP:192.0.2.1`],
 	});
@@ -82,14 +82,14 @@ test("RSA, a key with its parameters, other curves and one's own signature do", 
 	t.notThrows(() => checkBundle(text(...chain, parameters, traditional), now));
 });
 
-test("no certificate, no key, two keys", (t) => {
+test("refuses no certificate, no key and two keys", (t) => {
 	t.is(refused("").code, "noCertificate");
 	t.is(refused(server.key).code, "noCertificate");
 	t.is(refused(text(...chain)).code, "noKey");
 	t.is(refused(good + lower.key).code, "twoKeys");
 });
 
-test("encrypted keys, in both formats", (t) => {
+test("refuses encrypted keys in both formats", (t) => {
 	for (const [program, label] of [
 		["pkcs8 -topk8 -passout pass:secret", /BEGIN ENCRYPTED PRIVATE KEY/],
 		["ec -aes128 -passout pass:secret", /Proc-Type: 4,ENCRYPTED/],
@@ -105,14 +105,14 @@ test("encrypted keys, in both formats", (t) => {
 	}
 });
 
-test("a key of another certificate", async (t) => {
+test("refuses the key of another certificate", async (t) => {
 	const other = await lower.server("other.example.com");
 	const { code, message } = refused(text(...chain, other.key));
 	t.is(code, "wrongKey");
 	t.regex(message, /does not belong to the first certificate \("device\./);
 });
 
-test("a missing intermediate is named", (t) => {
+test("names the missing intermediate", (t) => {
 	for (const [pem, issuer] of [
 		[text(server, server.key), "CN=Lower, O=Test"],
 		[text(server, upper, root, server.key), "CN=Lower, O=Test"],
@@ -130,20 +130,20 @@ test("a missing intermediate is named", (t) => {
 	);
 });
 
-test("a signature by somebody of the same name", async (t) => {
+test("refuses a signature of another issuer with the same name", async (t) => {
 	const impostor = await root.intermediate("Lower");
 	const { code, message } = refused(
 		text(server, impostor, upper, root, server.key),
 	);
 	t.is(code, "wrongSignature");
 	t.regex(message, /"device\.example\.com" is wrong/);
-	// Two certificates of one issuer's name, as after a change of its key: the right one is found.
+	// An issuer with two certificates, as after a change of its key: the right one is found.
 	t.notThrows(() =>
 		checkBundle(text(server, impostor, lower, upper, root, server.key), now),
 	);
 });
 
-test("a changed certificate", (t) => {
+test("refuses a modified certificate", (t) => {
 	const { raw } = new X509Certificate(server.certificate);
 	raw[raw.length - 5] = (raw.at(-5) ?? 0) ^ 1;
 	const changed = `-----BEGIN CERTIFICATE-----\n${raw.toString("base64")}\n-----END CERTIFICATE-----\n`;
@@ -153,13 +153,13 @@ test("a changed certificate", (t) => {
 	);
 });
 
-test("an issuer that is no authority", async (t) => {
+test("refuses an issuer that is no certificate authority", async (t) => {
 	const issued = await server.server("below.example.com");
 	const pem = text(issued, ...chain, issued.key);
 	t.is(refused(pem).code, "wrongSignature");
 });
 
-test("dates: which certificate, and when", async (t) => {
+test("names the certificate that is not valid now, and the date", async (t) => {
 	const expired = refused(good, new Date(now.getTime() + 101 * 86_400_000));
 	t.is(expired.code, "expired");
 	t.regex(expired.message, /"device\.example\.com" expired on \w+ +\d+ /);
@@ -175,15 +175,15 @@ test("dates: which certificate, and when", async (t) => {
 	t.regex(message, /"Brief"/);
 });
 
-test("keys that are too small or of the wrong type", async (t) => {
-	const small = refused(await wrongServer(rsa(1024)));
+test("refuses keys that are too small or of the wrong type", async (t) => {
+	const small = refused(await serverBundle(rsa(1024)));
 	t.is(small.code, "keyTooSmall");
 	t.regex(small.message, /1024 bits/);
 	for (const newKey of [
 		["ed25519"],
 		["ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
 	])
-		t.is(refused(await wrongServer({ newKey })).code, "keyUnsupported");
+		t.is(refused(await serverBundle({ newKey })).code, "keyUnsupported");
 	const weak = await upper.intermediate("Weak", rsa(1024));
 	const below = await weak.server(name);
 	const { code, message } = refused(text(below, weak, upper, root, below.key));
@@ -191,10 +191,10 @@ test("keys that are too small or of the wrong type", async (t) => {
 	t.regex(message, /"Weak"/);
 });
 
-test("no names, or made for something else", async (t) => {
-	t.is(refused(await wrongServer({ extensions: [] })).code, "noNames");
+test("refuses certificates without names or for another purpose", async (t) => {
+	t.is(refused(await serverBundle({ extensions: [] })).code, "noNames");
 	const email = refused(
-		await wrongServer({
+		await serverBundle({
 			extensions: [
 				`subjectAltName=DNS:${name}`,
 				"extendedKeyUsage=emailProtection",
@@ -204,7 +204,7 @@ test("no names, or made for something else", async (t) => {
 	t.is(email.code, "notForServers");
 });
 
-test("garbage: the line is named", (t) => {
+test("names the line of garbage", (t) => {
 	for (const [pem, words] of [
 		["hello", /Line 1 /],
 		[`${server.certificate}hello\n${server.key}`, /^Line \d+ is not PEM/],
@@ -224,7 +224,7 @@ test("garbage: the line is named", (t) => {
 	}
 });
 
-test("no message holds anything of the key", (t) => {
+test("no message contains any part of the key", (t) => {
 	const secret = server.key.split("\n")[1] as string;
 	for (const pem of [
 		server.key,
@@ -236,14 +236,14 @@ test("no message holds anything of the key", (t) => {
 		t.false(refused(pem).message.includes(secret.slice(0, 20)));
 });
 
-test("more than the web server takes", async (t) => {
+test("refuses more than the web server accepts", async (t) => {
 	const names = Array.from(
 		{ length: 300 },
 		(_, number) => `DNS:${"x".repeat(30)}${number}.example.com`,
 	);
 	const { code, message } = refused(
-		await wrongServer({ extensions: [`subjectAltName=${names}`] }),
+		await serverBundle({ extensions: [`subjectAltName=${names}`] }),
 	);
 	t.is(code, "tooLarge");
-	t.true(message.includes(String(mostPemBytes)));
+	t.true(message.includes(String(maxPemBytes)));
 });

@@ -1,17 +1,17 @@
 import { type KeyObject, X509Certificate } from "node:crypto";
+import { CertificateRefused } from "./certificate-refused.ts";
 import {
+	assertComplete,
 	type Chain,
 	isSelfSigned,
 	orderChain,
-	refuseIncomplete,
 } from "./chain.ts";
-import { readPrivateKey, refuseUnsuitable } from "./key.ts";
-import { namesOf, titleOf } from "./names.ts";
+import { assertSuitableKey, readPrivateKey } from "./key.ts";
+import { alternativeNames, displayName } from "./names.ts";
 import { type PemBlock, splitPem } from "./pem.ts";
-import { CertificateRefused } from "./refused.ts";
 
-/** What HAProxy takes at run time, see tune.bufsize in haproxy.cfg; its command fits beside. */
-export const mostPemBytes = 15_000;
+/** HAProxy accepts no more at run time: certificate and command share one buffer (tune.bufsize in haproxy.cfg). */
+export const maxPemBytes = 15_000;
 
 const keyLabel = /PRIVATE KEY$/;
 const serverPurposes = [
@@ -19,26 +19,26 @@ const serverPurposes = [
 	"2.5.29.37.0", // any
 ];
 
-/** A certificate with all that a web server needs to use it. */
+/** A certificate with everything that a web server needs to use it. */
 export interface Bundle {
-	/** As they are sent, the server's own first. No root: clients have it, or do not trust it. */
+	/** In the order in which they are sent, leaf first. No root: clients have it or do not trust it. */
 	certificates: X509Certificate[];
-	/** These and the private key, without any other line. */
+	/** These and the private key, nothing else. */
 	pem: string;
 }
 
 /**
  * Reads certificates and key in any order.
- * @throws CertificateRefused naming what makes it unusable for any web server at any time.
+ * @throws CertificateRefused with the reason why no web server can ever use it.
  */
 export function readBundle(text: string): Bundle {
 	return readAll(text).bundle;
 }
 
 /**
- * As `readBundle`, for one that is to be used from now on.
- * @param isFromAuthority whether an authority has sent the chain: it knows what is complete.
- * @throws CertificateRefused naming what clients would stumble over.
+ * Reads a bundle like `readBundle` and checks that clients would accept it now.
+ * @param isFromAuthority whether an authority has sent the chain, which is complete then.
+ * @throws CertificateRefused with the reason why clients would refuse it.
  */
 export function checkBundle(
 	text: string,
@@ -46,26 +46,25 @@ export function checkBundle(
 	{ isFromAuthority = false } = {},
 ): Bundle {
 	const { bundle, chain } = readAll(text);
-	const own = chain.certificates[0] as X509Certificate;
-	for (const certificate of chain.certificates)
-		refuseOutOfDate(certificate, now);
-	if (!isFromAuthority) refuseIncomplete(chain);
-	if (namesOf(own).length === 0)
+	const leaf = chain.certificates[0] as X509Certificate;
+	for (const certificate of chain.certificates) assertValidAt(certificate, now);
+	if (!isFromAuthority) assertComplete(chain);
+	if (alternativeNames(leaf).length === 0)
 		throw new CertificateRefused(
 			"noNames",
-			`"${titleOf(own)}" holds no host names (subject alternative names): browsers refuse it.`,
+			`"${displayName(leaf)}" contains no host names (subject alternative names): browsers refuse it.`,
 		);
-	// The extended key usage; without it every purpose is allowed.
-	const purposes: string[] | undefined = own.keyUsage;
+	// The extended key usage. Without it every purpose is allowed.
+	const purposes: string[] | undefined = leaf.keyUsage;
 	if (purposes && !serverPurposes.some((one) => purposes.includes(one)))
 		throw new CertificateRefused(
 			"notForServers",
-			`"${titleOf(own)}" was not made for web servers.`,
+			`"${displayName(leaf)}" is not valid for web servers (extended key usage).`,
 		);
-	if (bundle.pem.length > mostPemBytes)
+	if (bundle.pem.length > maxPemBytes)
 		throw new CertificateRefused(
 			"tooLarge",
-			`Certificates and key have ${bundle.pem.length} bytes: the web server takes ${mostPemBytes}.`,
+			`Certificates and key have ${bundle.pem.length} bytes: the web server accepts at most ${maxPemBytes}.`,
 		);
 	return bundle;
 }
@@ -74,13 +73,13 @@ function readAll(text: string): { bundle: Bundle; chain: Chain } {
 	const blocks = splitPem(text).filter(
 		({ label }) => label !== "EC PARAMETERS",
 	);
-	const strange = blocks.find(
+	const unexpected = blocks.find(
 		({ label }) => label !== "CERTIFICATE" && !keyLabel.test(label),
 	);
-	if (strange)
+	if (unexpected)
 		throw new CertificateRefused(
 			"garbage",
-			`Line ${strange.line} begins a ${strange.label}: the file may hold nothing but certificates and a key.`,
+			`Line ${unexpected.line} begins a ${unexpected.label}: the file may contain only certificates and a key.`,
 		);
 	const certificates = blocks
 		.filter(({ label }) => label === "CERTIFICATE")
@@ -102,23 +101,23 @@ function readAll(text: string): { bundle: Bundle; chain: Chain } {
 	if (secondKey)
 		throw new CertificateRefused(
 			"twoKeys",
-			`There is a second private key in line ${secondKey.line}: only one can be used.`,
+			`There is a second private key in line ${secondKey.line}: only one is allowed.`,
 		);
 	const key = readPrivateKey(keyBlock);
-	const own = certificates.find((one) => belongs(one, key));
-	if (own === undefined)
+	const leaf = certificates.find((one) => hasKey(one, key));
+	if (leaf === undefined)
 		throw new CertificateRefused(
 			"wrongKey",
-			`The private key does not belong to the first certificate ("${titleOf(first)}"), nor to another one.`,
+			`The private key does not belong to the first certificate ("${displayName(first)}") or to any other.`,
 		);
-	const chain = orderChain(own, certificates);
+	const chain = orderChain(leaf, certificates);
 	for (const certificate of chain.certificates)
-		refuseUnsuitable(
-			`The key of "${titleOf(certificate)}"`,
+		assertSuitableKey(
+			`The key of "${displayName(certificate)}"`,
 			certificate.publicKey,
 		);
 	const sent = chain.certificates.filter(
-		(one) => one === own || !isSelfSigned(one),
+		(one) => one === leaf || !isSelfSigned(one),
 	);
 	const pem =
 		sent.map(String).join("") +
@@ -129,7 +128,7 @@ function readAll(text: string): { bundle: Bundle; chain: Chain } {
 function readCertificate({ text, line }: PemBlock): X509Certificate {
 	try {
 		const certificate = new X509Certificate(text);
-		certificate.publicKey.asymmetricKeyType; // Decoded when it is asked for.
+		certificate.publicKey.asymmetricKeyType; // Decodes the key, which throws if it is damaged.
 		return certificate;
 	} catch {
 		throw new CertificateRefused(
@@ -139,7 +138,7 @@ function readCertificate({ text, line }: PemBlock): X509Certificate {
 	}
 }
 
-function belongs(certificate: X509Certificate, key: KeyObject): boolean {
+function hasKey(certificate: X509Certificate, key: KeyObject): boolean {
 	try {
 		return certificate.checkPrivateKey(key);
 	} catch {
@@ -147,11 +146,11 @@ function belongs(certificate: X509Certificate, key: KeyObject): boolean {
 	}
 }
 
-function refuseOutOfDate(certificate: X509Certificate, now: Date): void {
+function assertValidAt(certificate: X509Certificate, now: Date): void {
 	const from = new Date(certificate.validFrom);
 	const until = new Date(certificate.validTo);
-	const title = titleOf(certificate);
-	// A date that cannot be read is none on which it is valid.
+	const title = displayName(certificate);
+	// Negated, so that an unreadable date counts as not valid.
 	if (!(now >= from))
 		throw new CertificateRefused(
 			"notYetValid",

@@ -11,9 +11,9 @@ import { WebSocket } from "ws";
 import { TestAppliance, until } from "../../../testing/test-appliance.ts";
 import { TestAuthority } from "../../../testing/test-authority.ts";
 
-// An admin's certificates, in the bundled manager and a real HAProxy with the image's configuration.
+// Certificates in the bundled manager and a real HAProxy with the image's configuration.
 const run = promisify(execFile);
-const patienceMs = 20_000;
+const timeoutMs = 20_000;
 const name = "device.example.com";
 const appliance = await TestAppliance.create();
 const { manager, webServer } = appliance;
@@ -33,7 +33,7 @@ const smallPem = small.certificate + small.key;
 test.before(() => appliance.start());
 test.after.always(() => appliance.remove());
 
-async function connection(): Promise<TLSSocket> {
+async function connectTls(): Promise<TLSSocket> {
 	const socket = connect({
 		host: "127.0.0.1",
 		port: webServer.port,
@@ -43,9 +43,9 @@ async function connection(): Promise<TLSSocket> {
 	return socket;
 }
 
-/** The fingerprints of what a new connection is shown, the server's own first. */
-async function shown(): Promise<string[]> {
-	const socket = await connection();
+/** Returns the fingerprints of the chain that a new connection gets, leaf first. */
+async function servedChain(): Promise<string[]> {
+	const socket = await connectTls();
 	const chain: string[] = [];
 	let one = socket.getPeerCertificate(true);
 	while (one && !chain.includes(one.fingerprint256)) {
@@ -58,13 +58,14 @@ async function shown(): Promise<string[]> {
 
 const fingerprint = (pem: string) => new X509Certificate(pem).fingerprint256;
 
-/** Nothing tells us when another process is ready: looked at again and again. */
-async function untilShown(pem: string): Promise<void> {
-	const end = performance.now() + patienceMs;
+/** Polls, because HAProxy does not report when it uses another certificate. */
+async function waitUntilServed(pem: string): Promise<void> {
+	const end = performance.now() + timeoutMs;
 	for (;;) {
-		const [own] = await shown().catch(() => []);
+		const [own] = await servedChain().catch(() => []);
 		if (own === fingerprint(pem)) return;
-		if (performance.now() > end) throw new Error("It was never shown");
+		if (performance.now() > end)
+			throw new Error("HAProxy does not serve the certificate");
 		await delay(50);
 	}
 }
@@ -78,14 +79,14 @@ async function restartManager(): Promise<void> {
 	await appliance.startManager();
 }
 
-/** An open keep-alive connection. @returns the status of one more request on it. */
-async function ask(socket: TLSSocket): Promise<string> {
+/** Sends a request on an open keep-alive connection. @returns the status line. */
+async function requestHealth(socket: TLSSocket): Promise<string> {
 	socket.write("GET /manager/api/health HTTP/1.1\r\nHost: x\r\n\r\n");
 	const [data] = await once(socket, "data");
 	return String(data).split("\r\n")[0] ?? "";
 }
 
-test.serial("in the beginning there is the default one", async (t) => {
+test.serial("the default certificate is used first", async (t) => {
 	const { certificate } = await done("certificate");
 	const pem = await readFile(defaultFile, "utf8");
 	t.like(certificate, {
@@ -96,11 +97,11 @@ test.serial("in the beginning there is the default one", async (t) => {
 		fingerprint: fingerprint(pem),
 		chain: [],
 	});
-	t.deepEqual(await shown(), [fingerprint(pem)]);
+	t.deepEqual(await servedChain(), [fingerprint(pem)]);
 });
 
 test.serial(
-	"only an administrator may look, and nobody sees the key",
+	"only administrators can read it, and nobody the key",
 	async (t) => {
 		for (const operation of ["certificate", "certificateUpload", "acmeStatus"])
 			t.is((await manager.call(operation, {})).status, 401);
@@ -109,10 +110,10 @@ test.serial(
 );
 
 test.serial(
-	"an upload counts at once, and open connections live on",
+	"an upload is used at once, and open connections stay",
 	async (t) => {
-		const socket = await connection();
-		t.is(await ask(socket), "HTTP/1.1 200 OK");
+		const socket = await connectTls();
+		t.is(await requestHealth(socket), "HTTP/1.1 200 OK");
 		const webSocket = new WebSocket(
 			`wss://127.0.0.1:${webServer.port}/manager/api/ws`,
 			{
@@ -122,8 +123,8 @@ test.serial(
 		);
 		await once(webSocket, "open");
 		await done("certificateUpload", { pem: smallPem });
-		t.deepEqual(await shown(), [fingerprint(smallPem)]);
-		t.is(await ask(socket), "HTTP/1.1 200 OK");
+		t.deepEqual(await servedChain(), [fingerprint(smallPem)]);
+		t.is(await requestHealth(socket), "HTTP/1.1 200 OK");
 		webSocket.send(JSON.stringify({ id: 1, operation: "certificate" }));
 		const [data] = await once(webSocket, "message");
 		const { certificate } = JSON.parse(String(data)).output;
@@ -135,7 +136,7 @@ test.serial(
 );
 
 test.serial(
-	"4096-bit RSA with two intermediates, and a client that trusts the root alone",
+	"4096-bit RSA with two intermediates, for a client that trusts only the root",
 	async (t) => {
 		const server = await lower.server(name, rsa);
 		const pem = [server, lower, upper, root]
@@ -161,8 +162,8 @@ test.serial(
 	},
 );
 
-test.serial("a refused one changes nothing", async (t) => {
-	const before = await shown();
+test.serial("a refused certificate changes nothing", async (t) => {
+	const before = await servedChain();
 	const stored = await readFile(usedFile, "utf8");
 	const { status, body } = await call("certificateUpload", {
 		pem: small.certificate + upper.key,
@@ -177,17 +178,17 @@ test.serial("a refused one changes nothing", async (t) => {
 		(await call("certificateUpload", { pem: "x".repeat(70_000) })).status,
 		413,
 	);
-	t.deepEqual(await shown(), before);
+	t.deepEqual(await servedChain(), before);
 	t.is(await readFile(usedFile, "utf8"), stored);
 });
 
 test.serial(
-	"what only the web server's OpenSSL refuses changes nothing either",
+	"a certificate that only the web server's OpenSSL refuses changes nothing",
 	async (t) => {
-		const before = await shown();
+		const before = await servedChain();
 		const old = await lower.server("old.example.com", {
 			newKey: ["rsa:2048"],
-			more: ["-sha1"],
+			otherOptions: ["-sha1"],
 		});
 		const pem = [old, lower, upper, root]
 			.map(({ certificate }) => certificate)
@@ -198,66 +199,72 @@ test.serial(
 		t.is(status, 502);
 		t.regex(body.error.message, /unable to load SSL certificate/);
 		t.notRegex(body.error.message, /PRIVATE|BEGIN/);
-		t.deepEqual(await shown(), before);
+		t.deepEqual(await servedChain(), before);
 		await done("certificateUpload", { pem: smallPem });
-		t.deepEqual(await shown(), [fingerprint(smallPem)]);
+		t.deepEqual(await servedChain(), [fingerprint(smallPem)]);
 	},
 );
 
-test.serial("it survives restarts of HAProxy and of the manager", async (t) => {
-	await webServer.kill();
-	await webServer.start();
-	t.deepEqual(await shown(), [fingerprint(smallPem)]);
-	await restartManager();
-	await untilShown(smallPem);
-	t.is((await done("certificate")).certificate.source, "upload");
-	t.is((await stat(usedFile)).mode & 0o777, 0o600);
-});
+test.serial(
+	"an upload survives restarts of HAProxy and of the manager",
+	async (t) => {
+		await webServer.kill();
+		await webServer.start();
+		t.deepEqual(await servedChain(), [fingerprint(smallPem)]);
+		await restartManager();
+		await waitUntilServed(smallPem);
+		t.is((await done("certificate")).certificate.source, "upload");
+		t.is((await stat(usedFile)).mode & 0o777, 0o600);
+	},
+);
 
-test.serial("a file that was lost or cut off is made again", async (t) => {
+test.serial("a lost or truncated file is restored", async (t) => {
 	const whole = await readFile(usedFile, "utf8");
 	for (const command of [["rm"], ["truncate", "-s", "100"]]) {
 		const [program, ...args] = command as [string, ...string[]];
 		await run(program, [...args, usedFile]);
 		await restartManager();
-		await untilShown(smallPem);
+		await waitUntilServed(smallPem);
 		t.is(await readFile(usedFile, "utf8"), whole);
 	}
 });
 
 test.serial(
-	"deleted in the database, the default is back after the manager's restart",
+	"the default is restored at a restart after deletion in the database",
 	async (t) => {
 		await deleteInDatabase();
 		await restartManager();
 		const pem = await readFile(defaultFile, "utf8");
-		await untilShown(pem);
+		await waitUntilServed(pem);
 		t.true((await done("certificate")).certificate.isDefault);
 		await webServer.kill();
 		await webServer.start();
-		t.deepEqual(await shown(), [fingerprint(pem)]);
+		t.deepEqual(await servedChain(), [fingerprint(pem)]);
 	},
 );
 
-test.serial("or at once by an operation", async (t) => {
+test.serial("the default is restored at once by an operation", async (t) => {
 	await done("certificateUpload", { pem: smallPem });
 	t.is((await done("certificateDefault")).result, "restored");
-	await untilShown(await readFile(defaultFile, "utf8"));
+	await waitUntilServed(await readFile(defaultFile, "utf8"));
 	t.true((await done("certificate")).certificate.isDefault);
 });
 
-test.serial("a damaged entry in the database keeps nobody out", async (t) => {
-	await done("certificateUpload", { pem: smallPem });
-	await manager.query(
-		"UPDATE config SET value = '{\"pem\": \"x\"}' WHERE name='webserverCertificate'",
-	);
-	await restartManager();
-	await untilShown(await readFile(defaultFile, "utf8"));
-	t.pass();
-});
+test.serial(
+	"a damaged row in the database falls back to the default",
+	async (t) => {
+		await done("certificateUpload", { pem: smallPem });
+		await manager.query(
+			"UPDATE config SET value = '{\"pem\": \"x\"}' WHERE name='webserverCertificate'",
+		);
+		await restartManager();
+		await waitUntilServed(await readFile(defaultFile, "utf8"));
+		t.pass();
+	},
+);
 
 test.serial(
-	"the end of one is an alarm, until another takes its place",
+	"an expiring certificate raises an alarm until it is replaced",
 	async (t) => {
 		const brief = await TestAuthority.create("brief.example.com", {
 			extensions: ["subjectAltName=DNS:brief.example.com"],
@@ -272,32 +279,32 @@ test.serial(
 		t.is(alarms[0].text, certificate.warning);
 		await restartManager();
 		await until(
-			"it is there again",
+			"the alarm is active again",
 			async () => (await done("alarms")).alarms.length === 1,
 		);
 		t.deepEqual((await done("alarms")).alarms, alarms);
 		await done("certificateUpload", { pem: smallPem });
 		t.deepEqual((await done("alarms")).alarms, []);
-		// Also when another one took its place while the manager was away.
+		// Also if the certificate is replaced while the manager is stopped.
 		await done("certificateUpload", { pem: brief.certificate + brief.key });
-		const [left] = (await done("alarms")).alarms;
+		const [leftover] = (await done("alarms")).alarms;
 		await manager.stop();
 		const value = JSON.stringify({ pem: smallPem, source: "upload" });
 		await manager.query(
 			`UPDATE config SET value = '${value}' WHERE name = 'webserverCertificate'`,
 		);
 		await appliance.startManager();
-		await until("it is over", async () =>
+		await until("the alarm is cleared", async () =>
 			(await done("pastAlarms")).alarms.some(
-				({ sinceMs }: { sinceMs: number }) => sinceMs === left.sinceMs,
+				({ sinceMs }: { sinceMs: number }) => sinceMs === leftover.sinceMs,
 			),
 		);
 		t.deepEqual((await done("alarms")).alarms, []);
 	},
 );
 
-/** One of the device's own, as if it had been made long ago. */
-async function makeOwn(days: number, key?: string): Promise<string> {
+/** Replaces the device's own certificate with one of another age or key. */
+async function replaceDefault(days: number, key?: string): Promise<string> {
 	const one = await TestAuthority.create("old-device", {
 		extensions: ["subjectAltName=DNS:old-device"],
 		days,
@@ -311,12 +318,18 @@ const alarmTexts = async () =>
 	(await done("alarms")).alarms.map(({ text }: { text: string }) => text);
 
 test.serial(
-	"the device's own is renewed where it cannot be used, and an operation says what it did",
+	"an unusable own certificate is renewed, and the operation says why",
 	async (t) => {
 		for (const [prepare, message] of [
-			[() => makeOwn(-1), /was renewed, because it expired on \d+-\d+-\d+$/],
-			[() => makeOwn(20), /because it was about to expire on/],
-			[() => makeOwn(300, upper.key), /because it was damaged .*not belong/],
+			[
+				() => replaceDefault(-1),
+				/was renewed, because it expired on \d+-\d+-\d+$/,
+			],
+			[() => replaceDefault(20), /because it was about to expire on/],
+			[
+				() => replaceDefault(300, upper.key),
+				/because it was damaged .*not belong/,
+			],
 			[() => writeFile(defaultFile, "x"), /because it was damaged/],
 			[() => rm(defaultFile), /because it was missing/],
 		] as const) {
@@ -325,11 +338,11 @@ test.serial(
 			t.is(answer.result, "renewed");
 			t.regex(answer.message, message);
 			const pem = await readFile(defaultFile, "utf8");
-			await untilShown(pem);
+			await waitUntilServed(pem);
 			const { certificate } = await done("certificate");
 			t.like(certificate, { isDefault: true, fingerprint: fingerprint(pem) });
 			t.is(certificate.validUntil, answer.validUntil);
-			// Apple's clients take no more than 825, and want the purpose said.
+			// Apple's clients accept at most 825 days and require the purpose.
 			t.true(certificate.daysLeft > 800 && certificate.daysLeft < 825);
 			const own = new X509Certificate(pem);
 			t.false(own.ca);
@@ -350,45 +363,51 @@ test.serial(
 );
 
 test.serial(
-	"one that is about to expire is renewed without anybody, and the alarm ends",
+	"an own certificate is renewed automatically before it expires, and the alarm is cleared",
 	async (t) => {
-		const brief = await makeOwn(20);
-		appliance.settings = { MANAGER_MAKE_CERTIFICATE_COMMAND: "/bin/false" };
+		const brief = await replaceDefault(20);
+		appliance.environment = { MANAGER_MAKE_CERTIFICATE_COMMAND: "/bin/false" };
 		await restartManager();
-		// It cannot be renewed yet: used all the same, with the alarm.
-		await untilShown(brief);
-		await until("the alarm", async () =>
+		// It cannot be renewed yet: it stays in use, with the alarm.
+		await waitUntilServed(brief);
+		await until("the alarm is active", async () =>
 			(await alarmTexts()).some((one: string) => /expires in 19/.test(one)),
 		);
 		const { status, body } = await call("certificateDefault");
 		t.is(status, 500);
 		t.regex(body.error.message, /cannot be renewed/);
 		t.is(await readFile(defaultFile, "utf8"), brief);
-		appliance.settings = {};
-		const socket = await connection();
-		t.is(await ask(socket), "HTTP/1.1 200 OK");
+		appliance.environment = {};
+		const socket = await connectTls();
+		t.is(await requestHealth(socket), "HTTP/1.1 200 OK");
 		await restartManager();
-		await until("renewed", async () => {
+		await until("the certificate is renewed", async () => {
 			const { certificate } = await done("certificate");
 			return certificate.daysLeft > 800;
 		});
-		await untilShown(await readFile(defaultFile, "utf8"));
-		t.is(await ask(socket), "HTTP/1.1 200 OK");
+		await waitUntilServed(await readFile(defaultFile, "utf8"));
+		t.is(await requestHealth(socket), "HTTP/1.1 200 OK");
 		socket.destroy();
-		await until("no alarm", async () => (await alarmTexts()).length === 0);
+		await until(
+			"the alarm is cleared",
+			async () => (await alarmTexts()).length === 0,
+		);
 	},
 );
 
-test.serial("one that is not used is not renewed by itself", async (t) => {
-	await done("certificateUpload", { pem: smallPem });
-	const brief = await makeOwn(20);
-	await restartManager();
-	await untilShown(smallPem);
-	t.is(await readFile(defaultFile, "utf8"), brief);
-	t.is((await done("certificateDefault")).result, "renewed");
-});
+test.serial(
+	"an unused own certificate is not renewed automatically",
+	async (t) => {
+		await done("certificateUpload", { pem: smallPem });
+		const brief = await replaceDefault(20);
+		await restartManager();
+		await waitUntilServed(smallPem);
+		t.is(await readFile(defaultFile, "utf8"), brief);
+		t.is((await done("certificateDefault")).result, "renewed");
+	},
+);
 
-test.serial("no key ever gets into the log", async (t) => {
+test.serial("the log never contains a key", async (t) => {
 	const pem = smallPem;
 	await done("certificateUpload", { pem });
 	t.is((await call("certificateUpload", { pem: pem + upper.key })).status, 400);

@@ -1,31 +1,35 @@
 import { join } from "node:path";
 import { Mutex } from "async-mutex";
 import * as z from "zod";
-import { type Alarms, ownCodes } from "../../alarms/alarms.ts";
+import { type Alarms, managerCodes } from "../../alarms/alarms.ts";
 import type { Database } from "../../database/database.ts";
-import type { Config } from "../../settings/config.ts";
+import type { ConfigTable } from "../../settings/config-table.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
-import { readFileIfThere, writeSecretFile } from "../../shared/secret-file.ts";
-import { HaproxyFollower } from "../../web-server/follower.ts";
-import { haproxy, order } from "../../web-server/haproxy.ts";
+import type { Scheduler } from "../../shared/scheduler.ts";
+import { readFileIfExists, writeSecretFile } from "../../shared/secret-file.ts";
+import {
+	runHaproxyCommand,
+	sendHaproxyCommand,
+} from "../../web-server/haproxy.ts";
+import { HaproxyReconciler } from "../../web-server/haproxy-reconciler.ts";
 import { type Bundle, checkBundle, readBundle } from "./bundle.ts";
+import { type CertificateInfo, toCertificateInfo } from "./certificate-info.ts";
+import { DefaultCertificate, isCheckDue } from "./default-certificate.ts";
 import { expiryWarning } from "./expiry.ts";
-import { type Facts, factsOf } from "./facts.ts";
-import { isLookDue, OwnCertificate } from "./own-certificate.ts";
 
-export interface CertificateSettings {
-	/** With certificate.pem, which HAProxy reads when it starts, and default.pem. */
-	folder: string;
-	/** Makes the device's own certificate in a file. */
+export interface CertificateEnvironment {
+	/** Contains certificate.pem, which HAProxy reads when it starts, and default.pem. */
+	directory: string;
+	/** Creates the device's own certificate in a file. */
 	makeCommand: string;
 	adminSocket: string;
 }
 
 /** Admins delete this row with `psql`. */
-const settingName = "webserverCertificate";
+const configName = "webserverCertificate";
 const storedCertificate = z.object({
 	pem: z.string(),
 	source: z.enum(["upload", "acme"]),
@@ -33,56 +37,53 @@ const storedCertificate = z.object({
 
 export type Source = z.output<typeof storedCertificate>["source"] | "default";
 
-interface Current {
+interface SourcedBundle {
 	bundle: Bundle;
 	source: Source;
 }
 
-/** What came of the wish for the device's own certificate. */
-export interface DefaultResult {
+/** The result of restoring the device's own certificate. */
+export interface RestoreResult {
 	result: "renewed" | "restored" | "alreadyInUse";
-	/** In a sentence. */
+	/** The result as a sentence. */
 	message: string;
 	/** ISO 8601. */
 	validUntil: string;
 }
 
-/** Finds a clock that was set, and the next day. */
-const lookEveryMs = 60_000;
-
 /**
  * The web server's certificate: the one in the table `config`, else the default that the
- * device has made for itself. HAProxy's file and HAProxy follow.
+ * device has made for itself. HAProxy and its file are updated to match.
  */
 export class Certificate implements Part {
 	readonly name = "certificate";
 	readonly #path: string;
-	readonly #own: OwnCertificate;
+	readonly #default: DefaultCertificate;
 	readonly #adminSocket: string;
 	readonly #database: Database;
-	readonly #config: Config;
+	readonly #config: ConfigTable;
 	readonly #alarms: Alarms;
 	readonly #log: Log;
-	readonly #follower: HaproxyFollower;
-	/** No two change file and HAProxy at the same time. */
+	readonly #reconciler: HaproxyReconciler;
+	/** Serializes changes of the file and of HAProxy. */
 	readonly #mutex = new Mutex();
 	readonly #stopping = new AbortController();
 	#listener: ((certificates: string) => void) | undefined;
-	/** What HAProxy is to have, once that is known. */
-	#wanted: string | undefined;
-	#timer: NodeJS.Timeout | undefined;
-	#lastLookMs = Date.now();
+	/** The PEM that HAProxy should use; undefined until it is known. */
+	#desiredPem: string | undefined;
+	#lastCheckMs = Date.now();
 
 	constructor(
-		{ folder, makeCommand, adminSocket }: CertificateSettings,
+		{ directory, makeCommand, adminSocket }: CertificateEnvironment,
 		database: Database,
-		config: Config,
+		config: ConfigTable,
 		alarms: Alarms,
+		scheduler: Scheduler,
 		log: Log,
 	) {
-		this.#path = join(folder, "certificate.pem");
-		this.#own = new OwnCertificate(
-			join(folder, "default.pem"),
+		this.#path = join(directory, "certificate.pem");
+		this.#default = new DefaultCertificate(
+			join(directory, "default.pem"),
 			makeCommand,
 			log,
 		);
@@ -91,211 +92,218 @@ export class Certificate implements Part {
 		this.#config = config;
 		this.#alarms = alarms;
 		this.#log = log;
-		this.#follower = new HaproxyFollower(
+		this.#reconciler = new HaproxyReconciler(
 			adminSocket,
-			() => this.#mutex.runExclusive(() => this.#tell(this.#wanted)),
+			() =>
+				this.#mutex.runExclusive(() => this.#updateHaproxy(this.#desiredPem)),
 			log,
 		);
+		scheduler.everyMinute("certificate check", () => this.#checkIfDue());
 	}
 
-	/** @param listener gets what the web server sends, as PEM without the key, when it changes. */
-	listen(listener: (certificates: string) => void): void {
+	/** @param listener is called with the new chain, as PEM without the key, after each change. */
+	watch(listener: (certificates: string) => void): void {
 		this.#listener = listener;
 	}
 
 	start(): void {
-		this.#follower.start();
+		this.#reconciler.start();
 		void this.#database.whenReady(
 			() =>
 				retryUntilDone(
-					() => this.#mutex.runExclusive(() => this.#bringUpToDate()),
+					() => this.#mutex.runExclusive(() => this.#reconcile()),
 					(error) =>
 						this.#log.error(
 							{ err: error },
-							"the certificate cannot be put in place",
+							"cannot set up the certificate; retrying",
 						),
 					this.#stopping.signal,
 				)
-					.then(() => this.#warnOfEnd())
-					.catch(() => {}), // Stopped while it waited.
+					.then(() => this.#updateExpiryAlarm())
+					.catch(() => {}), // The manager stops.
 		);
-		this.#timer = setInterval(() => this.#lookIfDue(), lookEveryMs);
 	}
 
 	async stop(): Promise<void> {
 		this.#stopping.abort();
-		clearInterval(this.#timer);
-		await this.#follower.stop();
+		await this.#reconciler.stop();
 		await this.#mutex.waitForUnlock();
 	}
 
-	/** @returns undefined on a machine without a web server of ours. @throws DatabaseUnavailable */
-	async facts(): Promise<Facts | undefined> {
-		const current = await this.#current();
-		return current && factsOf(current.bundle, current.source, new Date());
+	/** @returns undefined on a machine without the system's web server. @throws DatabaseUnavailable */
+	async info(): Promise<CertificateInfo | undefined> {
+		const current = await this.#readCurrent();
+		return (
+			current && toCertificateInfo(current.bundle, current.source, new Date())
+		);
 	}
 
 	/**
-	 * Has the web server use another certificate, at once; open connections stay.
-	 * @throws CertificateRefused, OperationError where the web server refuses it, or
-	 * DatabaseUnavailable; the one before stays then.
+	 * Replaces the web server's certificate immediately; open connections stay.
+	 * @throws CertificateRefused, OperationError if the web server refuses it, or
+	 * DatabaseUnavailable; the current certificate then stays in use.
 	 */
-	take(text: string, source: "upload" | "acme"): Promise<void> {
+	install(text: string, source: "upload" | "acme"): Promise<void> {
 		return this.#mutex.runExclusive(async () => {
 			const { pem, certificates } = checkBundle(text, new Date(), {
 				isFromAuthority: source === "acme",
 			});
-			// First: only HAProxy knows whether its OpenSSL likes it, and a file that it
-			// does not like would keep it from starting.
-			await this.#tell(pem).catch((error: Error) => {
+			// First: only HAProxy knows whether its OpenSSL accepts the certificate, and a file
+			// with a refused one would keep it from starting.
+			await this.#updateHaproxy(pem).catch((error: Error) => {
 				throw new OperationError(
 					"upstream",
 					"webServerRefuses",
-					`The web server does not take this certificate. ${error.message}`,
+					`The web server refuses this certificate. ${error.message}`,
 				);
 			});
 			try {
-				await this.#config.write(settingName, { pem, source });
+				await this.#config.write(configName, { pem, source });
 			} catch (error) {
-				this.#follower.bringUpToDate(); // Back to what it was.
+				this.#reconciler.requestUpdate(); // Restores the current one.
 				throw error;
 			}
-			this.#wanted = pem;
+			this.#desiredPem = pem;
 			await this.#writeFile(pem);
 			this.#log.info(
 				{ subject: certificates[0]?.subject, source },
-				"the web server has another certificate",
+				"the web server uses another certificate",
 			);
 			this.#listener?.(certificates.join(""));
-			await this.#warnOfEnd();
+			await this.#updateExpiryAlarm();
 		});
 	}
 
 	/**
-	 * Back to the certificate that the device has made for itself, which is renewed where it has
-	 * expired, is about to, or cannot be used.
+	 * Restores the certificate that the device has made for itself, and renews it if it has
+	 * expired, is about to expire or is damaged.
 	 * @throws OperationError, DatabaseUnavailable
 	 */
-	useDefault(): Promise<DefaultResult> {
+	restoreDefault(): Promise<RestoreResult> {
 		return this.#mutex.runExclusive(async () => {
-			const wasDefault = (await this.#stored()) === undefined;
-			const reason = await this.#own.renewIfDue({ isAsked: true });
-			const facts = await this.#ownFacts();
-			await this.#config.remove(settingName);
-			await this.#bringUpToDate();
-			await this.#warnOfEnd();
+			const wasDefault = (await this.#readStored()) === undefined;
+			const reason = await this.#default.renewIfDue({ isRequested: true });
+			const info = await this.#defaultInfo();
+			await this.#config.delete(configName);
+			await this.#reconcile();
+			await this.#updateExpiryAlarm();
 			if (!wasDefault)
-				this.#log.info("the web server has its default certificate again");
-			return { ...inWords(reason, wasDefault), validUntil: facts.validUntil };
+				this.#log.info("the web server uses its default certificate again");
+			return {
+				...toRestoreResult(reason, wasDefault),
+				validUntil: info.validUntil,
+			};
 		});
 	}
 
-	async #ownFacts(): Promise<Facts> {
-		const text = await this.#own.read();
+	async #defaultInfo(): Promise<CertificateInfo> {
+		const text = await this.#default.read();
 		if (text === undefined)
 			throw new OperationError(
 				"conflict",
 				"noWebServer",
 				"This machine has no web server that uses a certificate",
 			);
-		return factsOf(readBundle(text), "default", new Date());
+		return toCertificateInfo(readBundle(text), "default", new Date());
 	}
 
-	#lookIfDue(): void {
-		if (!isLookDue(this.#lastLookMs, Date.now())) return;
-		this.#mutex
-			.runExclusive(async () => {
-				if ((await this.#stored()) === undefined) await this.#bringUpToDate();
-				await this.#warnOfEnd();
-				this.#lastLookMs = Date.now();
-			})
-			.catch((error) =>
-				this.#log.warn(
-					{ err: error },
-					"the certificate is looked at again later",
-				),
-			);
+	/** Checks once a day and after the clock was set back. */
+	async #checkIfDue(): Promise<void> {
+		if (!isCheckDue(this.#lastCheckMs, Date.now())) return;
+		await this.#mutex.runExclusive(async () => {
+			if ((await this.#readStored()) === undefined) await this.#reconcile();
+			await this.#updateExpiryAlarm();
+			this.#lastCheckMs = Date.now();
+		});
 	}
 
-	/** The device's own is renewed where it is the one to use. */
-	async #bringUpToDate(): Promise<void> {
-		if ((await this.#stored()) === undefined)
-			// The one that is there is better than none.
-			await this.#own
+	/** Brings the file and HAProxy to the stored certificate; else to the default, which it renews if due. */
+	async #reconcile(): Promise<void> {
+		if ((await this.#readStored()) === undefined)
+			// An old certificate is better than none.
+			await this.#default
 				.renewIfDue()
-				.catch((error) => this.#log.error({ err: error }, "no renewal"));
-		const current = await this.#current();
+				.catch((error) =>
+					this.#log.error({ err: error }, "certificate renewal failed"),
+				);
+		const current = await this.#readCurrent();
 		if (current === undefined) return;
 		const { pem, certificates } = current.bundle;
-		const isNew = pem !== this.#wanted;
-		this.#wanted = pem;
+		const isNew = pem !== this.#desiredPem;
+		this.#desiredPem = pem;
 		await this.#writeFile(pem);
 		if (!isNew) return;
-		this.#follower.bringUpToDate();
+		this.#reconciler.requestUpdate();
 		this.#listener?.(certificates.join(""));
 	}
 
-	/** What is in the database. */
-	async #stored(): Promise<Current | undefined> {
-		const row = await this.#config.read(settingName, z.unknown());
+	/** The certificate in the database. */
+	async #readStored(): Promise<SourcedBundle | undefined> {
+		const row = await this.#config.read(configName, z.unknown());
 		if (row === undefined) return undefined;
 		try {
 			const { pem, source } = storedCertificate.parse(row);
 			return { bundle: readBundle(pem), source };
 		} catch {
-			// Edited by hand, perhaps: the device must be reached nevertheless.
+			// Perhaps edited by hand: the device must stay reachable.
 			this.#log.error(
-				`config has a damaged ${settingName}, the default certificate takes its place`,
+				`${configName} in config is damaged; using the default certificate`,
 			);
 			return undefined;
 		}
 	}
 
-	async #current(): Promise<Current | undefined> {
-		const stored = await this.#stored();
+	async #readCurrent(): Promise<SourcedBundle | undefined> {
+		const stored = await this.#readStored();
 		if (stored) return stored;
-		const text = await this.#own.read();
+		const text = await this.#default.read();
 		return text === undefined
 			? undefined
 			: { bundle: readBundle(text), source: "default" };
 	}
 
 	async #writeFile(pem: string): Promise<void> {
-		if ((await readFileIfThere(this.#path)) !== pem)
+		if ((await readFileIfExists(this.#path)) !== pem)
 			await writeSecretFile(this.#path, pem);
 	}
 
-	/** @throws Error with HAProxy's words; it goes on with what it had. */
-	async #tell(pem: string | undefined): Promise<void> {
+	/** @throws Error with HAProxy's message; HAProxy then keeps its current certificate. */
+	async #updateHaproxy(pem: string | undefined): Promise<void> {
 		if (pem === undefined) return;
 		const socket = this.#adminSocket;
 		try {
-			await order(
+			await runHaproxyCommand(
 				socket,
 				`set ssl cert ${this.#path}`,
 				/^Transaction (created|updated)/,
 				pem.trimEnd(),
 			);
-			await order(socket, `commit ssl cert ${this.#path}`, /Success!$/);
+			await runHaproxyCommand(
+				socket,
+				`commit ssl cert ${this.#path}`,
+				/Success!$/,
+			);
 		} catch (error) {
-			await haproxy(socket, `abort ssl cert ${this.#path}`).catch(() => {}); // Perhaps there is none.
+			await sendHaproxyCommand(socket, `abort ssl cert ${this.#path}`).catch(
+				() => {},
+			); // There may be no transaction.
 			throw error;
 		}
 	}
 
-	async #warnOfEnd(): Promise<void> {
-		const facts = await this.facts().catch(() => undefined); // Looked at again tomorrow.
-		const text = facts && expiryWarning(new Date(facts.validUntil), new Date());
-		const code = ownCodes.certificateEnds;
+	async #updateExpiryAlarm(): Promise<void> {
+		const info = await this.info().catch(() => undefined); // Checked again tomorrow.
+		const text = info && expiryWarning(new Date(info.validUntil), new Date());
+		const code = managerCodes.certificateExpires;
 		if (text) this.#alarms.raise({ code, severity: "major", text });
-		else if (facts) this.#alarms.clear({}, code);
+		else if (info) this.#alarms.clear({}, code);
 	}
 }
 
-function inWords(
+function toRestoreResult(
 	reason: string | undefined,
 	wasDefault: boolean,
-): Omit<DefaultResult, "validUntil"> {
+): Omit<RestoreResult, "validUntil"> {
 	if (reason !== undefined)
 		return {
 			result: "renewed",

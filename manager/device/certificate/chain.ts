@@ -1,39 +1,39 @@
 import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
-import { oneLine, titleOf } from "./names.ts";
-import { CertificateRefused } from "./refused.ts";
+import { CertificateRefused } from "./certificate-refused.ts";
+import { displayName, formatDistinguishedName } from "./names.ts";
 
 export interface Chain {
-	/** Each issued by the next one, the server's own first. */
+	/** Each issued by the next one, leaf first. */
 	certificates: X509Certificate[];
-	/** Whether who trusts the usual authorities, or the last one, can check all of it. */
+	/** Whether a client that trusts the usual authorities or the last certificate can verify the chain. */
 	isComplete: boolean;
 }
 
 /**
- * Brings certificates into the order in which a web server sends them. Those that do not
+ * Puts certificates into the order in which a web server sends them. Those that do not
  * belong to the chain are left out.
- * @throws CertificateRefused where one was not signed by whom it names.
+ * @throws CertificateRefused if a certificate is not signed by the issuer that it names.
  */
 export function orderChain(
-	own: X509Certificate,
+	leaf: X509Certificate,
 	others: readonly X509Certificate[],
 ): Chain {
-	const certificates = [own];
-	const left = others.filter((other) => !isSame(other, own));
-	let last = own;
+	const certificates = [leaf];
+	const remaining = others.filter((other) => !isSame(other, leaf));
+	let last = leaf;
 	let isComplete = false;
 	while (!isSelfSigned(last)) {
 		isComplete ||= isIssuedByAuthority(last);
-		const issuers = left.filter(({ subject }) => subject === last.issuer);
+		const issuers = remaining.filter(({ subject }) => subject === last.issuer);
 		if (issuers.length === 0) return { certificates, isComplete };
 		const issuer = issuers.find((one) => hasIssued(one, last));
 		if (issuer === undefined)
 			throw new CertificateRefused(
 				"wrongSignature",
-				`The signature of "${titleOf(last)}" is wrong: it was not made by the "${titleOf(issuers[0] as X509Certificate)}" in the file.`,
+				`The signature of "${displayName(last)}" is wrong: it was not made by the "${displayName(issuers[0] as X509Certificate)}" in the file.`,
 			);
-		left.splice(left.indexOf(issuer), 1);
+		remaining.splice(remaining.indexOf(issuer), 1);
 		certificates.push(issuer);
 		last = issuer;
 	}
@@ -41,19 +41,19 @@ export function orderChain(
 }
 
 /** @throws CertificateRefused */
-export function refuseIncomplete({ certificates, isComplete }: Chain): void {
+export function assertComplete({ certificates, isComplete }: Chain): void {
 	if (isComplete) return;
 	const last = certificates.at(-1) as X509Certificate;
 	throw new CertificateRefused(
 		"intermediateMissing",
-		`An intermediate certificate is missing: the issuer "${oneLine(last.issuer)}" of "${titleOf(last)}" was not found in the file.`,
+		`An intermediate certificate is missing: the issuer "${formatDistinguishedName(last.issuer)}" of "${displayName(last)}" was not found in the file.`,
 	);
 }
 
 export function isSelfSigned(certificate: X509Certificate): boolean {
 	return (
 		certificate.subject === certificate.issuer &&
-		verifies(certificate, certificate)
+		isSignedBy(certificate, certificate)
 	);
 }
 
@@ -67,14 +67,14 @@ function isIssuedByAuthority(certificate: X509Certificate): boolean {
 }
 
 function hasIssued(issuer: X509Certificate, issued: X509Certificate): boolean {
-	return issuer.ca && issued.checkIssued(issuer) && verifies(issued, issuer);
+	return issuer.ca && issued.checkIssued(issuer) && isSignedBy(issued, issuer);
 }
 
-function verifies(issued: X509Certificate, issuer: X509Certificate): boolean {
+function isSignedBy(issued: X509Certificate, issuer: X509Certificate): boolean {
 	try {
 		return issued.verify(issuer.publicKey);
 	} catch {
-		return false; // A key of a type that OpenSSL does not know.
+		return false; // OpenSSL does not support the type of the key.
 	}
 }
 

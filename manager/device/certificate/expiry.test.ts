@@ -4,7 +4,7 @@ import { dayMs, expiryWarning } from "./expiry.ts";
 const now = new Date("2026-03-01T12:00:00Z");
 const after = (days: number) => new Date(now.getTime() + days * dayMs);
 
-test("said from 30 days before the end", (t) => {
+test("warns from 30 days before the expiry", (t) => {
 	t.is(expiryWarning(after(31), now), undefined);
 	t.is(expiryWarning(after(30), now), undefined);
 	t.is(

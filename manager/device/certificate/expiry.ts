@@ -1,12 +1,12 @@
 export const dayMs = 24 * 60 * 60 * 1000;
 const warningDays = 30;
 
-/** Whole days that are left, 0 on the last one; negative when it is over. */
+/** Returns the number of whole days left: 0 on the last day, negative after the expiry. */
 export function daysLeft(validUntil: Date, now: Date): number {
 	return Math.floor((validUntil.getTime() - now.getTime()) / dayMs);
 }
 
-/** What to say about a certificate's end, from 30 days before; undefined where nothing. */
+/** Returns a warning from 30 days before the certificate expires, undefined before. */
 export function expiryWarning(validUntil: Date, now: Date): string | undefined {
 	const days = daysLeft(validUntil, now);
 	const date = validUntil.toISOString().slice(0, 10);

@@ -5,20 +5,20 @@ import {
 	sign,
 	verify,
 } from "node:crypto";
+import { CertificateRefused } from "./certificate-refused.ts";
 import type { PemBlock } from "./pem.ts";
-import { CertificateRefused } from "./refused.ts";
 
-/** What OpenSSL and browsers take from a web server. */
-const smallestRsaBits = 2048;
-const largestRsaBits = 8192;
+/** The keys that OpenSSL and browsers accept from a web server. */
+const minRsaBits = 2048;
+const maxRsaBits = 8192;
 const curves = ["prime256v1", "secp384r1", "secp521r1"];
 
-/** @throws CertificateRefused where it is encrypted, damaged, or of no use for a web server. */
+/** @throws CertificateRefused if the key is encrypted, damaged or unsuitable for a web server. */
 export function readPrivateKey({ label, text, line }: PemBlock): KeyObject {
 	if (label === "ENCRYPTED PRIVATE KEY" || text.includes("ENCRYPTED"))
 		throw new CertificateRefused(
 			"keyEncrypted",
-			"The private key is encrypted. Take its password off first: openssl pkey -in FILE -out FILE.",
+			"The private key is encrypted. Remove its password first: openssl pkey -in FILE -out FILE.",
 		);
 	let key: KeyObject;
 	try {
@@ -29,27 +29,27 @@ export function readPrivateKey({ label, text, line }: PemBlock): KeyObject {
 			`The private key that begins in line ${line} cannot be read: it is damaged.`,
 		);
 	}
-	refuseUnsuitable("The private key", key);
-	// The halves of a damaged key can still look as if they belonged together.
+	assertSuitableKey("The private key", key);
+	// A damaged key may be readable: only a signature shows that its public and private parts match.
 	const probe = Buffer.from("probe");
 	if (!verify("sha256", probe, createPublicKey(key), signature(key, probe)))
 		throw new CertificateRefused("garbage", "The private key is damaged.");
 	return key;
 }
 
-/** @throws CertificateRefused @param what it is, as the subject of a sentence. */
-export function refuseUnsuitable(what: string, key: KeyObject): void {
+/** @param what names the key, as the subject of a sentence. @throws CertificateRefused */
+export function assertSuitableKey(what: string, key: KeyObject): void {
 	const { modulusLength = 0, namedCurve = "" } = key.asymmetricKeyDetails ?? {};
 	if (key.asymmetricKeyType === "rsa") {
-		if (modulusLength < smallestRsaBits)
+		if (modulusLength < minRsaBits)
 			throw new CertificateRefused(
 				"keyTooSmall",
-				`${what} has ${modulusLength} bits: RSA needs ${smallestRsaBits} or more.`,
+				`${what} has ${modulusLength} bits: RSA keys need at least ${minRsaBits}.`,
 			);
-		if (modulusLength > largestRsaBits)
+		if (modulusLength > maxRsaBits)
 			throw new CertificateRefused(
 				"keyUnsupported",
-				`${what} has ${modulusLength} bits: ${largestRsaBits} are the most.`,
+				`${what} has ${modulusLength} bits: RSA keys may have at most ${maxRsaBits}.`,
 			);
 		return;
 	}
@@ -57,12 +57,12 @@ export function refuseUnsuitable(what: string, key: KeyObject): void {
 		if (curves.includes(namedCurve)) return;
 		throw new CertificateRefused(
 			"keyUnsupported",
-			`${what} is on the curve ${namedCurve}: P-256, P-384 and P-521 are supported.`,
+			`${what} uses the curve ${namedCurve}: only P-256, P-384 and P-521 are supported.`,
 		);
 	}
 	throw new CertificateRefused(
 		"keyUnsupported",
-		`${what} is of the type ${key.asymmetricKeyType}: RSA and EC are supported.`,
+		`${what} has the type ${key.asymmetricKeyType}: only RSA and EC are supported.`,
 	);
 }
 

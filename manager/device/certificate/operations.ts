@@ -2,19 +2,19 @@ import * as z from "zod";
 import { defineOperation } from "../../operations/operation.ts";
 import type { Acme } from "./acme/acme.ts";
 import type { Certificate } from "./certificate.ts";
-import { factsSchema } from "./facts.ts";
+import { certificateInfoSchema } from "./certificate-info.ts";
 
 const nothing = z.strictObject({});
-const mostUploadCharacters = 60_000;
+const maxUploadCharacters = 60_000;
 
 const certificateAnswer = z.object({
-	/** Missing where there is no web server of ours. */
-	certificate: factsSchema.optional(),
+	/** Undefined on a machine without the system's web server. */
+	certificate: certificateInfoSchema.optional(),
 });
 
 const defaultAnswer = z.object({
 	result: z.enum(["renewed", "restored", "alreadyInUse"]),
-	/** The result in a sentence, with the reason of a renewal. */
+	/** The result as a sentence, with the reason of a renewal. */
 	message: z.string(),
 	/** ISO 8601. */
 	validUntil: z.string(),
@@ -22,28 +22,29 @@ const defaultAnswer = z.object({
 
 export type CertificateAnswer = z.output<typeof certificateAnswer>;
 
-/** @param acme gives up where an admin chooses the certificate. */
+/** @param acme is disabled when an admin chooses a certificate. */
 export function certificateOperations(certificate: Certificate, acme: Acme) {
 	return [
 		defineOperation({
 			name: "certificate",
-			summary: "The web server's certificate: whose it is, and how long",
+			summary:
+				"Returns the web server's certificate: its names, issuer, chain and expiry",
 			permission: "administrator",
 			tokens: "read",
 			input: nothing,
 			output: certificateAnswer,
-			handle: async () => ({ certificate: await certificate.facts() }),
+			handle: async () => ({ certificate: await certificate.info() }),
 		}),
 		defineOperation({
 			name: "certificateUpload",
 			summary:
-				"Has the web server use another certificate: PEM with certificate, intermediates and unencrypted private key",
+				"Replaces the web server's certificate: PEM with certificate, intermediates and unencrypted private key",
 			permission: "administrator",
 			onlyOverHttp: true,
-			input: z.strictObject({ pem: z.string().max(mostUploadCharacters) }),
+			input: z.strictObject({ pem: z.string().max(maxUploadCharacters) }),
 			output: nothing,
 			async handle({ pem }) {
-				await certificate.take(pem, "upload");
+				await certificate.install(pem, "upload");
 				await acme.disable();
 				return {};
 			},
@@ -51,13 +52,13 @@ export function certificateOperations(certificate: Certificate, acme: Acme) {
 		defineOperation({
 			name: "certificateDefault",
 			summary:
-				"Has the web server use the certificate that the device has made for itself; one that has expired, is about to, or cannot be used is renewed",
+				"Restores the device's own certificate, and renews it if it has expired, is about to expire or is damaged",
 			permission: "administrator",
 			input: nothing,
 			output: defaultAnswer,
 			async handle() {
 				await acme.disable();
-				return certificate.useDefault();
+				return certificate.restoreDefault();
 			},
 		}),
 	];

@@ -1,22 +1,22 @@
-import { CertificateRefused } from "./refused.ts";
+import { CertificateRefused } from "./certificate-refused.ts";
 
-/** One `-----BEGIN …-----` to `-----END …-----`. */
+/** The lines from `-----BEGIN …-----` to `-----END …-----`. */
 export interface PemBlock {
 	label: string;
-	/** With both of these lines. */
+	/** Includes both of these lines. */
 	text: string;
-	/** Of the line where it begins, from 1. */
+	/** The number of its first line, from 1. */
 	line: number;
 }
 
 const begin = /^-----BEGIN ([A-Z0-9 ]+)-----$/;
-/** What programs write around blocks for people: openssl's attributes, and comments. */
-const explanation =
+/** Lines that programs write around blocks for people: comments and openssl's attributes. */
+const comment =
 	/^(#.*|Bag Attributes.*|Key Attributes.*|\s+\w[\w .-]*:.*|\s*(subject|issuer) ?=.*)?$/;
 
 /**
- * The blocks of a PEM file.
- * @throws CertificateRefused naming the first line that belongs to none.
+ * Splits a PEM file into its blocks.
+ * @throws CertificateRefused naming the first line outside of all blocks.
  */
 export function splitPem(text: string): PemBlock[] {
 	const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\n|\r/);
@@ -25,10 +25,10 @@ export function splitPem(text: string): PemBlock[] {
 		const line = (lines[index] ?? "").trimEnd();
 		const label = begin.exec(line)?.[1];
 		if (label === undefined) {
-			if (explanation.test(line)) continue;
+			if (comment.test(line)) continue;
 			throw new CertificateRefused(
 				"garbage",
-				`Line ${index + 1} is not PEM: the file may hold nothing but certificates and a key.`,
+				`Line ${index + 1} is not PEM: the file may contain only certificates and a key.`,
 			);
 		}
 		const end = lines.findIndex(
@@ -38,7 +38,7 @@ export function splitPem(text: string): PemBlock[] {
 		if (end < 0 || block.slice(1).some((one) => begin.test(one)))
 			throw new CertificateRefused(
 				"garbage",
-				`The ${label} that begins in line ${index + 1} has no end: the file is cut off or damaged.`,
+				`The ${label} that begins in line ${index + 1} has no end: the file is truncated or damaged.`,
 			);
 		blocks.push({ label, text: `${block.join("\n")}\n`, line: index + 1 });
 		index = end;

@@ -6,15 +6,14 @@ import { promisify } from "node:util";
 import test from "ava";
 import { bundleProgram } from "../../bundle.ts";
 
-// Costs a second.
-const folder = await mkdtemp(join(tmpdir(), "app-platform-test-"));
-const preload = join(folder, "compile-cache");
-await bundleProgram(join(import.meta.dirname, "program.ts"), preload);
-test.after.always(() => rm(folder, { recursive: true }));
+const directory = await mkdtemp(join(tmpdir(), "app-platform-test-"));
+const preload = join(directory, "compile-cache");
+await bundleProgram(join(import.meta.dirname, "compile-cache.ts"), preload);
+test.after.always(() => rm(directory, { recursive: true }));
 
-/** @returns the program's file, in which it says the word. */
-async function programSaying(name: string, word: string): Promise<string> {
-	const file = join(folder, name);
+/** Writes a program that prints a word. @returns its file. */
+async function writeProgram(name: string, word: string): Promise<string> {
+	const file = join(directory, name);
 	const source = `#!/usr/bin/node
 		const say = (word) => console.log(word, require("node:path").basename(__filename), require.main === module);
 		say("${word}"); ${name === "crashing" ? "process.abort()" : ""}`;
@@ -22,7 +21,7 @@ async function programSaying(name: string, word: string): Promise<string> {
 	return file;
 }
 
-async function said(file: string): Promise<string> {
+async function outputOf(file: string): Promise<string> {
 	const { stdout } = await promisify(execFile)(process.execPath, [
 		`--require=${preload}`,
 		file,
@@ -30,30 +29,30 @@ async function said(file: string): Promise<string> {
 	return stdout;
 }
 
-test("a program starts from what is kept, whose owner deletes it with the program", async (t) => {
-	const file = await programSaying("kept", "one");
-	t.is(await said(file), "one kept true\n");
-	// V8 compares lengths alone: this shows that it was used.
-	await programSaying("kept", "two");
-	t.is(await said(file), "one kept true\n");
+test("a program starts from its cache until the cache is deleted", async (t) => {
+	const file = await writeProgram("kept", "one");
+	t.is(await outputOf(file), "one kept true\n");
+	// The output shows that the cache was used: V8 compares only the length of the source.
+	await writeProgram("kept", "two");
+	t.is(await outputOf(file), "one kept true\n");
 	await rm(`${file}.cache`);
-	t.is(await said(file), "two kept true\n");
+	t.is(await outputOf(file), "two kept true\n");
 });
 
-test("what V8 refuses is made again", async (t) => {
-	const file = await programSaying("refused", "one");
-	await said(file);
+test("a cache that V8 refuses is replaced", async (t) => {
+	const file = await writeProgram("refused", "one");
+	await outputOf(file);
 	const good = await readFile(`${file}.cache`);
 	for (const wrong of ["", "garbage", good.subarray(0, good.length / 2)]) {
 		await writeFile(`${file}.cache`, wrong);
-		t.is(await said(file), "one refused true\n");
+		t.is(await outputOf(file), "one refused true\n");
 		t.is((await readFile(`${file}.cache`)).length, good.length);
 	}
 });
 
-test("a program that crashes starts without it the next time", async (t) => {
-	const file = await programSaying("crashing", "one");
-	await writeFile(`${file}.cache`, "may be why");
-	await t.throwsAsync(said(file));
+test("a program that crashes starts without its cache the next time", async (t) => {
+	const file = await writeProgram("crashing", "one");
+	await writeFile(`${file}.cache`, "may be the cause");
+	await t.throwsAsync(outputOf(file));
 	await t.throwsAsync(access(`${file}.cache`));
 });

@@ -13,28 +13,32 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { writeCoreFile } from "./core-file.ts";
 import {
-	coreHeader,
-	elfFormat,
-	notesOf,
-	programHeaders,
+	createHeader,
+	createProgramHeaders,
+	parseElfFormat,
+	readNotes,
 	type Segment,
 } from "./elf-core.ts";
 
-/** As a debugger writes it: this machine's ELF header, notes, no memory. */
-async function notesFileOfDebugger(): Promise<Buffer> {
+/** Returns a file as a debugger writes it: this machine's ELF header, notes, no memory. */
+async function debuggerNotesFile(): Promise<Buffer> {
 	const node = await readFile(process.execPath);
-	const format = elfFormat(node);
+	const format = parseElfFormat(node);
 	const notes = Buffer.from("the registers of each thread");
 	const offset = format.headerSize;
-	const header = coreHeader(node, { offset, count: 1 });
-	const place = {
+	const header = createHeader(node, { offset, count: 1 });
+	const location = {
 		fileOffset: offset + format.programHeaderSize,
 		fileBytes: notes.length,
 	};
-	return Buffer.concat([header, programHeaders(format, place, []), notes]);
+	return Buffer.concat([
+		header,
+		createProgramHeaders(format, location, []),
+		notes,
+	]);
 }
 
-/** A Node process that stands still; it has reserved gigabytes, as WebAssembly does. */
+/** Starts and stops a Node process that has reserved gigabytes, as WebAssembly does. */
 async function stoppedProcess(t: ExecutionContext) {
 	const program = `
 		const memory = new WebAssembly.Memory({ initial: 1 });
@@ -56,12 +60,12 @@ async function stoppedProcess(t: ExecutionContext) {
 	return { pid, resident: bytes("VmRSS"), reserved: bytes("VmSize") };
 }
 
-test("a core file has what a process uses, not what it reserves, the second one too", async (t) => {
+test("a core file contains memory in use, not memory reserved, also when written twice", async (t) => {
 	const directory = await mkdtemp(join(tmpdir(), "core-file-"));
 	t.teardown(() => rm(directory, { recursive: true }));
 	const { pid, resident, reserved } = await stoppedProcess(t);
 	t.true(reserved > 10 * resident, `${reserved} bytes are reserved`);
-	const notesFile = await notesFileOfDebugger();
+	const notesFile = await debuggerNotesFile();
 	const outputFile = join(directory, `core.${pid}`);
 	await writeFile(`${outputFile}.partial`, "left by a power cut");
 	for (let run = 1; run <= 2; run++) {
@@ -74,7 +78,7 @@ test("a core file has what a process uses, not what it reserves, the second one 
 	t.deepEqual(await readdir(directory), [`core.${pid}`]);
 
 	const core = await readFile(outputFile);
-	t.is(notesOf(core).toString(), "the registers of each thread");
+	t.is(readNotes(core).toString(), "the registers of each thread");
 	t.true(core.indexOf("kept in the core file ".repeat(100_000)) > 0);
 	const segments = readSegments(core);
 	t.true(segments.length > 10);
@@ -86,7 +90,7 @@ test("a core file has what a process uses, not what it reserves, the second one 
 	}
 });
 
-test("a core file needs space, and says how much and what to do", async (t) => {
+test("without enough space, the error says how much a core file needs", async (t) => {
 	const { pid } = await stoppedProcess(t);
 	t.throws(
 		() =>
@@ -100,7 +104,7 @@ test("a core file needs space, and says how much and what to do", async (t) => {
 	);
 });
 
-/** The memory in a core file of a 64-bit machine. */
+/** Parses the memory segments of a 64-bit core file. */
 function readSegments(core: Buffer): Segment[] {
 	const first = Number(core.readBigUInt64LE(32));
 	const count = core.readUInt16LE(56);

@@ -8,29 +8,28 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import {
-	coreHeader,
-	elfFormat,
-	notesOf,
-	programHeaders,
+	createHeader,
+	createProgramHeaders,
+	parseElfFormat,
+	readNotes,
 	type Segment,
 } from "./elf-core.ts";
 import { PAGE_BYTES, ProcessMemory } from "./process-memory.ts";
 
 const BUFFER_BYTES = 1 << 20;
-/** Zeros of this length and more are not stored: 64 KB. */
+/** Runs of zeros from this length on are not stored: 64 KB. */
 const ZEROS_BYTES = 16 * PAGE_BYTES;
-/** An ELF file has at most 65,534 segments. The more there are, the larger gaps are filled. */
-const gapBytes = (segments: number) =>
+/** Gaps up to this size are filled. It grows with the number of segments: an ELF file has at most 65,534. */
+const maxGapBytes = (segments: number) =>
 	PAGE_BYTES * (segments > 50_000 ? 4096 : segments > 30_000 ? 16 : 1);
 
 const zeroPage = Buffer.alloc(PAGE_BYTES);
 
 /**
- * Writes the core file of a process that a debugger holds: the memory in use, read here, and the
- * notes of a core file that the debugger wrote. A file of that name is replaced once the new one
- * is complete.
- * @returns the bytes of the file.
- * @throws Error when there is not enough space.
+ * Writes the core file of a process that a debugger has stopped: its memory in use, and the notes of a
+ * core file that the debugger wrote. Replaces an existing file when the new one is complete.
+ * @returns the size of the file in bytes.
+ * @throws Error if there is not enough space.
  */
 export function writeCoreFile(
 	pid: number,
@@ -39,7 +38,7 @@ export function writeCoreFile(
 	const memory = new ProcessMemory(pid);
 	assertSpace(memory, outputFile);
 	const partialFile = `${outputFile}.partial`;
-	// Another file of that name could be a link to elsewhere.
+	// An existing file of that name could be a symbolic link.
 	rmSync(partialFile, { force: true });
 	const file = openSync(partialFile, "wx", 0o666);
 	try {
@@ -58,25 +57,26 @@ export function writeCoreFile(
 }
 
 function assertSpace(memory: ProcessMemory, outputFile: string): void {
-	const most = memory.mappings
+	const maxBytes = memory.mappings
 		.filter(({ kind }) => kind === "anonymous" || kind === "shared memory")
 		.reduce((sum, { residentBytes }) => sum + residentBytes, 0);
 	const directory = dirname(outputFile);
 	const { bavail, bsize } = statfsSync(directory);
-	if (most > bavail * bsize)
+	if (maxBytes > bavail * bsize)
 		throw new Error(
-			`no space for ${outputFile}: it needs ${megabytes(most)} and ${megabytes(bavail * bsize)} are free. Change to a directory with more space, such as /home/admin.`,
+			`no space for ${outputFile}: it needs ${formatMegabytes(maxBytes)} and ${formatMegabytes(bavail * bsize)} are free. Change to a directory with more space, such as /home/admin.`,
 		);
 }
 
-export const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
+export const formatMegabytes = (bytes: number) =>
+	`${Math.ceil(bytes / 1e6)} MB`;
 
 class CoreWriter {
 	readonly #file: number;
 	readonly #memory: ProcessMemory;
 	readonly #buffer = Buffer.alloc(BUFFER_BYTES);
 	readonly #segments: Segment[] = [];
-	/** Where the next bytes go. The first page is the header's. */
+	/** The offset of the next bytes. The first page is reserved for the header. */
 	#offset = PAGE_BYTES;
 
 	constructor(file: number, memory: ProcessMemory) {
@@ -94,7 +94,7 @@ class CoreWriter {
 					first,
 					flags,
 				});
-		// What is not stored is part of the segment before it: addresses stay known.
+		// Memory that is not stored belongs to the segment before it, so that its addresses stay known.
 		if (this.#segments.length === first) this.#begin(start, flags);
 		const added = this.#segments.slice(first);
 		for (const [index, segment] of added.entries()) {
@@ -103,7 +103,7 @@ class CoreWriter {
 		}
 	}
 
-	/** Stores pages that follow each other, without long runs of zeros. */
+	/** Stores contiguous pages, except long runs of zeros. */
 	#addPages(
 		start: number,
 		end: number,
@@ -136,7 +136,7 @@ class CoreWriter {
 			segment && hasSegment
 				? address - (segment.address + segment.fileBytes)
 				: Number.POSITIVE_INFINITY;
-		if (!segment || gap > gapBytes(this.#segments.length))
+		if (!segment || gap > maxGapBytes(this.#segments.length))
 			segment = this.#begin(address, flags);
 		else
 			for (let filled = 0; filled < gap; filled += PAGE_BYTES)
@@ -158,14 +158,16 @@ class CoreWriter {
 		segment.fileBytes += bytes.length;
 	}
 
-	/** Writes what follows the memory, then the header. */
+	/** Writes the notes and program headers after the memory, then the header at the start. */
 	finish(notesFile: Buffer): number {
-		const notes = notesOf(notesFile);
-		const place = { fileOffset: this.#offset, fileBytes: notes.length };
+		const notes = readNotes(notesFile);
+		const location = { fileOffset: this.#offset, fileBytes: notes.length };
 		this.#write(notes);
 		const offset = this.#offset;
-		this.#write(programHeaders(elfFormat(notesFile), place, this.#segments));
-		const header = coreHeader(notesFile, {
+		this.#write(
+			createProgramHeaders(parseElfFormat(notesFile), location, this.#segments),
+		);
+		const header = createHeader(notesFile, {
 			offset,
 			count: this.#segments.length + 1,
 		});
@@ -184,7 +186,7 @@ function writeAll(file: number, bytes: Buffer, offset: number): void {
 		done += writeSync(file, bytes, done, bytes.length - done, offset + done);
 }
 
-/** The length of the pages of zeros that begin at an offset. */
+/** Returns the length of the run of zero pages at an offset. */
 function zeroBytes(bytes: Buffer, offset: number): number {
 	let end = offset;
 	while (

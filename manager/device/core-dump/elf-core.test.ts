@@ -1,7 +1,12 @@
 import test from "ava";
-import { coreHeader, elfFormat, notesOf, programHeaders } from "./elf-core.ts";
+import {
+	createHeader,
+	createProgramHeaders,
+	parseElfFormat,
+	readNotes,
+} from "./elf-core.ts";
 
-/** The beginning of an ELF file: a core of ARM (40) or AArch64 (183). */
+/** Returns the header of a core file for ARM (40) or AArch64 (183). */
 function header(is64: boolean): Buffer {
 	const bytes = Buffer.alloc(is64 ? 64 : 52);
 	bytes.write("\x7fELF", "latin1");
@@ -15,28 +20,28 @@ function header(is64: boolean): Buffer {
 for (const is64 of [true, false])
 	test(`writes and reads core files of ${is64 ? 64 : 32} bits`, (t) => {
 		const example = header(is64);
-		const format = elfFormat(example);
+		const format = parseElfFormat(example);
 		const notes = Buffer.from("notes");
 		const address = is64 ? 0x7fff_ffff_f000 : 0xbeff_f000;
 		const segment = {
 			...{ address, memoryBytes: 0x3000, fileOffset: 0x1000 },
 			...{ fileBytes: 0x2000, flags: 6 },
 		};
-		const table = programHeaders(
+		const table = createProgramHeaders(
 			format,
 			{ fileOffset: format.headerSize, fileBytes: notes.length },
 			[segment],
 		);
 		const offset = format.headerSize + notes.length;
 		const core = Buffer.concat([
-			coreHeader(example, { offset, count: 2 }),
+			createHeader(example, { offset, count: 2 }),
 			notes,
 			table,
 		]);
-		t.is(notesOf(core).toString(), "notes");
+		t.is(readNotes(core).toString(), "notes");
 		t.deepEqual(core.subarray(0, 20), example.subarray(0, 20));
 		t.is(core.readUInt16LE(format.headerSize - 4), 0, "sections");
-		// As elf(5) has them: flags are the second field of 64 bits, the last but one of 32.
+		// See elf(5): the flags are the second field of 64-bit headers, the last but one of 32-bit headers.
 		const load = table.subarray(format.programHeaderSize);
 		if (is64) {
 			t.deepEqual([load.readUInt32LE(0), load.readUInt32LE(4)], [1, 6]);
@@ -51,7 +56,9 @@ for (const is64 of [true, false])
 			);
 	});
 
-test("what is no core file with notes is refused", (t) => {
-	t.throws(() => elfFormat(Buffer.from("text")), { message: /not an ELF/ });
-	t.throws(() => notesOf(header(true)), { message: /without notes/ });
+test("other files, and core files without notes, are refused", (t) => {
+	t.throws(() => parseElfFormat(Buffer.from("text")), {
+		message: /not an ELF/,
+	});
+	t.throws(() => readNotes(header(true)), { message: /has no notes/ });
 });

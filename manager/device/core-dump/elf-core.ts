@@ -1,7 +1,7 @@
 const PT_LOAD = 1;
 const PT_NOTE = 4;
 
-/** What this needs to know of an ELF file: positions of its fields depend on its class. */
+/** The class and byte order of an ELF file. Offsets of its fields depend on the class. */
 export interface ElfFormat {
 	readonly is64: boolean;
 	readonly isLittleEndian: boolean;
@@ -9,10 +9,10 @@ export interface ElfFormat {
 	readonly programHeaderSize: number;
 }
 
-/** A part of a process's memory in a core file. */
+/** A range of a process's memory in a core file. */
 export interface Segment {
 	address: number;
-	/** In the process; more than in the file where what follows is not stored. */
+	/** The size in the process; larger than in the file if the end is not stored. */
 	memoryBytes: number;
 	fileOffset: number;
 	fileBytes: number;
@@ -20,8 +20,8 @@ export interface Segment {
 	flags: number;
 }
 
-/** @throws Error when the bytes are not the beginning of an ELF file. */
-export function elfFormat(file: Buffer): ElfFormat {
+/** @throws Error if the bytes are not the beginning of an ELF file. */
+export function parseElfFormat(file: Buffer): ElfFormat {
 	if (file.toString("latin1", 0, 4) !== "\x7fELF")
 		throw new Error("not an ELF file");
 	const is64 = file[4] === 2;
@@ -34,8 +34,8 @@ export function elfFormat(file: Buffer): ElfFormat {
 }
 
 /** Returns the notes of a core file: registers of each thread, names of mapped files and more. */
-export function notesOf(file: Buffer): Buffer {
-	const format = elfFormat(file);
+export function readNotes(file: Buffer): Buffer {
+	const format = parseElfFormat(file);
 	const view = fields(file, format);
 	const first = view.word(format.is64 ? 32 : 28);
 	const count = view.half(format.is64 ? 56 : 44);
@@ -51,15 +51,15 @@ export function notesOf(file: Buffer): Buffer {
 			offset + view.word(header + offsets.fileBytes),
 		);
 	}
-	throw new Error("a core file without notes");
+	throw new Error("the core file has no notes");
 }
 
-/** The header of a core file whose program headers are at an offset; machine and class from another. */
-export function coreHeader(
+/** Returns the header of a core file. Machine and class are those of an example file. */
+export function createHeader(
 	example: Buffer,
 	programHeaders: { offset: number; count: number },
 ): Buffer {
-	const format = elfFormat(example);
+	const format = parseElfFormat(example);
 	const header = Buffer.from(example.subarray(0, format.headerSize));
 	const view = fields(header, format);
 	view.setWord(format.is64 ? 32 : 28, programHeaders.offset);
@@ -70,8 +70,8 @@ export function coreHeader(
 	return header;
 }
 
-/** Program headers: the notes first, then the memory. */
-export function programHeaders(
+/** Returns the program headers: the notes first, then the memory. */
+export function createProgramHeaders(
 	format: ElfFormat,
 	notes: { fileOffset: number; fileBytes: number },
 	segments: readonly Segment[],
@@ -89,7 +89,7 @@ export function programHeaders(
 		);
 		const { fileOffset, address, fileBytes, memoryBytes, flags } = segment;
 		view.setInt(0, segment.type);
-		// Words in this order, flags among them at another place in each class.
+		// The order of the words is the same in both classes; the position of the flags differs.
 		const words = [fileOffset, address, 0, fileBytes, memoryBytes];
 		for (const [word, value] of words.entries())
 			view.setWord(format.is64 ? 8 + word * 8 : 4 + word * 4, value);
@@ -99,7 +99,7 @@ export function programHeaders(
 	return table;
 }
 
-/** Reads and writes numbers as a class and byte order have them. */
+/** Reads and writes numbers in a format's word size and byte order. */
 function fields(bytes: Buffer, { is64, isLittleEndian }: ElfFormat) {
 	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 	const little = isLittleEndian;

@@ -31,7 +31,7 @@ Rss:                   0 kB
 VmFlags: ex 
 `;
 
-test("mappings have their rights, their kind and the bytes in use", (t) => {
+test("parses the permissions, the kind and the bytes in use of mappings", (t) => {
 	t.deepEqual(
 		parseMappings(smaps).map(({ kind, flags, isFileStart, residentBytes }) => [
 			kind,

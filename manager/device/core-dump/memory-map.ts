@@ -2,18 +2,18 @@
 export interface Mapping {
 	readonly start: number;
 	readonly end: number;
-	/** Of a program header: 4 readable, 2 writable, 1 executable. */
+	/** As in a program header: 4 readable, 2 writable, 1 executable. */
 	readonly flags: number;
 	readonly kind: "anonymous" | "file" | "shared memory" | "excluded";
 	/** Begins with the first byte of a file. */
 	readonly isFileStart: boolean;
-	/** In memory or swapped out; the kernel's page of zeros does not count. */
+	/** In memory or swapped out, without the kernel's shared zero page. */
 	readonly residentBytes: number;
 }
 
 const HEADER =
 	/^([0-9a-f]+)-([0-9a-f]+) (\S{3})(\S) ([0-9a-f]+) \S+ (\d+) *(.*)$/;
-/** Shared memory is a file too: a deleted one, or one that exists in memory only. */
+/** Shared memory appears as a file: a deleted one, or one that exists only in memory. */
 const SHARED_MEMORY = /^\/dev\/shm\/|^\/memfd:| \(deleted\)$/;
 
 /** Parses the text of /proc/PID/smaps. */
@@ -77,7 +77,7 @@ function kindOf(mapping: {
 	flags: readonly string[];
 }): Mapping["kind"] {
 	const { isFile, isShared, name, flags } = mapping;
-	// dd: madvise(MADV_DONTDUMP), io: a device's memory; the kernel's own page is in each process.
+	// dd: madvise(MADV_DONTDUMP), io: device memory. [vsyscall] is a kernel page in every process.
 	if (flags.includes("dd") || flags.includes("io") || name === "[vsyscall]")
 		return "excluded";
 	if (isShared)

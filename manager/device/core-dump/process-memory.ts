@@ -3,19 +3,20 @@ import { type Mapping, parseMappings } from "./memory-map.ts";
 
 export const PAGE_BYTES = 4096;
 const PAGES_AT_A_TIME = 16_384;
-/** Bytes of an entry of /proc/PID/pagemap; the bits of its upper half. */
+/** Size of an entry of /proc/PID/pagemap. */
 const ENTRY_BYTES = 8;
+/** Bits of the upper half of an entry. */
 const PRESENT = 0x8000_0000;
 const SWAPPED = 0x4000_0000;
-const OF_FILE = 0x2000_0000;
+const FILE_PAGE = 0x2000_0000;
 
-/** Pages that follow each other. */
+/** Contiguous pages. */
 export interface PageRun {
 	readonly start: number;
 	readonly end: number;
 }
 
-/** The memory of a process that stands still, through /proc. */
+/** Reads the memory of a stopped process through /proc. */
 export class ProcessMemory {
 	readonly mappings: readonly Mapping[];
 	readonly #memory: number;
@@ -33,8 +34,8 @@ export class ProcessMemory {
 	}
 
 	/**
-	 * Yields the pages of a mapping that no file has: what was reserved and never used is left out,
-	 * and so are unchanged pages of programs and libraries but for the first, which identifies them.
+	 * Yields the pages of a mapping to store. Leaves out memory that was reserved but never used, and
+	 * unchanged pages of programs and libraries, except the first page, which identifies the file.
 	 */
 	*usedPages(mapping: Mapping): Generator<PageRun> {
 		const { kind, start, end, isFileStart, residentBytes } = mapping;
@@ -51,7 +52,7 @@ export class ProcessMemory {
 				const bits = entries.readUInt32LE(index * ENTRY_BYTES + 4);
 				const isUsed =
 					(bits & (PRESENT | SWAPPED)) !== 0 &&
-					(kind !== "file" || (bits & OF_FILE) === 0);
+					(kind !== "file" || (bits & FILE_PAGE) === 0);
 				if (!isUsed && !(isFileStart && page === start)) continue;
 				if (run?.end !== page) {
 					if (run) yield run;
@@ -63,21 +64,21 @@ export class ProcessMemory {
 		if (run) yield run;
 	}
 
-	/** Reads into a buffer; what cannot be read is zeros. */
+	/** Fills a buffer from an address; pages that cannot be read become zeros. */
 	read(address: number, bytes: Buffer): void {
-		if (this.#readsAll(address, bytes)) return;
+		if (this.#readAll(address, bytes)) return;
 		for (let offset = 0; offset < bytes.length; offset += PAGE_BYTES) {
 			const page = bytes.subarray(offset, offset + PAGE_BYTES);
-			if (!this.#readsAll(address + offset, page)) page.fill(0);
+			if (!this.#readAll(address + offset, page)) page.fill(0);
 		}
 	}
 
-	#readsAll(address: number, bytes: Buffer): boolean {
+	#readAll(address: number, bytes: Buffer): boolean {
 		try {
 			const { length } = bytes;
 			return readSync(this.#memory, bytes, 0, length, address) === length;
 		} catch {
-			return false; // such as a file that was truncated below its mapping
+			return false; // For example, the mapped file has been truncated.
 		}
 	}
 }

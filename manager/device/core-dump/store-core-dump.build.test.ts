@@ -23,7 +23,7 @@ const script = join(
 );
 const MB = 1024 * 1024;
 
-/** The handler of core dumps in a directory that stands for the machine; its disk is as large as `df` says. */
+/** Sets up the handler of core dumps in a directory that replaces the machine, with a `df` that reports these sizes. */
 async function makeHandler(
 	t: ExecutionContext,
 	{
@@ -56,21 +56,21 @@ async function makeHandler(
 	const dumps = join(root, "var/log/core_dumps");
 	return {
 		dumps,
-		/** Names of a program's dumps. */
+		/** Returns the names of a program's dumps. */
 		async list(program: string): Promise<string[]> {
 			return (await readdir(join(dumps, program)).catch(() => [])).sort();
 		},
 		messages: () => readFile(join(root, "messages"), "utf8").catch(() => ""),
-		/** Starts it as the kernel does, with standard input only. */
+		/** Starts the handler as the kernel does, with standard input only. */
 		start(pid: number, seconds: number) {
 			const command = `exec ${root}/store-core-dump ${pid} ${seconds} >&- 2>&-`;
 			const handler = spawn("sh", ["-c", command], {
 				stdio: ["pipe", "inherit", "inherit"],
 			});
-			handler.stdin.on("error", () => undefined); // it had enough
+			handler.stdin.on("error", () => undefined); // The handler may stop reading early.
 			return handler;
 		},
-		/** The process that crashes is this one, unless another is named. */
+		/** Stores a dump, by default of this process. */
 		async store(dump: Buffer, seconds: number, pid = process.pid) {
 			const handler = this.start(pid, seconds);
 			handler.stdin.end(dump);
@@ -80,8 +80,8 @@ async function makeHandler(
 	};
 }
 
-/** What runs for as long as the test, under a name of its own. */
-async function crashed(t: ExecutionContext): Promise<number> {
+/** Starts a process named `sleep` that runs as long as the test. @returns its id. */
+async function startSleep(t: ExecutionContext): Promise<number> {
 	const child = spawn("sleep", ["1000"]);
 	t.teardown(() => child.kill());
 	await once(child, "spawn");
@@ -93,7 +93,7 @@ const decompress = (file: string) =>
 
 test("a dump is compressed, and the newest three of a program stay", async (t) => {
 	const handler = await makeHandler(t);
-	const pid = await crashed(t);
+	const pid = await startSleep(t);
 	const dump = Buffer.concat([randomBytes(MB), Buffer.alloc(50 * MB)]);
 	for (const seconds of [1, 2, 3, 4]) {
 		await handler.store(dump, seconds, pid);
@@ -114,7 +114,7 @@ test("a dump is compressed, and the newest three of a program stay", async (t) =
 
 test("a dump over the limit is truncated, and its name says so", async (t) => {
 	const handler = await makeHandler(t, { constants: { MAX_KB: 2048 } });
-	const pid = await crashed(t);
+	const pid = await startSleep(t);
 	await handler.store(randomBytes(5 * MB), 1, pid);
 	t.deepEqual(await handler.list("sleep"), [`core.${pid}.1.truncated.zst`]);
 	const file = join(handler.dumps, `sleep/core.${pid}.1.truncated.zst`);
@@ -122,19 +122,19 @@ test("a dump over the limit is truncated, and its name says so", async (t) => {
 	t.regex(await handler.messages(), /truncated/);
 });
 
-test("a dump that takes too long is truncated: the crashed process does not wait for ever", async (t) => {
+test("a dump that takes too long is truncated, so that the crashed process does not wait forever", async (t) => {
 	const handler = await makeHandler(t, { constants: { TIMEOUT_S: 1 } });
-	const pid = await crashed(t);
+	const pid = await startSleep(t);
 	const running = handler.start(pid, 1);
-	running.stdin.write(randomBytes(MB)); // and nothing more
+	running.stdin.write(randomBytes(MB)); // The rest never comes.
 	const [exitCode] = await once(running, "exit");
 	t.is(exitCode, 0);
 	t.deepEqual(await handler.list("sleep"), [`core.${pid}.1.truncated.zst`]);
 });
 
-test("of dumps at the same time one is written after the other, incomplete ones named so", async (t) => {
+test("simultaneous dumps are written one after the other; incomplete ones are named .partial", async (t) => {
 	const handler = await makeHandler(t);
-	const pid = await crashed(t);
+	const pid = await startSleep(t);
 	const first = handler.start(pid, 1);
 	const partial = join(handler.dumps, `sleep/core.${pid}.1.zst.partial`);
 	first.stdin.write(randomBytes(MB));
@@ -150,9 +150,9 @@ test("of dumps at the same time one is written after the other, incomplete ones 
 	]);
 });
 
-test("old dumps make room: uncompressed ones of yesterday's version, and what a power cut left", async (t) => {
+test("old dumps are deleted to make room: uncompressed ones of older versions and partial ones after a power cut", async (t) => {
 	const handler = await makeHandler(t, { diskMB: 40, freeMB: 30 });
-	const pid = await crashed(t);
+	const pid = await startSleep(t);
 	await mkdir(join(handler.dumps, "node"), { recursive: true });
 	for (const [name, seconds] of [
 		["core.1.1", 1],
@@ -168,9 +168,9 @@ test("old dumps make room: uncompressed ones of yesterday's version, and what a 
 	t.deepEqual(await handler.list("sleep"), [`core.${pid}.4.zst`]);
 });
 
-test("a disk that is nearly full gets no dump", async (t) => {
+test("no dump is stored on a disk that is nearly full", async (t) => {
 	const handler = await makeHandler(t, { freeMB: 400 });
-	const pid = await crashed(t);
+	const pid = await startSleep(t);
 	await handler.store(randomBytes(MB), 1, pid);
 	t.deepEqual(await handler.list("sleep"), []);
 	t.regex(await handler.messages(), /less than a tenth of the disk is free/);

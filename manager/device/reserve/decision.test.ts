@@ -3,16 +3,19 @@ import { decideReserve } from "./decision.ts";
 
 const reserveBytes = 500;
 
-test("a missing reserve is made where there is room", (t) => {
-	t.is(decideReserve({ exists: false, freeBytes: 1000, reserveBytes }), "make");
+test("a missing reserve is created if there is room", (t) => {
+	t.is(
+		decideReserve({ exists: false, freeBytes: 1000, reserveBytes }),
+		"create",
+	);
 });
 
-test("a reserve that is there is left alone, room or not", (t) => {
-	t.is(decideReserve({ exists: true, freeBytes: 1000, reserveBytes }), "leave");
-	t.is(decideReserve({ exists: true, freeBytes: 0, reserveBytes }), "leave");
+test("an existing reserve is kept, with or without room", (t) => {
+	t.is(decideReserve({ exists: true, freeBytes: 1000, reserveBytes }), "keep");
+	t.is(decideReserve({ exists: true, freeBytes: 0, reserveBytes }), "keep");
 });
 
-test("it is not made where it would leave too little", (t) => {
+test("a reserve is not created if it would leave too little room", (t) => {
 	t.is(
 		decideReserve({ exists: false, freeBytes: 999, reserveBytes }),
 		"noRoom",

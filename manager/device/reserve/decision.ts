@@ -1,18 +1,18 @@
-/** What is known before the reserve is made. */
 export interface ReserveSituation {
 	exists: boolean;
 	freeBytes: number;
 	reserveBytes: number;
 }
 
-export type ReserveDecision = "leave" | "make" | "noRoom";
+export type ReserveDecision = "keep" | "create" | "noRoom";
 
 /**
- * A reserve that is there is left alone, whatever its size: an admin who emptied it needs
- * the space. It is made only where as much again stays free, so that the system is not
- * pushed into the trouble that the reserve is there for.
+ * Keeps an existing reserve, whatever its size: an admin who emptied it needs the space. Creates it
+ * only if the same space again stays free, so that the reserve itself does not fill the disk.
  */
 export function decideReserve(situation: ReserveSituation): ReserveDecision {
-	if (situation.exists) return "leave";
-	return situation.freeBytes >= 2 * situation.reserveBytes ? "make" : "noRoom";
+	if (situation.exists) return "keep";
+	return situation.freeBytes >= 2 * situation.reserveBytes
+		? "create"
+		: "noRoom";
 }

@@ -10,8 +10,8 @@ const fileName = "empty_if_no_space";
 const run = promisify(execFile);
 
 /**
- * Space that an admin sets free when the disk is full:
- * `echo "" > /mnt/sda2/empty_if_no_space`. Deleted, it is made again at the next start.
+ * Disk space that an admin can free when the disk is full: `echo "" > /mnt/sda2/empty_if_no_space`.
+ * A deleted reserve is created again at the next start.
  */
 export class Reserve implements Part {
 	readonly name = "reserve";
@@ -19,7 +19,7 @@ export class Reserve implements Part {
 	readonly #sizeBytes: number;
 	readonly #log: Log;
 	readonly #stopping = new AbortController();
-	#making: Promise<void> | undefined;
+	#creating: Promise<void> | undefined;
 
 	constructor(directory: string, sizeBytes: number, log: Log) {
 		this.#directory = directory;
@@ -27,20 +27,20 @@ export class Reserve implements Part {
 		this.#log = log;
 	}
 
-	/** Returns at once: allocating may take a while on some file systems. */
+	/** Returns at once: on some file systems allocating takes a while. */
 	start(): void {
-		this.#making = this.#makeIfMissing().catch((error) => {
+		this.#creating = this.#createIfMissing().catch((error) => {
 			if (!this.#stopping.signal.aborted)
-				this.#log.error({ err: error }, "could not make the disk reserve");
+				this.#log.error({ err: error }, "could not create the disk reserve");
 		});
 	}
 
 	async stop(): Promise<void> {
 		this.#stopping.abort();
-		await this.#making;
+		await this.#creating;
 	}
 
-	async #makeIfMissing(): Promise<void> {
+	async #createIfMissing(): Promise<void> {
 		const file = join(this.#directory, fileName);
 		const temporary = `${file}.new`;
 		await rm(temporary, { force: true }); // Left by a power cut.
@@ -51,12 +51,12 @@ export class Reserve implements Part {
 			reserveBytes: this.#sizeBytes,
 		};
 		const decision = decideReserve(situation);
-		if (decision === "make") await this.#make(file, temporary);
+		if (decision === "create") await this.#create(file, temporary);
 		this.#log.info({ file, decision, ...situation }, "disk reserve");
 	}
 
-	async #make(file: string, temporary: string): Promise<void> {
-		// `--posix` writes the blocks where the file system cannot allocate them.
+	async #create(file: string, temporary: string): Promise<void> {
+		// With `--posix`, writes the blocks if the file system cannot allocate them.
 		const length = ["--posix", "--length", String(this.#sizeBytes)];
 		try {
 			await run("fallocate", [...length, temporary], {
@@ -66,7 +66,7 @@ export class Reserve implements Part {
 			await rename(temporary, file);
 			await syncPath(this.#directory);
 		} catch (error) {
-			await rm(temporary, { force: true }); // A half of it would only take room.
+			await rm(temporary, { force: true }); // An incomplete reserve would waste space.
 			throw error;
 		}
 	}

@@ -9,13 +9,13 @@ test("sums the cores", (t) => {
 	});
 });
 
-test("counts only what happened between two readings", (t) => {
+test("counts only the time between two readings", (t) => {
 	const earlier = { busyMs: 900, totalMs: 1000 };
 	t.is(busyPercent(earlier, { busyMs: 925, totalMs: 1100 }), 25);
 	t.is(busyPercent(earlier, { busyMs: 900, totalMs: 1100 }), 0);
 });
 
-test("no time between two readings is no use of the CPU", (t) => {
+test("without time between two readings the use is 0", (t) => {
 	const reading = { busyMs: 900, totalMs: 1000 };
 	t.is(busyPercent(reading, reading), 0);
 });

@@ -1,6 +1,6 @@
 import { type CpuInfo, cpus } from "node:os";
 
-/** CPU time in ms since the machine started, over all cores. */
+/** CPU time since the machine started, summed over all cores. */
 export interface CpuTime {
 	busyMs: number;
 	totalMs: number;
@@ -16,7 +16,7 @@ export function sumCpuTime(cores: Pick<CpuInfo, "times">[]): CpuTime {
 	return { busyMs: totalMs - idleMs, totalMs };
 }
 
-/** Share of the time between two readings that was spent working, 0 to 100. */
+/** Returns the CPU use between two readings in percent, 0 to 100. */
 export function busyPercent(earlier: CpuTime, later: CpuTime): number {
 	const totalMs = later.totalMs - earlier.totalMs;
 	if (totalMs <= 0) return 0;
@@ -24,9 +24,9 @@ export function busyPercent(earlier: CpuTime, later: CpuTime): number {
 	return Math.min(100, Math.max(0, percent));
 }
 
-const shortestPeriodMs = 1_000;
+const minPeriodMs = 1_000;
 
-/** CPU use in the last second or more, whoever asks and however often. */
+/** Measures the CPU use over at least the last second, however often it is read. */
 export class CpuMeter {
 	#earlier: CpuTime = { busyMs: 0, totalMs: 0 };
 	#readAtMs = 0;
@@ -34,7 +34,7 @@ export class CpuMeter {
 
 	percent(): number {
 		const now = performance.now();
-		if (this.#readAtMs === 0 || now - this.#readAtMs >= shortestPeriodMs) {
+		if (this.#readAtMs === 0 || now - this.#readAtMs >= minPeriodMs) {
 			const later = sumCpuTime(cpus());
 			this.#percent = busyPercent(this.#earlier, later);
 			this.#earlier = later;

@@ -7,19 +7,19 @@ export interface Disk {
 	freeBytes: number;
 }
 
-/** What an admin knows from the documents; the rest are temporary file systems. */
+/** The partitions that the documentation names; all others are temporary file systems. */
 const shownMountPoints = ["/mnt/sda2", "/", "/mnt/sda1"];
 
-const keepFiguresMs = 15_000;
+const maxAgeMs = 15_000;
 
-/** Fill levels of the partitions. Each look starts `df`, so that figures are kept a while. */
+/** Measures the use of the partitions. Caches the figures, because each reading runs `df`. */
 export class DiskMeter {
 	#readAtMs = 0;
 	#disks: Disk[] = [];
 
 	async disks(): Promise<Disk[]> {
 		const now = performance.now();
-		if (this.#readAtMs === 0 || now - this.#readAtMs >= keepFiguresMs) {
+		if (this.#readAtMs === 0 || now - this.#readAtMs >= maxAgeMs) {
 			this.#disks = await readDisks();
 			this.#readAtMs = now;
 		}

@@ -12,7 +12,7 @@ const systemStatus = z.object({
 		uptimeSeconds: z.number(),
 		memoryBytes: z.number(),
 	}),
-	/** Null where the manager runs outside an image. */
+	/** Null if the manager runs outside an image. */
 	release: z
 		.object({ version: z.string(), build: z.int(), target: z.string() })
 		.nullable(),
@@ -37,7 +37,7 @@ export function systemOperations(releaseFile: string) {
 	return [
 		defineOperation({
 			name: "systemStatus",
-			summary: "Version, uptime, CPU, memory and disks",
+			summary: "Returns version, uptime and use of CPU, memory and disks",
 			permission: "administrator",
 			tokens: "read",
 			input: z.strictObject({}),
@@ -52,7 +52,7 @@ export function systemOperations(releaseFile: string) {
 				release: (await readRelease(releaseFile)) ?? null,
 				uptimeSeconds: uptime(),
 				cpu: { cores: availableParallelism(), busyPercent: cpu.percent() },
-				// On Linux `freemem` is what programs can still get, caches included.
+				// On Linux `freemem` is the memory available to programs, including caches.
 				memory: { sizeBytes: totalmem(), availableBytes: freemem() },
 				disks: await disk.disks(),
 			}),

@@ -9,14 +9,14 @@ test("reads version, build and target", (t) => {
 	});
 });
 
-test("quotes, comments and other lines do not matter", (t) => {
+test("ignores quotes, comments and other lines", (t) => {
 	t.deepEqual(
 		parseRelease('# image\nTARGET="arm"\nX=1\nBUILD=2\nVERSION="1.1"\n'),
 		{ version: "1.1", build: 2, target: "arm" },
 	);
 });
 
-test("a release that says too little is refused", (t) => {
+test("an incomplete release is refused", (t) => {
 	t.throws(() => parseRelease(""));
 	t.throws(() => parseRelease("VERSION=1.0.0\nTARGET=arm\n"));
 	t.throws(() => parseRelease("VERSION=1.0.0\nBUILD=new\nTARGET=arm\n"));

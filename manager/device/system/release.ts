@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 
-/** What is installed: the image's version, its build number, its target. */
+/** Version, build number and target of a system. */
 export interface Release {
 	version: string;
 	build: number;
 	target: string;
 }
 
-/** @returns undefined where there is no such file: the manager runs outside an image. */
+/** @returns undefined if there is no such file: the manager runs outside an image. */
 export async function readRelease(file: string): Promise<Release | undefined> {
 	try {
 		return parseRelease(await readFile(file, "utf8"));
@@ -17,7 +17,7 @@ export async function readRelease(file: string): Promise<Release | undefined> {
 	}
 }
 
-/** @throws Error where the text is not `VERSION=…`, `BUILD=…`, `TARGET=…` in lines. */
+/** @throws Error if the text lacks a line `VERSION=…`, `BUILD=…` or `TARGET=…`. */
 export function parseRelease(text: string): Release {
 	const values = new Map<string, string>();
 	for (const line of text.split("\n")) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands for the image's boot-partition in tests: the same words, on a folder.
+# Replaces the image's boot-partition in tests: the same commands, but on a directory.
 set -eu
 cd "$(dirname "$0")"
 case $1 in

@@ -1,12 +1,15 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { UpdateRefused } from "./refused.ts";
+import { UpdateError } from "./update-error.ts";
 
 const run = promisify(execFile);
-/** The command's exit status for a set that no attempt makes fit. */
-const tooLarge = 3;
+/** The command's exit status for a system that can never fit. */
+const systemTooLargeStatus = 3;
 
-/** The image's command for the boot partition; see its head for what the words mean. */
+/**
+ * Runs the image's command for the boot partition; its first comment documents the arguments.
+ * Each method throws an UpdateError with the command's error output.
+ */
 export class BootPartition {
 	readonly #command: string;
 
@@ -22,36 +25,36 @@ export class BootPartition {
 		};
 	}
 
-	/** Empties the folder of the set that is not in use. */
-	async open(slot: string): Promise<{ folder: string; freeBytes: number }> {
+	/** Empties the unused slot and makes it writable. */
+	async open(slot: string): Promise<{ directory: string; freeBytes: number }> {
 		const values = await this.#values("open", slot);
 		return {
-			folder: values.get("FOLDER") ?? "",
+			directory: values.get("FOLDER") ?? "",
 			freeBytes: Number(values.get("FREE")),
 		};
 	}
 
-	/** Takes away what was written there, and what points at it. */
+	/** Deletes the slot's files and cancels their installation. */
 	async discard(slot: string): Promise<void> {
 		await this.#run("discard", slot);
 	}
 
-	/** @throws UpdateRefused with the command's own words, as all of these do. */
+	/** Makes the partition read-only. */
 	async close(): Promise<void> {
 		await this.#run("close");
 	}
 
-	/** The next start installs the set. */
+	/** Verifies the slot; the next start installs it. */
 	async stage(slot: string): Promise<void> {
 		await this.#run("stage", slot);
 	}
 
-	/** Takes back what was staged. */
+	/** Cancels the installation at the next start. */
 	async cancel(): Promise<void> {
 		await this.#run("cancel");
 	}
 
-	/** Ends the trial of a new system, where there is one. */
+	/** Confirms the trial boot of a new system, if there is one. */
 	async confirm(): Promise<void> {
 		await this.#run("confirm");
 	}
@@ -71,8 +74,8 @@ export class BootPartition {
 			return (await run(this.#command, args)).stdout;
 		} catch (error) {
 			const { stderr, code } = error as { stderr?: string; code?: number };
-			throw new UpdateRefused(
-				code === tooLarge ? "systemTooLarge" : "bootPartition",
+			throw new UpdateError(
+				code === systemTooLargeStatus ? "systemTooLarge" : "bootPartition",
 				stderr?.trim() || `${this.#command} ${args[0]} failed`,
 				{ cause: error },
 			);

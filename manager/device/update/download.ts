@@ -1,28 +1,34 @@
-import { bodyChunks } from "../../shared/download/body.ts";
-import { AddressRefused, follow } from "../../shared/download/follow.ts";
-import type { ReceivedFile } from "./received.ts";
-import { UpdateRefused } from "./refused.ts";
-import { mostUpdateBytes } from "./update-file.ts";
+import { bodyChunks } from "../../shared/download/body-chunks.ts";
+import {
+	followRedirects,
+	RedirectRefused,
+} from "../../shared/download/follow-redirects.ts";
+import type { ReceivedFile } from "./received-file.ts";
+import { UpdateError } from "./update-error.ts";
+import { maxUpdateBytes } from "./update-file.ts";
 
 const stallMs = 60_000;
 
 /**
- * Fetches an update file, from where the last attempt ended.
- * @param progress told of the bytes that are there, and of all where the server says it.
- * @throws UpdateRefused where another attempt would end alike; any other error is worth one.
+ * Downloads an update file; resumes where the last attempt ended.
+ * @param onProgress gets the bytes received, and the size of the file if the server sends it.
+ * @throws UpdateError if retrying would not help; retry after any other error.
  */
 export async function download(
 	url: string,
 	file: ReceivedFile,
-	progress: (bytes: number, totalBytes: number | undefined) => void,
+	onProgress: (bytes: number, totalBytes: number | undefined) => void,
 	signal: AbortSignal,
 ): Promise<void> {
 	const stalled = new AbortController();
 	let timer = setTimeout(() => stalled.abort(), stallMs);
-	const alive = () => {
+	const onData = () => {
 		clearTimeout(timer);
 		timer = setTimeout(
-			() => stalled.abort(new Error(`${url} sends nothing any more`)),
+			() =>
+				stalled.abort(
+					new Error(`${url} has sent nothing for ${stallMs / 1000} s`),
+				),
 			stallMs,
 		);
 	};
@@ -33,23 +39,23 @@ export async function download(
 			have,
 			AbortSignal.any([signal, stalled.signal]),
 		);
-		if (response.status === 416) return; // All was there already.
+		if (response.status === 416) return; // The file is already complete.
 		if (response.status === 200) have = 0;
 		const length = response.headers.get("content-length");
 		const total = length === null ? undefined : have + Number(length);
-		if (total !== undefined && total > mostUpdateBytes)
-			throw new UpdateRefused(
+		if (total !== undefined && total > maxUpdateBytes)
+			throw new UpdateError(
 				"tooLarge",
-				`${url} has ${total} bytes: this is no update`,
+				`${url} has ${total} bytes, an update has at most ${maxUpdateBytes}`,
 			);
-		if (response.body === null) throw new Error(`${url} gives nothing`);
+		if (response.body === null) throw new Error(`${url} returned no content`);
 		for await (const chunk of bodyChunks(response.body)) {
-			alive();
+			onData();
 			have = await file.add(have, Buffer.from(chunk));
-			progress(have, total);
+			onProgress(have, total);
 		}
 		if (total !== undefined && have < total)
-			throw new Error(`${url} ended after ${have} of ${total} bytes`);
+			throw new Error(`${url} was truncated after ${have} of ${total} bytes`);
 	} finally {
 		clearTimeout(timer);
 	}
@@ -62,9 +68,9 @@ async function get(
 ): Promise<Response> {
 	const range: Record<string, string> =
 		have > 0 ? { range: `bytes=${have}-` } : {};
-	const response = await follow(url, range, signal).catch((error) => {
-		throw error instanceof AddressRefused
-			? new UpdateRefused("notReachable", error.message)
+	const response = await followRedirects(url, range, signal).catch((error) => {
+		throw error instanceof RedirectRefused
+			? new UpdateError("notReachable", error.message)
 			: error;
 	});
 	const { status } = response;
@@ -72,5 +78,5 @@ async function get(
 	await response.body?.cancel();
 	const message = `${url} answers ${status}`;
 	if (status >= 500) throw new Error(message);
-	throw new UpdateRefused("notReachable", message);
+	throw new UpdateError("notReachable", message);
 }

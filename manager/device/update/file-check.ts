@@ -1,27 +1,30 @@
 import { type Release, readRelease } from "../system/release.ts";
-import type { ReceivedFile } from "./received.ts";
-import { UpdateRefused } from "./refused.ts";
+import type { ReceivedFile } from "./received-file.ts";
+import { UpdateError } from "./update-error.ts";
 import { readUpdate } from "./update-file.ts";
 
-const cancelled = new UpdateRefused(
+const cancelled = new UpdateError(
 	"cancelled",
 	"The check of the update file was cancelled",
 );
 
-/** Checks the file that was received: once at a time, for all who ask meanwhile. */
+/** Checks the received file. Concurrent callers share one check. */
 export class FileCheck {
 	readonly #received: ReceivedFile;
-	readonly #keysFolder: string;
+	readonly #keysDirectory: string;
 	readonly #releaseFile: string;
 	#running: Promise<Release> | undefined;
-	#ending = new AbortController();
+	#cancelling = new AbortController();
 
 	constructor(
 		received: ReceivedFile,
-		{ keysFolder, releaseFile }: { keysFolder: string; releaseFile: string },
+		{
+			keysDirectory,
+			releaseFile,
+		}: { keysDirectory: string; releaseFile: string },
 	) {
 		this.#received = received;
-		this.#keysFolder = keysFolder;
+		this.#keysDirectory = keysDirectory;
 		this.#releaseFile = releaseFile;
 	}
 
@@ -29,64 +32,64 @@ export class FileCheck {
 		return this.#running !== undefined;
 	}
 
-	/** @throws UpdateRefused; the file is deleted where it can never become good. */
+	/** Deletes a file that can never become valid. @throws UpdateError */
 	run(): Promise<Release> {
 		if (!this.#running) {
-			this.#ending = new AbortController();
-			this.#running = this.#check(this.#ending.signal).finally(() => {
+			this.#cancelling = new AbortController();
+			this.#running = this.#check(this.#cancelling.signal).finally(() => {
 				this.#running = undefined;
 			});
 		}
 		return this.#running;
 	}
 
-	/** Whoever waits for it is told so. */
-	async end(): Promise<void> {
-		this.#ending.abort(cancelled);
+	/** Rejects for all callers with the error `cancelled`. */
+	async cancel(): Promise<void> {
+		this.#cancelling.abort(cancelled);
 		await this.#running?.catch(() => {});
 	}
 
 	async #check(signal: AbortSignal): Promise<Release> {
 		const receivedBytes = await this.#received.size();
 		if (receivedBytes === 0)
-			throw new UpdateRefused(
+			throw new UpdateError(
 				"nothingReceived",
 				"There is no update file yet: upload or download one",
 			);
 		const running = await readRelease(this.#releaseFile);
 		try {
 			return await readUpdate(this.#received.path, {
-				keysFolder: this.#keysFolder,
+				keysDirectory: this.#keysDirectory,
 				target: running?.target,
 				signal,
 			});
 		} catch (error) {
-			if (!(error instanceof UpdateRefused) || error === cancelled) throw error;
+			if (!(error instanceof UpdateError) || error === cancelled) throw error;
 			if (error.code !== "incomplete")
-				throw await deleteBad(this.#received, error);
+				throw await deleteBadFile(this.#received, error);
 			const announcedBytes = await this.#received.announcedBytes();
 			if (announcedBytes === undefined || receivedBytes < announcedBytes)
 				throw error;
-			throw await deleteBad(
+			throw await deleteBadFile(
 				this.#received,
-				new UpdateRefused(
+				new UpdateError(
 					"damaged",
-					`The file ends early, although all ${announcedBytes} bytes of it were uploaded`,
+					`The file is truncated, although all ${announcedBytes} bytes of it were uploaded`,
 				),
 			);
 		}
 	}
 }
 
-/** Deletes a file that no attempt makes good. @returns the refusal that says so, to be thrown. */
-export async function deleteBad(
+/** Deletes a file that can never become valid. @returns the error to throw. */
+export async function deleteBadFile(
 	received: ReceivedFile,
-	refusal: UpdateRefused,
-): Promise<UpdateRefused> {
+	error: UpdateError,
+): Promise<UpdateError> {
 	await received.remove();
-	return new UpdateRefused(
-		refusal.code,
-		`${refusal.message}. The file was deleted: upload or download another one`,
-		{ cause: refusal },
+	return new UpdateError(
+		error.code,
+		`${error.message}. The file was deleted: upload or download another one`,
+		{ cause: error },
 	);
 }

@@ -9,15 +9,15 @@ export const updateResult = z.object({
 	build: z.int(),
 	fromVersion: z.string(),
 	fromBuild: z.int(),
-	/** Why it did not stay; empty where it did. */
+	/** Why the update failed or was rolled back; empty if it was installed. */
 	reason: z.string(),
 	endedAt: z.iso.datetime(),
 });
 
 export type UpdateResult = z.output<typeof updateResult>;
 
-/** Takes over the result that the system or the ramdisk has left in a file, once. */
-export async function takeResult(
+/** Moves the result that the system or the rescue system has left in a file to the database. */
+export async function importResult(
 	file: string,
 	database: Database,
 ): Promise<UpdateResult | undefined> {
@@ -47,7 +47,7 @@ export async function takeResult(
 	return result;
 }
 
-/** The newest first. */
+/** Returns the last 50 results, newest first. */
 export function readHistory(database: Database): Promise<UpdateResult[]> {
 	return database.query<UpdateResult>(
 		`SELECT state, version, build, from_version AS "fromVersion",
@@ -57,7 +57,7 @@ export function readHistory(database: Database): Promise<UpdateResult[]> {
 	);
 }
 
-/** Lines NAME=VALUE; undefined where they are none, which no retry would change. */
+/** Parses lines NAME=VALUE. Returns undefined if they are invalid: retrying would not help. */
 export function parseResult(text: string): UpdateResult | undefined {
 	const values = Object.fromEntries(
 		text.split("\n").map((line) => {

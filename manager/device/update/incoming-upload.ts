@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import type { Readable } from "node:stream";
-import { UpdateRefused } from "./refused.ts";
+import { UpdateError } from "./update-error.ts";
 
-/** After that another upload may take over: the client of this one is probably gone. */
+/** After this time another upload may take over: the client is probably gone. */
 const stallMs = 15_000;
 
-/** An upload under way, which can be ended from outside. */
+/** An upload in progress, which can be aborted from outside. */
 export class IncomingUpload {
-	readonly #ending = new AbortController();
+	readonly #aborting = new AbortController();
 	readonly #closed = new AbortController();
 	#lastByteMs = performance.now();
 
@@ -15,34 +15,34 @@ export class IncomingUpload {
 		return performance.now() - this.#lastByteMs > stallMs;
 	}
 
-	/** Resolves once it is closed. @param message for whoever sends it. */
-	async end(message: string): Promise<void> {
-		this.#ending.abort(new UpdateRefused("cancelled", message));
+	/** Resolves when the upload is closed. @param message for the client. */
+	async abort(message: string): Promise<void> {
+		this.#aborting.abort(new UpdateError("cancelled", message));
 		if (!this.#closed.signal.aborted) await once(this.#closed.signal, "abort");
 	}
 
-	/** All that was received is on the disk; nothing follows. */
+	/** Called when everything received is on the disk. */
 	close(): void {
 		this.#closed.abort();
 	}
 
 	/**
-	 * What comes, until it is ended. Whoever sends it gets an answer also then.
-	 * @throws UpdateRefused where it was ended, or the client is gone.
+	 * Yields the body. It leaves the request open, so that the client gets an answer after an abort too.
+	 * @throws UpdateError if the upload is aborted or the client disconnects.
 	 */
 	async *chunks(body: Readable): AsyncGenerator<Buffer, void> {
-		const { signal } = this.#ending;
+		const { signal } = this.#aborting;
 		const parts = body.iterator({ destroyOnReturn: false });
-		// Not Promise.race with one promise for all: that one would keep every part in memory.
-		let refuse = (_reason: unknown) => {};
-		const end = () => refuse(signal.reason);
-		signal.addEventListener("abort", end);
+		// Promise.race with one long-lived promise would keep every part in memory.
+		let rejectPart = (_reason: unknown) => {};
+		const onAbort = () => rejectPart(signal.reason);
+		signal.addEventListener("abort", onAbort);
 		try {
 			for (;;) {
 				const part = await new Promise<IteratorResult<Buffer>>(
 					(resolve, reject) => {
-						refuse = reject;
-						if (signal.aborted) end();
+						rejectPart = reject;
+						if (signal.aborted) onAbort();
 						parts.next().then(resolve, (error) => reject(interrupted(error)));
 					},
 				);
@@ -51,14 +51,14 @@ export class IncomingUpload {
 				yield part.value;
 			}
 		} finally {
-			signal.removeEventListener("abort", end);
+			signal.removeEventListener("abort", onAbort);
 			void parts.return?.();
 		}
 	}
 }
 
-function interrupted(cause: unknown): UpdateRefused {
-	return new UpdateRefused(
+function interrupted(cause: unknown): UpdateError {
+	return new UpdateError(
 		"interrupted",
 		"The upload was interrupted: resume it",
 		{ cause },

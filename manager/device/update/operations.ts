@@ -27,7 +27,8 @@ export function updateOperations(updates: Updates) {
 	return [
 		defineOperation({
 			name: "updateStatus",
-			summary: "What an update of the image is at, and how those before ended",
+			summary:
+				"Returns the state of the current update and the results of previous ones",
 			permission: "administrator",
 			tokens: "read",
 			input: nothing,
@@ -36,8 +37,7 @@ export function updateOperations(updates: Updates) {
 		}),
 		defineOperation({
 			name: "updateDownload",
-			summary:
-				"Begins or goes on to download an update file (update-<target>.img)",
+			summary: "Starts or resumes the download of update-<target>.img",
 			permission: "administrator",
 			input: z.strictObject({
 				url: z.url({ protocol: /^https?$/ }),
@@ -51,7 +51,7 @@ export function updateOperations(updates: Updates) {
 		defineOperation({
 			name: "updateCheck",
 			summary:
-				"Checks every byte of the update that was received, and says which it is; one that can never become good is deleted",
+				"Checks every byte of the received update file and returns its version; deletes a file that can never become valid",
 			permission: "administrator",
 			input: nothing,
 			output: release,
@@ -59,10 +59,10 @@ export function updateOperations(updates: Updates) {
 		}),
 		defineOperation({
 			name: "updateInstall",
-			summary: "Installs the update that was received, and restarts",
+			summary: "Installs the received update and restarts the device",
 			permission: "administrator",
 			input: z.strictObject({
-				/** Must be true for a build that is not newer than the running one. */
+				/** Required for a build that is not newer than the running one. */
 				allowOlder: z.boolean().default(false),
 			}),
 			output: nothing,
@@ -74,14 +74,14 @@ export function updateOperations(updates: Updates) {
 		defineOperation({
 			name: "updateCancel",
 			summary:
-				"Ends a download, an upload or a check, deletes what was received, and takes back an installation that has not begun",
+				"Cancels a download, an upload, a check or an installation that has not started, and deletes the received file",
 			permission: "administrator",
 			input: nothing,
 			output: outcome,
 			handle: async () =>
 				outcomeOf(
 					await updates.cancel(),
-					"What was received or staged of an update is deleted",
+					"The update is cancelled and its file is deleted",
 					"There was nothing to cancel",
 				),
 		}),

@@ -4,63 +4,74 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { UpdateRefused } from "./refused.ts";
+import { UpdateError } from "./update-error.ts";
 
 const run = promisify(execFile);
 
-export const signature = "SHA256SUMS.minisig";
-export const sums = "SHA256SUMS";
+export const signatureName = "SHA256SUMS.minisig";
+export const sumsName = "SHA256SUMS";
 
-/** By minisign itself, which the ramdisk uses too: both must mean the same by a good signature. */
-export async function checkSignature(
-	small: ReadonlyMap<string, Buffer>,
-	keysFolder: string,
+/**
+ * Runs minisign itself, as the rescue system does, so that both accept the same signatures.
+ * @param files the signature and the sums, by name.
+ * @throws UpdateError if no trusted key has signed the sums.
+ */
+export async function assertSigned(
+	files: ReadonlyMap<string, Buffer>,
+	keysDirectory: string,
 ): Promise<void> {
-	const folder = await mkdtemp(join(tmpdir(), "update-"));
+	const directory = await mkdtemp(join(tmpdir(), "update-"));
 	try {
-		for (const [name, content] of small)
-			await writeFile(join(folder, name), content);
-		const keys = (await readdir(keysFolder)).filter((name) =>
+		for (const [name, content] of files)
+			await writeFile(join(directory, name), content);
+		const keys = (await readdir(keysDirectory)).filter((name) =>
 			name.endsWith(".pub"),
 		);
 		for (const key of keys) {
-			const args = ["-V", "-q", "-p", join(keysFolder, key)];
-			const isGood = await run("minisign", [...args, "-m", join(folder, sums)])
+			const args = ["-V", "-q", "-p", join(keysDirectory, key)];
+			const isGood = await run("minisign", [
+				...args,
+				"-m",
+				join(directory, sumsName),
+			])
 				.then(() => true)
 				.catch((error: { code?: unknown }) => {
-					// An exit code is an answer; that it cannot be started is none.
+					// Only an exit code means a bad signature; minisign may also be impossible to start.
 					if (typeof error.code === "number") return false;
 					throw error;
 				});
 			if (isGood) return;
 		}
 	} finally {
-		await rm(folder, { recursive: true });
+		await rm(directory, { recursive: true });
 	}
-	throw new UpdateRefused(
+	throw new UpdateError(
 		"notSigned",
 		"The update is not signed by a key that this system trusts",
 	);
 }
 
-export function readSums(content: Buffer, hashes: Map<string, string>): void {
+/** Returns the hashes by file name. */
+export function parseSums(content: Buffer): Map<string, string> {
+	const hashes = new Map<string, string>();
 	for (const line of content.toString().trimEnd().split("\n")) {
 		const [, hash, name] = /^([0-9a-f]{64}) [ *](.+)$/.exec(line) ?? [];
 		if (!hash || !name)
-			throw new UpdateRefused("damaged", `${sums} is damaged`);
+			throw new UpdateError("damaged", `${sumsName} is damaged`);
 		hashes.set(name, hash);
 	}
+	return hashes;
 }
 
-export function checkHash(
+export function assertHash(
 	name: string,
 	hash: string,
 	hashes: ReadonlyMap<string, string>,
 ): void {
 	if (hashes.get(name) !== hash)
-		throw new UpdateRefused(
+		throw new UpdateError(
 			"damaged",
-			`${name} is damaged: its content is not the signed one`,
+			`${name} is damaged: its content does not match its signed hash`,
 		);
 }
 

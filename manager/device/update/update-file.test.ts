@@ -15,58 +15,58 @@ import {
 	TestKey,
 	updateMembers,
 } from "../../../testing/test-update.ts";
-import type { UpdateRefused } from "./refused.ts";
-import { mostUpdateBytes, readUpdate } from "./update-file.ts";
+import type { UpdateError } from "./update-error.ts";
+import { maxUpdateBytes, readUpdate } from "./update-file.ts";
 
 const key = await TestKey.create();
 const good = await updateMembers(key);
 const goodFile = await archiveOf(good);
 
 async function read(content: Buffer, freeBytes = 1_000_000) {
-	const folder = await mkdtemp(join(tmpdir(), "app-platform-update-"));
-	const file = join(folder, "file");
-	const into = await mkdtemp(join(folder, "into-"));
+	const directory = await mkdtemp(join(tmpdir(), "app-platform-update-"));
+	const file = join(directory, "file");
+	const into = await mkdtemp(join(directory, "into-"));
 	await writeFile(file, content);
 	try {
 		const release = await readUpdate(file, {
-			keysFolder: key.trusted,
-			into: { folder: into, freeBytes },
+			keysDirectory: key.trusted,
+			into: { directory: into, freeBytes },
 		});
 		return { release, linux: await readFile(join(into, "linux")) };
 	} finally {
-		await rm(folder, { recursive: true });
+		await rm(directory, { recursive: true });
 	}
 }
 
-/** Reads it the way a check does. @returns the refusal, undefined where there is none. */
+/** Reads a file as a check does. @returns the error, or undefined if the file is valid. */
 async function check(content: Buffer, target?: string) {
-	const folder = await mkdtemp(join(tmpdir(), "app-platform-update-"));
-	const file = join(folder, "file");
+	const directory = await mkdtemp(join(tmpdir(), "app-platform-update-"));
+	const file = join(directory, "file");
 	await writeFile(file, content);
 	try {
-		await readUpdate(file, { keysFolder: key.trusted, target });
+		await readUpdate(file, { keysDirectory: key.trusted, target });
 		return undefined;
 	} catch (error) {
-		return error as UpdateRefused;
+		return error as UpdateError;
 	} finally {
-		await rm(folder, { recursive: true });
+		await rm(directory, { recursive: true });
 	}
 }
 
 const refused = (message: RegExp) => ({ name: "Error", message });
 
-test("a signed file is taken, whole", async (t) => {
+test("a signed file is read completely", async (t) => {
 	const { release, linux } = await read(goodFile);
 	t.like(release, { version: "1.3.0", build: 200_000, target: "x86_64" });
 	t.is(linux.length, 70_000);
 });
 
-test("truncated anywhere, a check finds it incomplete and says how much is there", async (t) => {
+test("a check finds a file that is truncated anywhere incomplete, and says how many bytes it has", async (t) => {
 	const ends = [1, 100, 511, 512, goodFile.length - 1_024];
 	for (let length = 1; length < goodFile.length; length += 40_000)
 		ends.push(length);
 	for (const { header, content, size } of good.map(([{ name }]) =>
-		placeOf(name ?? ""),
+		locate(name ?? ""),
 	))
 		ends.push(header, content, content + size);
 	ends.push(goodFile.length - 1);
@@ -75,25 +75,25 @@ test("truncated anywhere, a check finds it incomplete and says how much is there
 		t.is(error?.code, "incomplete", `${length} bytes`);
 		t.regex(
 			error?.message ?? "",
-			new RegExp(`${length} bytes of it are there`),
+			new RegExp(`incomplete: ${length} bytes were received`),
 		);
 	}
 	t.is(await check(goodFile), undefined);
 });
 
-test("installing a truncated one is refused as well", async (t) => {
+test("installing a truncated file is refused too", async (t) => {
 	for (let length = 0; length < goodFile.length; length += 61_440)
 		await t.throwsAsync(
 			read(goodFile.subarray(0, length)),
-			refused(/ends early|not an update/),
+			refused(/incomplete|not an App Platform update/),
 			`${length} bytes`,
 		);
 });
 
 const zeros = (count: number) => Buffer.alloc(count);
 const endings: [string, Buffer, boolean][] = [
-	["as tar fills up a record", zeros(9 * 1024), true],
-	["more zeros than that", zeros(20 * 1024), false],
+	["zeros up to tar's record size", zeros(9 * 1024), true],
+	["more zeros", zeros(20 * 1024), false],
 	["one byte", Buffer.from("x"), false],
 	["text", Buffer.from("garbage ".repeat(500)), false],
 	["another archive", goodFile, false],
@@ -104,7 +104,7 @@ const endings: [string, Buffer, boolean][] = [
 	],
 ];
 for (const [name, rest, isGood] of endings)
-	test(`what follows the last file: ${name}`, async (t) => {
+	test(`after the last file: ${name}`, async (t) => {
 		const content = Buffer.concat([goodFile, rest]);
 		const error = await check(content);
 		t.is(error?.code, isGood ? undefined : "damaged");
@@ -112,27 +112,27 @@ for (const [name, rest, isGood] of endings)
 		else await t.throwsAsync(read(content));
 	});
 
-test("a hidden file behind the end of the archive is found", async (t) => {
+test("an extra file after the end of the archive is found", async (t) => {
 	const more = await archiveOf([[{ name: "extra" }, Buffer.from("extra")]]);
 	const error = await check(Buffer.concat([goodFile, more]));
 	t.is(error?.code, "damaged");
 	t.regex(error?.message ?? "", /extra is not a signed file/);
 });
 
-test("one for another target is refused by its head, however little has come", async (t) => {
+test("an update for another target is refused by its first files, even if incomplete", async (t) => {
 	for (const content of [goodFile, goodFile.subarray(0, 4_096)])
 		t.is((await check(content, "arm64"))?.code, "wrongTarget");
 	t.is(await check(goodFile, "x86_64"), undefined);
 });
 
-test("one that is larger than any update is refused unread", async (t) => {
-	const folder = await mkdtemp(join(tmpdir(), "app-platform-update-"));
-	t.teardown(() => rm(folder, { recursive: true }));
-	const file = join(folder, "file");
+test("a file larger than any update is refused without reading it", async (t) => {
+	const directory = await mkdtemp(join(tmpdir(), "app-platform-update-"));
+	t.teardown(() => rm(directory, { recursive: true }));
+	const file = join(directory, "file");
 	await writeFile(file, goodFile);
-	await truncate(file, mostUpdateBytes + 1);
-	const error = await t.throwsAsync<UpdateRefused>(
-		readUpdate(file, { keysFolder: key.trusted }),
+	await truncate(file, maxUpdateBytes + 1);
+	const error = await t.throwsAsync<UpdateError>(
+		readUpdate(file, { keysDirectory: key.trusted }),
 	);
 	t.is(error?.code, "tooLarge");
 });
@@ -142,34 +142,36 @@ test("any other file is refused by its first bytes", async (t) => {
 		t.is((await check(Buffer.from(text)))?.code, "notAnUpdate");
 });
 
-test("a check can be ended", async (t) => {
-	const ending = new AbortController();
-	const folder = await mkdtemp(join(tmpdir(), "app-platform-update-"));
-	t.teardown(() => rm(folder, { recursive: true }));
-	await writeFile(join(folder, "file"), goodFile);
-	const reading = readUpdate(join(folder, "file"), {
-		keysFolder: key.trusted,
-		signal: ending.signal,
+test("a check can be cancelled", async (t) => {
+	const cancelling = new AbortController();
+	const directory = await mkdtemp(join(tmpdir(), "app-platform-update-"));
+	t.teardown(() => rm(directory, { recursive: true }));
+	await writeFile(join(directory, "file"), goodFile);
+	const reading = readUpdate(join(directory, "file"), {
+		keysDirectory: key.trusted,
+		signal: cancelling.signal,
 	});
-	ending.abort(new Error("cancelled"));
+	cancelling.abort(new Error("cancelled"));
 	await t.throwsAsync(reading, { message: "cancelled" });
 });
 
 for (const [{ name }] of good)
 	test(`a flipped byte in ${name} or before it is found`, async (t) => {
-		const { header, content, size } = placeOf(name ?? "");
+		const { header, content, size } = locate(name ?? "");
 		const places = [
 			...[0, 100, 124, 148, 156].map((byte) => header + byte),
 			...[0, 0.5, 1].map((part) => content + Math.floor((size - 1) * part)),
 		];
-		// Of the signature's lines, the first is a comment that minisign does not sign.
+		// minisign does not sign the first line of the signature, a comment.
 		if (name === "SHA256SUMS.minisig") places.splice(5, 1);
 		for (const place of places) {
 			const flipped = Buffer.from(goodFile);
 			flipped[place] = (flipped[place] ?? 0) ^ 1;
 			await t.throwsAsync(
 				read(flipped),
-				refused(/not an update|not signed|damaged|ends early|not a file/),
+				refused(
+					/not an App Platform update|not signed|damaged|incomplete|not a file/,
+				),
 				`byte ${place}`,
 			);
 			const { code } = (await check(flipped)) ?? {};
@@ -180,8 +182,8 @@ for (const [{ name }] of good)
 		}
 	});
 
-/** Where a member of the archive lies. */
-function placeOf(wanted: string) {
+/** Returns the offsets of a member of the archive. */
+function locate(wanted: string) {
 	let header = 0;
 	for (const [{ name }, content] of good) {
 		const size = content?.length ?? 0;
@@ -191,7 +193,7 @@ function placeOf(wanted: string) {
 	throw new Error(`There is no ${wanted}`);
 }
 
-test("the key that takes over is trusted beside the one of now", async (t) => {
+test("the next key is trusted beside the current one", async (t) => {
 	const next = await TestKey.create();
 	const keys = await mkdtemp(join(tmpdir(), "app-platform-keys-"));
 	t.teardown(() => rm(keys, { recursive: true }));
@@ -200,11 +202,11 @@ test("the key that takes over is trusted beside the one of now", async (t) => {
 	for (const one of [key, next]) {
 		const file = join(keys, "file");
 		await writeFile(file, await archiveOf(await updateMembers(one)));
-		t.is((await readUpdate(file, { keysFolder: keys })).build, 200_000);
+		t.is((await readUpdate(file, { keysDirectory: keys })).build, 200_000);
 	}
 });
 
-test("one signed by another key is refused", async (t) => {
+test("an update signed by another key is refused", async (t) => {
 	const other = await TestKey.create();
 	await t.throwsAsync(
 		read(await archiveOf(await updateMembers(other))),
@@ -212,10 +214,10 @@ test("one signed by another key is refused", async (t) => {
 	);
 });
 
-test("one without a signature is refused", async (t) => {
+test("an update without a signature is refused", async (t) => {
 	await t.throwsAsync(
 		read(await archiveOf(good.slice(1))),
-		refused(/not an update file/),
+		refused(/not an App Platform update/),
 	);
 });
 
@@ -228,17 +230,17 @@ const additions: Record<string, [Member, RegExp]> = {
 		[{ name: "link", type: "symlink", linkname: "/etc/shadow" }],
 		/link is a symlink, not a file/,
 	],
-	"a way out of the folder": [
+	"a path out of the directory": [
 		[{ name: "../../etc/passwd" }, Buffer.from("x")],
-		/no name for a file of ours/,
+		/is not a valid file name/,
 	],
 	"an absolute path": [
 		[{ name: "/etc/passwd" }, Buffer.from("x")],
-		/no name for a file of ours/,
+		/is not a valid file name/,
 	],
-	"a file that is there twice": [
+	"a file that appears twice": [
 		[{ name: "linux" }, Buffer.from("x")],
-		/linux is there twice/,
+		/linux appears twice/,
 	],
 	"a device": [
 		[{ name: "disk", type: "block-device" }],
@@ -262,11 +264,11 @@ test("a file that claims to have 10 GB is refused by its header", async (t) => {
 	header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
 	await t.throwsAsync(
 		read(Buffer.concat([head.subarray(0, head.length - 1_024), claim])),
-		refused(/linux needs 10\d+ bytes, the boot partition has/),
+		refused(/linux needs 10\d+ bytes, but the boot partition has/),
 	);
 });
 
-test("an extended header, however large, is read into no memory", async (t) => {
+test("a large extended header is not read into memory", async (t) => {
 	const head = await archiveOf(good.slice(0, 3));
 	const [header] = pieces(
 		await archiveOf([
@@ -280,7 +282,7 @@ test("an extended header, however large, is read into no memory", async (t) => {
 	for (const start of [head.subarray(0, head.length - 1_024), Buffer.alloc(0)])
 		await t.throwsAsync(
 			read(Buffer.concat([start, header ?? head, Buffer.alloc(100_000, "x")])),
-			refused(/not an update file|damaged after release/),
+			refused(/not an App Platform update|damaged after release/),
 		);
 });
 
@@ -290,13 +292,13 @@ function pieces(archive: Buffer): Buffer[] {
 	);
 }
 
-test("a file for which there is no room is refused before it is written", async (t) => {
+test("a file that does not fit is refused before it is written", async (t) => {
 	await t.throwsAsync(read(goodFile, 100_000), refused(/rootfs.tar.xz needs/));
 });
 
 test("a missing file is named", async (t) => {
 	const content = await archiveOf(good.slice(0, -1));
-	const error = await t.throwsAsync<UpdateRefused>(read(content));
+	const error = await t.throwsAsync<UpdateError>(read(content));
 	t.is(error?.message, "The file is damaged: rootfs.tar.xz is missing");
 	t.is((await check(content))?.code, "damaged");
 });

@@ -3,156 +3,156 @@ import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Extract, extract } from "tar-stream";
-import { makeFolder } from "../../shared/make-folder.ts";
+import { makeDirectory } from "../../shared/make-directory.ts";
 import { parseRelease, type Release } from "../system/release.ts";
-import { UpdateRefused } from "./refused.ts";
 import {
-	checkHash,
-	checkSignature,
-	readSums,
+	assertHash,
+	assertSigned,
+	parseSums,
 	sha256,
-	signature,
-	sums,
+	signatureName,
+	sumsName,
 } from "./signed-sums.ts";
+import { UpdateError } from "./update-error.ts";
 
-/** Larger ones fit no boot partition. */
-export const mostUpdateBytes = 200 * 1024 * 1024;
-const mostHeadBytes = 64 * 1024;
+/** A larger update fits no boot partition. */
+export const maxUpdateBytes = 200 * 1024 * 1024;
+const maxHeadBytes = 64 * 1024;
 const blockBytes = 512;
-/** An archive ends with two blocks of zeros; tar fills them up to 20. */
-const leastEndBytes = 2 * blockBytes;
-const mostEndBytes = 21 * blockBytes;
+/** An archive ends with two blocks of zeros; tar pads it to a multiple of 20 blocks. */
+const minEndBytes = 2 * blockBytes;
+const maxEndBytes = 21 * blockBytes;
 
-/** What comes first, so that nothing is written before its origin is known. */
-const head = [signature, sums, "release"];
+/** These files come first, so that the signature is verified before anything is written. */
+const headNames = [signatureName, sumsName, "release"];
 
-/** No `../..`, nothing hidden, no leading slash. */
-const goodName = /^[A-Za-z0-9][\w.+-]*(\/[A-Za-z0-9][\w.+-]*)*$/;
+/** Excludes `../..`, hidden files and absolute paths. */
+const validName = /^[A-Za-z0-9][\w.+-]*(\/[A-Za-z0-9][\w.+-]*)*$/;
 
-/** Whose updates are taken, and how one is read. */
+/** How an update file is verified and where its files are written. */
 export interface ReadOptions {
-	/** With minisign's public keys (*.pub) that may have signed it. */
-	keysFolder: string;
-	/** What the update must be for; without it, any target. */
+	/** Contains minisign's public keys (*.pub) of trusted signers. */
+	keysDirectory: string;
+	/** The target the update must be for; without it, any. */
 	target?: string | undefined;
-	/** An empty folder that gets the files; without it, nothing is written. */
-	into?: { folder: string; freeBytes: number } | undefined;
-	/** Ends the reading. */
+	/** An empty directory for the files; without it, nothing is written. */
+	into?: { directory: string; freeBytes: number } | undefined;
 	signal?: AbortSignal | undefined;
 }
 
 /**
- * Reads an update file to its last byte: a tar archive of a set of files (docs/updates.md), with
- * their hashes and the signature of these. Memory holds one block of it at a time.
- * @throws UpdateRefused in words for whoever brought the file: `incomplete` where more bytes could
- * make it good, any other code where none can.
+ * Reads an update file to its last byte: a tar archive of the files of a slot (docs/updates.md), their
+ * hashes, and the signature of the hashes. Only one block at a time is in memory.
+ * @throws UpdateError: `incomplete` if more bytes could make the file valid, any other code if not.
  */
 export async function readUpdate(
 	file: string,
-	{ keysFolder, target, into, signal }: ReadOptions,
+	{ keysDirectory, target, into, signal }: ReadOptions,
 ): Promise<Release> {
 	const { size: fileBytes } = await stat(file);
-	if (fileBytes > mostUpdateBytes)
-		throw new UpdateRefused(
+	if (fileBytes > maxUpdateBytes)
+		throw new UpdateError(
 			"tooLarge",
-			`The file has ${fileBytes} bytes, an update at most ${mostUpdateBytes}`,
+			`The file has ${fileBytes} bytes, an update has at most ${maxUpdateBytes}`,
 		);
-	await checkBeginning(file);
+	await assertBeginning(file);
 	const source = createReadStream(file, { signal });
 	const archive = extract();
 	source.once("error", (error) => archive.destroy(error));
 	source.pipe(archive);
-	const small = new Map<string, Buffer>();
-	const hashes = new Map<string, string>();
+	const headFiles = new Map<string, Buffer>();
+	let hashes: ReadonlyMap<string, string> = new Map();
 	const seen = new Set<string>();
 	let release: Release | undefined;
-	let leftBytes = into?.freeBytes ?? mostUpdateBytes;
-	/** Where the files that were read end. */
+	let leftBytes = into?.freeBytes ?? maxUpdateBytes;
+	/** The end of the last file that was read. */
 	let endOffset = 0;
-	const missing = () =>
-		[...head, ...hashes.keys()].find((name) => !seen.has(name));
+	const findMissing = () =>
+		[...headNames, ...hashes.keys()].find((name) => !seen.has(name));
 	try {
 		for await (const entry of archive as AsyncIterable<Entry>) {
 			const { name, size = 0 } = entry.header;
-			if (head[seen.size] !== undefined && name !== head[seen.size])
-				throw notOurs;
-			checkName(entry, seen);
-			if (seen.size < head.length) {
-				const content = await contentOf(entry);
-				small.set(name, content);
-				if (name === sums) await checkSignature(small, keysFolder);
-				if (name === sums) readSums(content, hashes);
+			const expectedName = headNames[seen.size];
+			if (expectedName !== undefined && name !== expectedName)
+				throw notAnUpdate;
+			assertName(entry, seen);
+			if (expectedName !== undefined) {
+				const content = await readContent(entry);
+				headFiles.set(name, content);
+				if (name === sumsName) {
+					await assertSigned(headFiles, keysDirectory);
+					hashes = parseSums(content);
+				}
 				if (name === "release") {
-					checkHash(name, sha256(content), hashes);
-					release = releaseFor(target, content);
+					assertHash(name, sha256(content), hashes);
+					release = parseReleaseFor(target, content);
 					if (into)
-						for (const [path, bytes] of small)
-							await writeWhole(join(into.folder, path), bytes);
+						for (const [path, bytes] of headFiles)
+							await writeWhole(join(into.directory, path), bytes);
 				}
 			} else {
 				if (!hashes.has(name))
-					throw new UpdateRefused("damaged", `${name} is not a signed file`);
+					throw new UpdateError("damaged", `${name} is not a signed file`);
 				if (size > leftBytes)
-					throw new UpdateRefused(
+					throw new UpdateError(
 						"tooLarge",
 						into
-							? `${name} needs ${size} bytes, the boot partition has ${leftBytes} bytes left for it`
-							: `${name} has ${size} bytes: an update has at most ${mostUpdateBytes}`,
+							? `${name} needs ${size} bytes, but the boot partition has only ${leftBytes} bytes left`
+							: `${name} has ${size} bytes, an update has at most ${maxUpdateBytes}`,
 					);
 				leftBytes -= size;
 				const hash = into
-					? await writeEntry(entry, join(into.folder, name))
-					: await hashOf(entry);
-				checkHash(name, hash, hashes);
+					? await writeEntry(entry, join(into.directory, name))
+					: await hashEntry(entry);
+				assertHash(name, hash, hashes);
 			}
 			seen.add(name);
 			endOffset += blockBytes + Math.ceil(size / blockBytes) * blockBytes;
 		}
 	} catch (error) {
 		signal?.throwIfAborted();
-		// What follows the last file is looked at below.
-		if (error instanceof UpdateRefused || !release || missing())
-			throw explained(error, fileBytes, seen);
+		// assertEnd checks what follows the last file.
+		if (error instanceof UpdateError || !release || findMissing())
+			throw toUpdateError(error, fileBytes, seen);
 	} finally {
 		source.destroy();
 	}
-	if (seen.size === 0) throw notOurs;
-	await checkEnd(file, fileBytes, endOffset, missing());
+	if (seen.size === 0) throw notAnUpdate;
+	await assertEnd(file, fileBytes, endOffset, findMissing());
 	return release as Release;
 }
 
 /**
- * That the archive ends as one does, with two blocks of zeros, and then nothing: whatever else is
- * in the file is not signed.
- * @param missing a file that has not come.
+ * Checks that the archive ends with blocks of zeros and nothing follows: other content is not signed.
+ * @param missing the name of a signed file that the archive does not contain.
  */
-async function checkEnd(
+async function assertEnd(
 	path: string,
 	fileBytes: number,
 	endOffset: number,
 	missing: string | undefined,
 ): Promise<void> {
 	const restBytes = Math.max(fileBytes - endOffset, 0);
-	const rest = await readAt(path, endOffset, Math.min(restBytes, mostEndBytes));
-	if (restBytes > mostEndBytes || rest.some((byte) => byte !== 0))
-		throw new UpdateRefused(
+	const rest = await readAt(path, endOffset, Math.min(restBytes, maxEndBytes));
+	if (restBytes > maxEndBytes || rest.some((byte) => byte !== 0))
+		throw new UpdateError(
 			"damaged",
-			"The file is damaged: it has more in it than the signed files",
+			"The file is damaged: it contains more than the signed files",
 		);
 	if (missing !== undefined && restBytes >= blockBytes)
-		throw new UpdateRefused(
+		throw new UpdateError(
 			"damaged",
 			`The file is damaged: ${missing} is missing`,
 		);
-	if (missing !== undefined || restBytes < leastEndBytes)
-		throw endsEarly(fileBytes);
+	if (missing !== undefined || restBytes < minEndBytes)
+		throw incomplete(fileBytes);
 }
 
-/** Also of a few bytes it is known whether they can become an update. */
-async function checkBeginning(path: string): Promise<void> {
-	const first = Buffer.from(`${signature}\0`);
+/** Refuses any other file by its first bytes, even if it has only a few. */
+async function assertBeginning(path: string): Promise<void> {
+	const first = Buffer.from(`${signatureName}\0`);
 	const found = await readAt(path, 0, first.length);
-	if (!first.subarray(0, found.length).equals(found)) throw notOurs;
+	if (!first.subarray(0, found.length).equals(found)) throw notAnUpdate;
 }
 
 async function readAt(
@@ -174,23 +174,23 @@ async function readAt(
 	}
 }
 
-function endsEarly(fileBytes: number): UpdateRefused {
-	return new UpdateRefused(
+function incomplete(fileBytes: number): UpdateError {
+	return new UpdateError(
 		"incomplete",
-		`The file ends early: ${fileBytes} bytes of it are there. Resume the upload or the download`,
+		`The file is incomplete: ${fileBytes} bytes were received. Resume the upload or the download`,
 	);
 }
 
-/** @throws UpdateRefused where it is for another target. */
-function releaseFor(target: string | undefined, content: Buffer): Release {
+/** @throws UpdateError if the release is for another target. */
+function parseReleaseFor(target: string | undefined, content: Buffer): Release {
 	let release: Release;
 	try {
 		release = parseRelease(content.toString());
 	} catch (error) {
-		throw new UpdateRefused("damaged", "release is damaged", { cause: error });
+		throw new UpdateError("damaged", "release is damaged", { cause: error });
 	}
 	if (target !== undefined && release.target !== target)
-		throw new UpdateRefused(
+		throw new UpdateError(
 			"wrongTarget",
 			`The update is for ${release.target}, this device is ${target}`,
 		);
@@ -200,42 +200,41 @@ function releaseFor(target: string | undefined, content: Buffer): Release {
 type Entry = (Extract extends AsyncIterable<infer One> ? One : never) &
 	AsyncIterable<Buffer>;
 
-const notOurs = new UpdateRefused(
+const notAnUpdate = new UpdateError(
 	"notAnUpdate",
-	"This is not an update file of App Platform (update-….img)",
+	"This is not an App Platform update file (update-….img)",
 );
 
-function checkName({ header }: Entry, seen: Set<string>): void {
+function assertName({ header }: Entry, seen: Set<string>): void {
 	const { name, type } = header;
 	if (type !== "file")
-		throw new UpdateRefused("damaged", `${name} is a ${type}, not a file`);
-	if (!goodName.test(name) || name.length > 100)
-		throw new UpdateRefused("damaged", `${name} is no name for a file of ours`);
-	if (seen.has(name))
-		throw new UpdateRefused("damaged", `${name} is there twice`);
+		throw new UpdateError("damaged", `${name} is a ${type}, not a file`);
+	if (!validName.test(name) || name.length > 100)
+		throw new UpdateError("damaged", `${name} is not a valid file name`);
+	if (seen.has(name)) throw new UpdateError("damaged", `${name} appears twice`);
 }
 
-async function contentOf(entry: Entry): Promise<Buffer> {
-	if ((entry.header.size ?? 0) > mostHeadBytes) throw notOurs;
+async function readContent(entry: Entry): Promise<Buffer> {
+	if ((entry.header.size ?? 0) > maxHeadBytes) throw notAnUpdate;
 	const chunks: Buffer[] = [];
 	for await (const chunk of entry) chunks.push(chunk);
 	return Buffer.concat(chunks);
 }
 
-async function hashOf(entry: Entry): Promise<string> {
+async function hashEntry(entry: Entry): Promise<string> {
 	const hash = createHash("sha256");
 	for await (const chunk of entry) hash.update(chunk);
 	return hash.digest("hex");
 }
 
 async function writeEntry(entry: Entry, path: string): Promise<string> {
-	await makeFolder(dirname(path));
+	await makeDirectory(dirname(path));
 	const hash = createHash("sha256");
 	const file = await open(path, "wx", 0o644);
 	try {
 		for await (const chunk of entry) {
 			hash.update(chunk);
-			// Whole, which write does not promise when the partition is nearly full.
+			// Unlike write, writeFile writes the whole chunk even if the partition is nearly full.
 			await file.writeFile(chunk);
 		}
 		await file.sync();
@@ -255,26 +254,26 @@ async function writeWhole(path: string, content: Buffer): Promise<void> {
 	}
 }
 
-/** What the archive's reader says, in the words of whoever brought the file. */
-function explained(
+/** Converts an error of tar-stream or the file system to an UpdateError, if it is about the file. */
+function toUpdateError(
 	error: unknown,
 	fileBytes: number,
 	seen: ReadonlySet<string>,
 ): unknown {
 	if (!(error instanceof Error)) return error;
-	// In the middle of a file its reader is told nothing but that there is no more.
+	// tar-stream's errors when the archive ends in a header or within a file.
 	if (/unexpected end|stream was destroyed/i.test(error.message))
-		return endsEarly(fileBytes);
-	// Ours have names that need no extended headers; the reader refuses large ones unread.
+		return incomplete(fileBytes);
+	// Update files need no extended headers; tar-stream refuses large ones without reading them.
 	if (/tar header|header exceeds|invalid header/i.test(error.message))
-		return seen.size < head.length
-			? notOurs
-			: new UpdateRefused(
+		return seen.size < headNames.length
+			? notAnUpdate
+			: new UpdateError(
 					"damaged",
 					`The file is damaged after ${[...seen].at(-1)}`,
 				);
 	if ((error as NodeJS.ErrnoException).code === "ENOSPC")
-		return new UpdateRefused(
+		return new UpdateError(
 			"tooLarge",
 			"The boot partition is full: there is no room for the update",
 		);

@@ -61,13 +61,13 @@ const isThere = (name: string) =>
 		() => false,
 	);
 
-test.serial("strangers upload nothing", async (t) => {
+test.serial("an upload without a login is refused", async (t) => {
 	const { status } = await send(Buffer.from("x"), 0, { cookie: "" });
 	t.is(status, 401);
 	t.like((await call("updateStatus")).body, { receivedBytes: 0 });
 });
 
-test.serial("an upload goes on after the manager was killed", async (t) => {
+test.serial("an upload resumes after the manager was killed", async (t) => {
 	const file = await archiveOf(await updateMembers(key));
 	t.is((await send(file.subarray(0, 100_000), 0)).status, 200);
 	await manager.stop("SIGKILL");
@@ -84,15 +84,23 @@ test.serial("an upload goes on after the manager was killed", async (t) => {
 });
 
 for (const [name, release, message] of [
-	["an older one", { build: 99_999 }, /is not newer than what runs.*confirm/],
-	["the same one", { build: 100_000 }, /is not newer than what runs.*confirm/],
 	[
-		"another target's",
+		"an older update",
+		{ build: 99_999 },
+		/is not newer than what runs.*confirm/,
+	],
+	[
+		"the same build",
+		{ build: 100_000 },
+		/is not newer than what runs.*confirm/,
+	],
+	[
+		"an update for another target",
 		{ target: "arm64" },
 		/is for arm64, this device is x86_64/,
 	],
 ] as const)
-	test.serial(`${name} is not installed just so`, async (t) => {
+	test.serial(`${name} is refused`, async (t) => {
 		await upload(await archiveOf(await updateMembers(key, release)));
 		const { status, body } = await call("updateInstall");
 		t.is(status, 400);
@@ -101,38 +109,35 @@ for (const [name, release, message] of [
 		t.false(await isThere("restarted"));
 	});
 
-test.serial(
-	"a check finds what is wrong before anything is written",
-	async (t) => {
-		const file = await archiveOf(await updateMembers(key));
-		await upload(file.subarray(0, 200_000));
-		const early = await call("updateCheck");
-		t.is(early.body.error.code, "incomplete");
-		t.regex(early.body.error.message, /200000 bytes of it are there/);
-		t.like((await call("updateStatus")).body, { receivedBytes: 200_000 });
-		const altered = Buffer.from(file);
-		altered[file.length - 3_000] = 1;
-		for (const [content, code, message] of [
-			[altered, "damaged", /rootfs.tar.xz is damaged.*The file was deleted/],
-			[Buffer.concat([file, Buffer.from("x")]), "damaged", /was deleted/],
-			[Buffer.from("text"), "notAnUpdate", /was deleted/],
-		] as const) {
-			await upload(content);
-			const { status, body } = await call("updateCheck");
-			t.like({ status, ...body.error }, { status: 400, code });
-			t.regex(body.error.message, message);
-			t.like((await call("updateStatus")).body, { receivedBytes: 0 });
-		}
-		t.is((await call("updateCheck")).body.error.code, "nothingReceived");
-		t.false((await call("updateCancel")).body.changed);
-		await upload(file);
-		t.true((await call("updateCancel")).body.changed);
+test.serial("a check finds errors before anything is written", async (t) => {
+	const file = await archiveOf(await updateMembers(key));
+	await upload(file.subarray(0, 200_000));
+	const early = await call("updateCheck");
+	t.is(early.body.error.code, "incomplete");
+	t.regex(early.body.error.message, /200000 bytes were received/);
+	t.like((await call("updateStatus")).body, { receivedBytes: 200_000 });
+	const altered = Buffer.from(file);
+	altered[file.length - 3_000] = 1;
+	for (const [content, code, message] of [
+		[altered, "damaged", /rootfs.tar.xz is damaged.*The file was deleted/],
+		[Buffer.concat([file, Buffer.from("x")]), "damaged", /was deleted/],
+		[Buffer.from("text"), "notAnUpdate", /was deleted/],
+	] as const) {
+		await upload(content);
+		const { status, body } = await call("updateCheck");
+		t.like({ status, ...body.error }, { status: 400, code });
+		t.regex(body.error.message, message);
 		t.like((await call("updateStatus")).body, { receivedBytes: 0 });
-		t.false(await isThere("b"));
-	},
-);
+	}
+	t.is((await call("updateCheck")).body.error.code, "nothingReceived");
+	t.false((await call("updateCancel")).body.changed);
+	await upload(file);
+	t.true((await call("updateCancel")).body.changed);
+	t.like((await call("updateStatus")).body, { receivedBytes: 0 });
+	t.false(await isThere("b"));
+});
 
-test.serial("a damaged one leaves nothing behind", async (t) => {
+test.serial("a damaged update leaves nothing behind", async (t) => {
 	const file = await archiveOf(await updateMembers(key));
 	file[file.length - 3_000] = 1;
 	await upload(file);
@@ -144,30 +149,33 @@ test.serial("a damaged one leaves nothing behind", async (t) => {
 	t.like((await call("updateStatus")).body, { receivedBytes: 0 });
 });
 
-test.serial("one that cannot be staged leaves nothing behind", async (t) => {
-	await upload(await archiveOf(await updateMembers(key)));
-	await writeFile(join(manager.directory, "broken"), "");
-	const { status, body } = await call("updateInstall");
-	await rm(join(manager.directory, "broken"));
-	t.is(status, 409);
-	t.is(body.error.message, "The boot partition is broken");
-	t.false(await isThere("b"));
-	t.false(await isThere("restarted"));
-	// There is nothing wrong with the file.
-	t.not((await call("updateStatus")).body.receivedBytes, 0);
-});
+test.serial(
+	"an update that cannot be staged leaves nothing behind",
+	async (t) => {
+		await upload(await archiveOf(await updateMembers(key)));
+		await writeFile(join(manager.directory, "broken"), "");
+		const { status, body } = await call("updateInstall");
+		await rm(join(manager.directory, "broken"));
+		t.is(status, 409);
+		t.is(body.error.message, "The boot partition is broken");
+		t.false(await isThere("b"));
+		t.false(await isThere("restarted"));
+		// The file itself is valid and stays.
+		t.not((await call("updateStatus")).body.receivedBytes, 0);
+	},
+);
 
-test.serial("a download goes on where its line broke", async (t) => {
+test.serial("an interrupted download resumes where it broke off", async (t) => {
 	const file = await archiveOf(await updateMembers(key));
-	const asked: string[] = [];
+	const ranges: string[] = [];
 	const server = createServer((request, response) => {
 		const { range = "" } = request.headers;
-		asked.push(range);
+		ranges.push(range);
 		const from = Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? 0);
 		response.writeHead(from === 0 ? 200 : 206, {
 			"content-length": file.length - from,
 		});
-		if (asked.length > 2) return void response.end(file.subarray(from));
+		if (ranges.length > 2) return void response.end(file.subarray(from));
 		response.write(file.subarray(from, from + 120_000), () =>
 			response.destroy(),
 		);
@@ -183,12 +191,12 @@ test.serial("a download goes on where its line broke", async (t) => {
 		if (body.step === "idle") break;
 		await new Promise((resolve) => setTimeout(resolve, 50));
 	}
-	t.is(asked[0], "");
-	t.regex(asked[1] ?? "", /^bytes=\d+-$/);
+	t.is(ranges[0], "");
+	t.regex(ranges[1] ?? "", /^bytes=\d+-$/);
 	t.like((await call("updateCheck")).body, { build: 200_000 });
 });
 
-test.serial("what is not there is told", async (t) => {
+test.serial("the status shows why a download failed", async (t) => {
 	const server = createServer((_request, response) => {
 		response.writeHead(404).end();
 	});
@@ -209,7 +217,7 @@ test.serial("what is not there is told", async (t) => {
 	);
 });
 
-test.serial("a good one is staged, and the device restarts", async (t) => {
+test.serial("a valid update is staged, and the device restarts", async (t) => {
 	await upload(await archiveOf(await updateMembers(key)));
 	t.like(await call("updateInstall"), { status: 200 });
 	t.is(
@@ -226,14 +234,14 @@ test.serial("a good one is staged, and the device restarts", async (t) => {
 });
 
 test.serial(
-	"a healthy manager ends the trial and keeps the result",
+	"a healthy manager confirms the trial boot and saves the result",
 	async (t) => {
 		await manager.stop();
 		await writeFile(
 			join(manager.directory, "data/system/update/result"),
 			"STATE=rolled-back\nVERSION=1.3.0\nBUILD=200000\nFROM_VERSION=1.2.0\nFROM_BUILD=100000\nREASON=the new system was not healthy in 3 starts\nTIME=1790000000\n",
 		);
-		await manager.start("an update has ended", settings);
+		await manager.start("update finished", settings);
 		cookie = await manager.logIn();
 		t.true(await isThere("confirmed"));
 		t.false(await isThere("data/system/update/result"));

@@ -9,24 +9,23 @@ import { retryUntilDone } from "../../shared/retry.ts";
 import { type Release, readRelease } from "../system/release.ts";
 import { BootPartition } from "./boot-partition.ts";
 import { download } from "./download.ts";
-import { deleteBad, FileCheck } from "./file-check.ts";
-import { readHistory, takeResult, type UpdateResult } from "./history.ts";
+import { deleteBadFile, FileCheck } from "./file-check.ts";
+import { importResult, readHistory, type UpdateResult } from "./history.ts";
 import { IncomingUpload } from "./incoming-upload.ts";
-import { ReceivedFile } from "./received.ts";
-import { UpdateRefused } from "./refused.ts";
+import { ReceivedFile } from "./received-file.ts";
+import { UpdateError } from "./update-error.ts";
 import { readUpdate } from "./update-file.ts";
 import type { UploadPart } from "./upload-part.ts";
 
 const run = promisify(execFile);
 
-export interface UpdateSettings {
+export interface UpdateEnvironment {
 	releaseFile: string;
-	/** Public keys of those whose updates are taken. */
-	keysFolder: string;
-	/** The image's command for the boot partition. */
+	/** Contains the public keys of trusted signers. */
+	keysDirectory: string;
 	bootPartitionCommand: string;
-	/** On the data partition: what was received, and how the last update ended. */
-	folder: string;
+	/** On the data partition: the received file and the result of the last update. */
+	directory: string;
 	restartCommand: string;
 }
 
@@ -36,20 +35,20 @@ export interface UpdateStatus {
 	step: Step;
 	receivedBytes: number;
 	totalBytes: number | undefined;
-	/** Why the last attempt of what is under way, or was, failed. */
+	/** Why the last attempt of the current or last step failed. */
 	problem: string | undefined;
 	running: Release | undefined;
 	history: UpdateResult[];
 }
 
 /**
- * The manager's part of an update of the image: receives the file, checks it, puts its files
- * beside those in use and restarts. The ramdisk installs them; the new system is on trial until
- * its manager, here again, finds itself healthy.
+ * Updates the system: receives an update file, checks it, writes its files into the unused slot and
+ * restarts. The rescue system installs the slot. On the trial boot, the new manager confirms the
+ * update once it is healthy.
  */
 export class Updates implements Part {
 	readonly name = "updates";
-	readonly #settings: UpdateSettings;
+	readonly #environment: UpdateEnvironment;
 	readonly #database: Database;
 	readonly #log: Log;
 	readonly #boot: BootPartition;
@@ -60,34 +59,39 @@ export class Updates implements Part {
 	#totalBytes: number | undefined;
 	#problem: string | undefined;
 	#cancelling = new AbortController();
-	/** Settled when no download is under way. */
+	/** Pending while a download is running. */
 	#downloading: Promise<void> = Promise.resolve();
 	#upload: IncomingUpload | undefined;
 
-	constructor(settings: UpdateSettings, database: Database, log: Log) {
-		this.#settings = settings;
+	constructor(environment: UpdateEnvironment, database: Database, log: Log) {
+		this.#environment = environment;
 		this.#database = database;
 		this.#log = log;
-		this.#boot = new BootPartition(settings.bootPartitionCommand);
-		this.#received = new ReceivedFile(settings.folder);
-		this.#check = new FileCheck(this.#received, settings);
+		this.#boot = new BootPartition(environment.bootPartitionCommand);
+		this.#received = new ReceivedFile(environment.directory);
+		this.#check = new FileCheck(this.#received, environment);
 	}
 
-	/** Returns at once. */
+	/** Does not wait for the confirmation of a trial boot. */
 	start(): void {
 		void retryUntilDone(
-			() => this.#endTrial(),
+			() => this.#confirmTrialBoot(),
 			(error) =>
-				this.#log.debug({ err: error }, "the trial cannot be ended yet"),
+				this.#log.debug(
+					{ err: error },
+					"the trial boot is not confirmed yet; retrying",
+				),
 			this.#stopping.signal,
-		).catch(() => {}); // Stopped while it waited.
+		).catch(() => {}); // The manager is stopping.
 	}
 
 	async stop(): Promise<void> {
 		this.#stopping.abort();
 		this.#cancelling.abort();
-		await this.#check.end();
-		await this.#upload?.end("The manager stops: resume the upload");
+		await this.#check.cancel();
+		await this.#upload?.abort(
+			"The manager is stopping: resume the upload later",
+		);
 	}
 
 	async status(): Promise<UpdateStatus> {
@@ -96,36 +100,35 @@ export class Updates implements Part {
 			receivedBytes: await this.#received.size(),
 			totalBytes: this.#totalBytes ?? (await this.#received.announcedBytes()),
 			problem: this.#problem,
-			running: await readRelease(this.#settings.releaseFile),
+			running: await readRelease(this.#environment.releaseFile),
 			history: await readHistory(this.#database),
 		};
 	}
 
-	/** Takes a part of the file, in memory. @returns the bytes that are there now. */
-	async upload(offset: number, chunk: Buffer): Promise<number> {
-		this.#refuseWhileBusy();
+	/** Appends a part of the file from memory. @returns the bytes received so far. */
+	async addChunk(offset: number, chunk: Buffer): Promise<number> {
+		this.#assertIdle();
 		this.#problem = undefined;
 		this.#totalBytes = undefined;
 		if (offset === 0) await this.#received.remove();
 		return this.#received.add(offset, chunk);
 	}
 
-	/** @throws UpdateRefused where `receive` would. */
-	async refuseUpload(part: UploadPart): Promise<void> {
-		// Its client is probably gone: this one may well be the same.
+	/** @throws UpdateError if `receive` would. */
+	async assertCanUpload(part: UploadPart): Promise<void> {
+		// The client of a stalled upload is probably gone; this may be the same one, trying to resume.
 		if (this.#upload?.isStalled)
-			await this.#upload.end("Another upload has taken over");
-		this.#refuseWhileBusy();
-		await this.#received.refusePart(part);
+			await this.#upload.abort("Another upload has taken over");
+		this.#assertIdle();
+		await this.#received.assertContinues(part);
 	}
 
 	/**
-	 * Takes the file, or the rest of it, as it comes. What has come of an upload that is interrupted
-	 * stays.
-	 * @returns the bytes that are there now.
+	 * Receives the file, or the rest of it, as a stream. An interrupted upload keeps what was received.
+	 * @returns the bytes received so far.
 	 */
 	async receive(part: UploadPart, body: Readable): Promise<number> {
-		this.#refuseWhileBusy();
+		this.#assertIdle();
 		this.#problem = undefined;
 		this.#totalBytes = undefined;
 		const upload = new IncomingUpload();
@@ -133,7 +136,7 @@ export class Updates implements Part {
 		try {
 			return await this.#received.receive(part, upload.chunks(body));
 		} catch (error) {
-			this.#log.info({ err: error }, "an upload of an update has ended early");
+			this.#log.info({ err: error }, "update upload interrupted");
 			throw error;
 		} finally {
 			this.#upload = undefined;
@@ -142,16 +145,16 @@ export class Updates implements Part {
 	}
 
 	/**
-	 * Returns at once; `status` tells the rest. An interrupted one goes on where it was, if it was
-	 * from the same address.
+	 * Starts a download and returns; `status` shows its progress. Resumes an interrupted download from
+	 * the same URL.
 	 */
 	async download(url: string): Promise<void> {
-		this.#refuseWhileBusy();
+		this.#assertIdle();
 		this.#step = "downloading";
 		this.#problem = undefined;
 		this.#totalBytes = undefined;
 		try {
-			await this.#received.goOnFrom(url);
+			await this.#received.resumeFrom(url);
 		} catch (error) {
 			this.#step = "idle";
 			throw error;
@@ -167,16 +170,16 @@ export class Updates implements Part {
 				},
 				signal,
 			).catch((error) => {
-				if (!(error instanceof UpdateRefused)) throw error;
+				if (!(error instanceof UpdateError)) throw error;
 				this.#problem = error.message;
 			});
-		const failed = (error: unknown) => {
-			this.#problem = `${url} cannot be reached: trying again (${reason(error)})`;
-			this.#log.info({ err: error, url }, "the download stopped");
+		const onFailure = (error: unknown) => {
+			this.#problem = `${retrying}: ${url}: ${toMessage(error)}`;
+			this.#log.info({ err: error, url }, "update download failed; retrying");
 		};
-		this.#downloading = retryUntilDone(attempt, failed, signal)
+		this.#downloading = retryUntilDone(attempt, onFailure, signal)
 			.then(() => {
-				if (this.#problem?.includes("trying again")) this.#problem = undefined;
+				if (this.#problem?.startsWith(retrying)) this.#problem = undefined;
 			})
 			.catch(() => {}) // Cancelled.
 			.finally(() => {
@@ -185,59 +188,59 @@ export class Updates implements Part {
 	}
 
 	/**
-	 * What was received, once every byte of it is checked; writes nothing to the boot partition. A
-	 * file that can never become good is deleted.
-	 * @throws UpdateRefused
+	 * Checks every byte of the received file and returns its release. Writes nothing to the boot
+	 * partition. Deletes a file that can never become valid.
+	 * @throws UpdateError
 	 */
 	async check(): Promise<Release> {
-		if (!this.#check.isRunning) this.#refuseWhileBusy();
+		if (!this.#check.isRunning) this.#assertIdle();
 		return this.#check.run();
 	}
 
 	/**
-	 * Puts the update on the boot partition and restarts into its installation.
-	 * @param allowOlder whether a build that is not newer than the running one is meant.
-	 * @throws UpdateRefused; nothing has changed then.
+	 * Writes the update into the unused slot and restarts to install it.
+	 * @param allowOlder accepts a build that is not newer than the running one.
+	 * @throws UpdateError if it is refused; then nothing has changed.
 	 */
 	async install(allowOlder: boolean): Promise<void> {
-		this.#refuseWhileBusy();
+		this.#assertIdle();
 		this.#step = "installing";
 		this.#problem = undefined;
 		try {
 			const release = await this.#check.run();
-			const running = await readRelease(this.#settings.releaseFile);
+			const running = await readRelease(this.#environment.releaseFile);
 			if (running && release.build <= running.build && !allowOlder)
-				throw new UpdateRefused(
+				throw new UpdateError(
 					"olderVersion",
 					`The update (${release.version}, build ${release.build}) is not newer than what runs (${running.version}, build ${running.build}): confirm that you want it`,
 				);
 			await this.#stage();
 		} catch (error) {
 			this.#step = "idle";
-			this.#problem = reason(error);
+			this.#problem = toMessage(error);
 			throw error;
 		}
 		await this.#received.remove();
 		this.#step = "restarting";
 		this.#log.info("restarting to install an update");
-		// The answer to whoever asked for it goes out first.
+		// Lets the answer reach the client first.
 		setTimeout(() => {
-			run(this.#settings.restartCommand).catch((error) => {
-				this.#log.error({ err: error }, "the restart failed");
+			run(this.#environment.restartCommand).catch((error) => {
+				this.#log.error({ err: error }, "restart failed");
 				this.#step = "idle";
 			});
 		}, 1000);
 	}
 
-	/** Ends what is under way and deletes the file. @returns whether there was anything. */
+	/** Cancels whatever is running and deletes the file. @returns whether there was anything to cancel. */
 	async cancel(): Promise<boolean> {
 		if (this.#step === "installing" || this.#step === "restarting")
-			throw new UpdateRefused("busy", "The installation has begun");
+			throw new UpdateError("busy", "The installation has already started");
 		const wasBusy = this.#step !== "idle" || this.#upload !== undefined;
 		this.#cancelling.abort();
 		await this.#downloading;
-		await this.#upload?.end("The upload was cancelled");
-		await this.#check.end();
+		await this.#upload?.abort("The upload was cancelled");
+		await this.#check.cancel();
 		const hadFile = (await this.#received.size()) > 0;
 		await this.#received.remove();
 		this.#problem = undefined;
@@ -253,49 +256,56 @@ export class Updates implements Part {
 		const into = await this.#boot.open(other);
 		try {
 			await readUpdate(this.#received.path, {
-				keysFolder: this.#settings.keysFolder,
+				keysDirectory: this.#environment.keysDirectory,
 				into,
 			});
 			await this.#boot.close();
 			await this.#boot.stage(other);
 		} catch (error) {
-			await this.#boot.discard(other).catch((problem) => {
-				this.#log.error({ err: problem }, "a refused update takes room");
+			await this.#boot.discard(other).catch((discardError) => {
+				this.#log.error(
+					{ err: discardError },
+					"the files of a refused update could not be deleted",
+				);
 			});
-			const isBad = error instanceof UpdateRefused && badFile.has(error.code);
-			throw isBad ? await deleteBad(this.#received, error) : error;
+			const isBad =
+				error instanceof UpdateError && badFileCodes.has(error.code);
+			throw isBad ? await deleteBadFile(this.#received, error) : error;
 		}
 	}
 
-	/** That the database answers and this process serves its pages makes a system healthy. */
-	async #endTrial(): Promise<void> {
+	/** The system is healthy if the database answers and this process serves its pages. */
+	async #confirmTrialBoot(): Promise<void> {
 		await readHistory(this.#database);
 		await this.#boot.confirm();
-		const result = await takeResult(
-			join(this.#settings.folder, "result"),
+		const result = await importResult(
+			join(this.#environment.directory, "result"),
 			this.#database,
 		);
-		if (result) this.#log.info({ result }, "an update has ended");
+		if (result) this.#log.info({ result }, "update finished");
 	}
 
-	#refuseWhileBusy(): void {
+	#assertIdle(): void {
 		if (this.#step !== "idle")
-			throw new UpdateRefused("busy", `The manager is ${this.#step} already`);
+			throw new UpdateError("busy", `The manager is already ${this.#step}`);
 		if (this.#upload)
-			throw new UpdateRefused(
+			throw new UpdateError(
 				"busy",
-				"An update file is being uploaded: wait until that ends, or cancel it",
+				"An update file is being uploaded: wait until it is complete or cancel it",
 			);
 		if (this.#check.isRunning)
-			throw new UpdateRefused(
+			throw new UpdateError(
 				"busy",
-				"The update file is being checked: try again in a minute, or cancel it",
+				"The update file is being checked: retry in a minute or cancel the check",
 			);
 	}
 }
 
-/** Refusals for what the received file is, and not for the state of the device. */
-const badFile: ReadonlySet<string> = new Set([
+/** Begins the problem of a download that is being retried. */
+const retrying = "The download failed and will be retried";
+
+/** Errors caused by the received file, not by the state of the device. */
+const badFileCodes: ReadonlySet<string> = new Set([
 	"notAnUpdate",
 	"notSigned",
 	"damaged",
@@ -303,6 +313,6 @@ const badFile: ReadonlySet<string> = new Set([
 	"systemTooLarge",
 ]);
 
-function reason(error: unknown): string {
+function toMessage(error: unknown): string {
 	return error instanceof Error ? error.message : String(error);
 }

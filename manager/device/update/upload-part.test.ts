@@ -1,21 +1,21 @@
 import test from "ava";
-import { uploadPart } from "./upload-part.ts";
+import { parseUploadPart } from "./upload-part.ts";
 
-test("the part of the file that a request announces", (t) => {
+test("parses which part of the file a request announces", (t) => {
 	const length = { "content-length": "2000" };
 	const range = (text: string) => ({ ...length, "content-range": text });
-	t.deepEqual(uploadPart(length, {}), { offset: 0, totalBytes: 2_000 });
-	t.deepEqual(uploadPart({}, {}), { offset: 0, totalBytes: undefined });
-	t.deepEqual(uploadPart(length, { offset: "500" }), {
+	t.deepEqual(parseUploadPart(length, {}), { offset: 0, totalBytes: 2_000 });
+	t.deepEqual(parseUploadPart({}, {}), { offset: 0, totalBytes: undefined });
+	t.deepEqual(parseUploadPart(length, { offset: "500" }), {
 		offset: 500,
 		totalBytes: 2_500,
 	});
 	// What curl -C 1000 sends.
-	t.deepEqual(uploadPart(range("bytes 1000-2999/3000"), {}), {
+	t.deepEqual(parseUploadPart(range("bytes 1000-2999/3000"), {}), {
 		offset: 1_000,
 		totalBytes: 3_000,
 	});
-	t.deepEqual(uploadPart(range("bytes 0-1999/*"), {}), {
+	t.deepEqual(parseUploadPart(range("bytes 0-1999/*"), {}), {
 		offset: 0,
 		totalBytes: undefined,
 	});
@@ -30,7 +30,7 @@ test("the part of the file that a request announces", (t) => {
 		[length, { offset: "x" }],
 	] as const)
 		t.throws(
-			() => uploadPart(headers, query),
+			() => parseUploadPart(headers, query),
 			undefined,
 			JSON.stringify(query),
 		);

@@ -2,10 +2,10 @@ import type { IncomingHttpHeaders } from "node:http";
 import * as z from "zod";
 import { OperationError } from "../../shared/operation-error.ts";
 
-/** Which part of a file a request brings. */
+/** The part of the file that a request contains. */
 export interface UploadPart {
 	offset: number;
-	/** Of the whole file; undefined where nobody says it. */
+	/** Of the whole file; undefined if the request does not say it. */
 	totalBytes: number | undefined;
 }
 
@@ -15,11 +15,11 @@ const query = z.object({
 const contentRange = /^bytes (\d+)-(\d+)\/(\d+|\*)$/;
 
 /**
- * The part that a request announces: by `Content-Range`, as `curl --continue-at` does, or by
- * `?offset=`; without both it is the whole file.
- * @throws OperationError where that contradicts itself.
+ * Parses which part a request announces: by `Content-Range`, as `curl --continue-at` does, or by
+ * `?offset=`. Without both it is the whole file.
+ * @throws OperationError if headers and query are invalid or contradict each other.
  */
-export function uploadPart(
+export function parseUploadPart(
 	headers: IncomingHttpHeaders,
 	rawQuery: unknown,
 ): UploadPart {
@@ -46,7 +46,9 @@ export function uploadPart(
 	if (length !== undefined && length !== endOffset - offset)
 		throw invalid("Content-Range and Content-Length differ");
 	if (totalBytes !== undefined && totalBytes < endOffset)
-		throw invalid(`"Content-Range: ${range}" ends behind the end of the file`);
+		throw invalid(
+			`"Content-Range: ${range}" extends beyond the end of the file`,
+		);
 	return { offset, totalBytes };
 }
 

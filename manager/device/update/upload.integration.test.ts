@@ -12,8 +12,8 @@ import {
 	updateMembers,
 } from "../../../testing/test-update.ts";
 
-// Updates brought by curl, as docs/updates.md has it: through a real HAProxy with the image's
-// configuration, by a token.
+// Uploads updates with curl and a token, as docs/updates.md describes, through a real HAProxy with the
+// image's configuration.
 const run = promisify(execFile);
 const appliance = await TestAppliance.create();
 const { manager } = appliance;
@@ -30,7 +30,7 @@ test.before(async () => {
 		join(manager.directory, "release"),
 		"VERSION=1.2.0\nBUILD=100000\nTARGET=x86_64\n",
 	);
-	appliance.settings = {
+	appliance.environment = {
 		MANAGER_KEYS_FOLDER: key.trusted,
 		MANAGER_BOOT_PARTITION_COMMAND: boot,
 		MANAGER_RESTART_COMMAND: "/bin/true",
@@ -67,13 +67,13 @@ interface Answer {
 	body: any;
 }
 
-/** What somebody types, with the answer read. */
+/** Runs curl as a person would type it, and parses the answer. */
 function curl(args: string[], options = ["--config", config]) {
 	const format = "\n%{http_code} %{size_upload}";
 	const child = spawn("curl", [...options, "-s", "-w", format, ...args], {
 		stdio: ["pipe", "pipe", "inherit"],
 	});
-	child.stdin.on("error", () => {}); // It reads no further than it needs to.
+	child.stdin.on("error", () => {}); // curl may stop reading early.
 	return { child, answer: answerOf(child) };
 }
 
@@ -92,19 +92,22 @@ const done = (...args: string[]) => curl(args).answer;
 const status = async () => (await call("updateStatus")).body;
 const received = async () => (await status()).receivedBytes;
 
-/** Begins to send, and stops in the middle. @returns once that much is there. */
+/** Starts an upload and pauses it. Resolves when that many bytes were received. */
 async function sendSome(wantedBytes: number) {
 	const length = ["-H", `Content-Length: ${bytes}`, "-H", "Transfer-Encoding:"];
 	const { child, answer } = curl([...length, "-T", "-", url()]);
 	child.stdin.write((await readFile(file)).subarray(0, wantedBytes));
-	await until("some of it", async () => (await received()) === wantedBytes);
+	await until(
+		"a part was received",
+		async () => (await received()) === wantedBytes,
+	);
 	return { child, answer };
 }
 
-/** Once the manager has seen that the client is gone. */
+/** Resolves when the manager has noticed that the client is gone. */
 const interrupted = () =>
 	until(
-		"nobody sends any more",
+		"the upload is over",
 		async () => (await call("updateCheck")).body.error.code === "incomplete",
 	);
 
@@ -118,7 +121,7 @@ test.serial("one command uploads the whole file", async (t) => {
 	t.like(await call("updateCheck"), { status: 200, body: { build: 200_000 } });
 });
 
-test.serial("so does --data-binary, in place of what was there", async (t) => {
+test.serial("--data-binary replaces the file too", async (t) => {
 	const type = "Content-Type: application/octet-stream";
 	t.like(
 		await done("-X", "PUT", "-H", type, "--data-binary", `@${file}`, url()),
@@ -127,13 +130,13 @@ test.serial("so does --data-binary, in place of what was there", async (t) => {
 	t.like(await call("updateCheck"), { status: 200 });
 });
 
-test.serial("an interrupted one is resumed from what is there", async (t) => {
+test.serial("an interrupted upload is resumed", async (t) => {
 	const { child } = await sendSome(100_000);
 	t.is((await status()).totalBytes, bytes);
 	child.kill();
 	await interrupted();
 	const { body } = await call("updateCheck");
-	t.regex(body.error.message, /100000 bytes of it are there. Resume/);
+	t.regex(body.error.message, /100000 bytes were received. Resume/);
 	const offset = await done(`${url()}/offset`);
 	t.is(offset.body.trim(), "100000");
 	t.like(await done("-C", offset.body.trim(), "-T", file, url()), {
@@ -144,34 +147,40 @@ test.serial("an interrupted one is resumed from what is there", async (t) => {
 	t.like(await call("updateCheck"), { status: 200, body: { build: 200_000 } });
 });
 
-test.serial("what does not continue it is refused, unsent", async (t) => {
-	await sendSome(100_000).then(({ child }) => child.kill());
-	await interrupted();
-	t.like(await done("-C", "99999", "-T", file, url()), {
-		status: 409,
-		sentBytes: 0,
-		body: { error: { code: "wrongOffset" } },
-	});
-	const other = join(manager.directory, "other.img");
-	await copyFile(file, other);
-	await truncate(other, 200_000);
-	const refused = await done("-C", "100000", "-T", other, url());
-	t.like(refused, { status: 409, body: { error: { code: "wrongFile" } } });
-	t.regex(
-		refused.body.error.message,
-		/100000 bytes of a file of \d+ bytes, this one has 200000 bytes/,
-	);
-	t.is(await received(), 100_000);
-	// Truncated before it was sent: nothing makes it good.
-	t.like(await done("-T", other, url()), { status: 200 });
-	const { body } = await call("updateCheck");
-	t.is(body.error.code, "damaged");
-	t.regex(body.error.message, /all 200000 bytes of it were uploaded.*deleted/);
-	t.is(await received(), 0);
-});
+test.serial(
+	"a part that does not continue the file is refused before it is sent",
+	async (t) => {
+		await sendSome(100_000).then(({ child }) => child.kill());
+		await interrupted();
+		t.like(await done("-C", "99999", "-T", file, url()), {
+			status: 409,
+			sentBytes: 0,
+			body: { error: { code: "wrongOffset" } },
+		});
+		const other = join(manager.directory, "other.img");
+		await copyFile(file, other);
+		await truncate(other, 200_000);
+		const refused = await done("-C", "100000", "-T", other, url());
+		t.like(refused, { status: 409, body: { error: { code: "wrongFile" } } });
+		t.regex(
+			refused.body.error.message,
+			/100000 bytes of a file of \d+ bytes, this one has 200000 bytes/,
+		);
+		t.is(await received(), 100_000);
+		// The file was truncated before the upload: it can never become valid.
+		t.like(await done("-T", other, url()), { status: 200 });
+		const { body } = await call("updateCheck");
+		t.is(body.error.code, "damaged");
+		t.regex(
+			body.error.message,
+			/all 200000 bytes of it were uploaded.*deleted/,
+		);
+		t.is(await received(), 0);
+	},
+);
 
 test.serial(
-	"strangers, and what is too large, are refused unsent",
+	"uploads without a login or with too large a file are refused before they are sent",
 	async (t) => {
 		const large = join(manager.directory, "large.img");
 		await writeFile(large, "");
@@ -189,11 +198,11 @@ test.serial(
 );
 
 test.serial(
-	"one whose length nobody knows is refused where updates end",
+	"an upload of unknown length is refused when it becomes too large",
 	async (t) => {
 		const { child, answer } = curl(["-T", "-", url()]);
 		const block = Buffer.alloc(1024 * 1024);
-		// What curl no longer reads has an error, which says nothing new.
+		// Writing fails when curl stops reading; the answer shows why.
 		await pipeline(Array(210).fill(block), child.stdin).catch(() => {});
 		t.like(await answer, {
 			status: 400,
@@ -206,7 +215,7 @@ test.serial(
 );
 
 test.serial(
-	"there is one upload at a time, and it can be cancelled",
+	"only one upload runs at a time, and it can be cancelled",
 	async (t) => {
 		const { child, answer } = await sendSome(100_000);
 		for (const attempt of [
@@ -231,13 +240,13 @@ test.serial(
 	},
 );
 
-test.serial("a manager that stops keeps what has come", async (t) => {
+test.serial("stopping the manager keeps what was received", async (t) => {
 	const { child, answer } = await sendSome(100_000);
 	const stopped = manager.stop();
 	child.stdin.end();
 	await Promise.all([stopped, answer]);
 	await manager.start("the database is ready", {
-		...appliance.settings,
+		...appliance.environment,
 		MANAGER_RUN_FOLDER: appliance.webServer.runDirectory,
 	});
 	cookie = await manager.logIn("correct horse");
@@ -253,7 +262,7 @@ test.serial("concurrent checks read the file once", async (t) => {
 	for (const answer of answers) t.is(answer.status, 200);
 });
 
-test.serial("the commands in docs/updates.md work as they are", async (t) => {
+test.serial("the commands in docs/updates.md work", async (t) => {
 	const docs = join(import.meta.dirname, "../../../docs/updates.md");
 	const [, section = ""] = (await readFile(docs, "utf8")).split("### By curl");
 	const [upload, resume, install] = [
@@ -277,7 +286,7 @@ test.serial("the commands in docs/updates.md work as they are", async (t) => {
 	await interrupted();
 	t.is(await type(resume), `{"receivedBytes":${bytes}}`);
 	await call("updateCancel");
-	// Nothing is there: it begins.
+	// Nothing was received yet: the upload starts at the beginning.
 	t.is(await type(resume), `{"receivedBytes":${bytes}}`);
 	t.is(
 		await type(install),

@@ -3,22 +3,22 @@ import * as z from "zod";
 import type { StreamOperation } from "../../operations/stream-operation.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import type { Updates } from "./updates.ts";
-import { uploadPart } from "./upload-part.ts";
+import { parseUploadPart } from "./upload-part.ts";
 
 const name = "update-file";
-/** A part of a file: small enough for 256 MB of memory and a slow line. */
+/** Small enough for 256 MB of memory and a slow connection. */
 const maxChunkBytes = 2 * 1024 * 1024;
 
 const offset = z.object({ offset: z.coerce.number().int().min(0) });
 const received = z.object({ receivedBytes: z.int() });
 
-/** The ways to bring an update file. */
+/** The operations that upload an update file. */
 export function updateUploads(updates: Updates): StreamOperation[] {
 	return [
 		{
 			name,
 			summary:
-				"Receives an update file, or the rest of it from `Content-Range` or `?offset=` on: what `curl -T` sends",
+				"Receives an update file as `curl -T` sends it, or the rest of it after an interruption (`Content-Range` or `?offset=`)",
 			method: "PUT",
 			path: name,
 			tokens: "administer",
@@ -26,15 +26,18 @@ export function updateUploads(updates: Updates): StreamOperation[] {
 			query: offset.partial(),
 			output: received,
 			refuse: ({ headers, query }) =>
-				updates.refuseUpload(uploadPart(headers, query)),
+				updates.assertCanUpload(parseUploadPart(headers, query)),
 			handle: async (body, { headers, query }) => ({
-				receivedBytes: await updates.receive(uploadPart(headers, query), body),
+				receivedBytes: await updates.receive(
+					parseUploadPart(headers, query),
+					body,
+				),
 			}),
 		},
 		{
 			name,
 			summary:
-				"The number of bytes of an update file that were received, for `curl -C`",
+				"Returns how many bytes of an update file were received, for `curl -C`",
 			method: "GET",
 			path: `${name}/offset`,
 			tokens: "read",
@@ -44,7 +47,7 @@ export function updateUploads(updates: Updates): StreamOperation[] {
 		{
 			name,
 			summary:
-				"Receives a part of an update file, whole or not at all; the answer tells from where to resume",
+				"Receives a part of an update file, completely or not at all; returns the offset of the next part",
 			method: "POST",
 			path: name,
 			tokens: "administer",
@@ -64,7 +67,7 @@ export function updateUploads(updates: Updates): StreamOperation[] {
 					);
 			},
 			handle: async (body, { query }) => ({
-				receivedBytes: await updates.upload(
+				receivedBytes: await updates.addChunk(
 					offset.parse(query).offset,
 					await buffer(body),
 				),

@@ -147,8 +147,11 @@ log=${1:-}
 work=${2:-install}
 case $#,$work in
 1,install | 2,resize | 2,factory) ;;
-# shellcheck disable=SC2034 # fail uses it; 1 would mean that the verification found a difference
-2,verify) FAIL_STATUS=2 ;;
+2,verify)
+	# 1 would mean that the verification found a difference.
+	# shellcheck disable=SC2034 # fail uses it
+	FAIL_STATUS=2
+	;;
 *) print_usage ;;
 esac
 # A working directory on sda2 or sda3 would prevent unmounting them.

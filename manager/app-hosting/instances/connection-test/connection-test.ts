@@ -1,64 +1,66 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { Mutex } from "async-mutex";
-import { inWords } from "./in-words.ts";
-import type { ConnectionResult, ConnectionTarget } from "./target.ts";
+import {
+	type ConnectionResult,
+	type ConnectionTarget,
+	formatProblem,
+} from "./connection-result.ts";
 
-/** Longer than each step in it may take. */
-const limitMs = 20_000;
-const mostHeapMb = 32;
+/** Longer than the timeouts of all steps in the worker. */
+const timeoutMs = 20_000;
+const maxHeapMb = 32;
 
-/** How a try ended. */
-export interface ConnectionAnswer {
+export interface ConnectionReport {
 	works: boolean;
-	/** In words, none of them the server's. */
+	/** For administrators; contains no text from the server but its version. */
 	text: string;
-	/** The server's, as far as it looks like one. */
+	/** Only its plausible characters. */
 	version?: string;
 	usesTls?: boolean;
 }
 
 /**
- * Tries to connect to databases, one at a time. What answers may be anything: the drivers run in
- * a thread whose errors, memory and endless loops end with it.
+ * Tests connections to databases, one at a time. The server may be anything and hostile: the
+ * drivers run in a worker thread, which contains their errors, memory and endless loops.
  */
 export class ConnectionTests {
 	readonly #mutex = new Mutex();
 
-	try(target: ConnectionTarget): Promise<ConnectionAnswer> {
+	run(target: ConnectionTarget): Promise<ConnectionReport> {
 		return this.#mutex.runExclusive(async () =>
-			answer(target, await tryOnce(target)),
+			toReport(target, await runWorker(target)),
 		);
 	}
 }
 
-async function tryOnce(target: ConnectionTarget): Promise<ConnectionResult> {
+async function runWorker(target: ConnectionTarget): Promise<ConnectionResult> {
 	const worker = new Worker(CONNECTION_TEST_PROGRAM, {
 		eval: true,
 		workerData: target,
 		env: {},
 		stdout: true,
 		stderr: true,
-		resourceLimits: { maxOldGenerationSizeMb: mostHeapMb },
+		resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
 	});
-	const limit = AbortSignal.timeout(limitMs);
+	const timeout = AbortSignal.timeout(timeoutMs);
 	try {
-		const [result] = await once(worker, "message", { signal: limit });
+		const [result] = await once(worker, "message", { signal: timeout });
 		return result;
 	} catch {
-		return { problem: limit.aborted ? "timedOut" : "noSuchServer" };
+		return { problem: timeout.aborted ? "timedOut" : "noSuchServer" };
 	} finally {
-		worker.on("error", () => {}); // Of what it was still doing.
+		worker.on("error", () => {}); // Late errors do not matter.
 		await worker.terminate();
 	}
 }
 
-function answer(
+function toReport(
 	target: ConnectionTarget,
 	result: ConnectionResult,
-): ConnectionAnswer {
+): ConnectionReport {
 	if ("problem" in result)
-		return { works: false, text: inWords(result.problem, target) };
+		return { works: false, text: formatProblem(result.problem, target) };
 	const version = /^[\w.()+:~ -]{1,60}/.exec(result.version)?.[0] ?? "unknown";
 	const { usesTls } = result;
 	const product = target.kind === "mysql" ? "MySQL" : "PostgreSQL";

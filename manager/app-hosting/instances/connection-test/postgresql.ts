@@ -1,24 +1,24 @@
 import { Client, type ClientConfig } from "pg";
 import { DatabaseStream } from "../../../../sdk/database-stream.ts";
-import type { ConnectionFacts, ConnectionTarget } from "./target.ts";
+import type { ConnectionFacts, ConnectionTarget } from "./connection-result.ts";
 
-/** @throws errors of `pg`, of its stream, and of Node. */
-export async function lookAtPostgresql(
+/** Connects to PostgreSQL. @throws errors of `pg`, of its stream, and of Node. */
+export async function connectToPostgresql(
 	{ host, port, tls, name, user, password }: ConnectionTarget,
-	{ limitMs, mostBytes }: { limitMs: number; mostBytes: number },
+	{ timeoutMs, maxBytes }: { timeoutMs: number; maxBytes: number },
 ): Promise<ConnectionFacts> {
 	const isRemote = port !== undefined && tls !== undefined;
 	const stream = isRemote
-		? new DatabaseStream({ host, port, tls }, mostBytes)
+		? new DatabaseStream({ host, port, tls }, maxBytes)
 		: undefined;
 	const config: ClientConfig = {
 		...{ host, database: name, user, password, ssl: false },
-		connectionTimeoutMillis: limitMs,
-		query_timeout: limitMs,
+		connectionTimeoutMillis: timeoutMs,
+		query_timeout: timeoutMs,
 		...(stream && { stream: () => stream }),
 	};
 	const client = new Client(config);
-	client.on("error", () => {}); // What is under way fails as well and tells.
+	client.on("error", () => {}); // The pending call fails too and reports it.
 	try {
 		await client.connect();
 		const { rows } = await client.query("SHOW server_version");

@@ -1,19 +1,22 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { lookAtMysql } from "./mysql.ts";
-import { lookAtPostgresql } from "./postgresql.ts";
-import { problemOf } from "./problem.ts";
-import type { ConnectionResult, ConnectionTarget } from "./target.ts";
+import {
+	type ConnectionResult,
+	type ConnectionTarget,
+	toProblem,
+} from "./connection-result.ts";
+import { connectToMysql } from "./mysql.ts";
+import { connectToPostgresql } from "./postgresql.ts";
 
-// Runs in a thread of its own: see connection-test.ts.
-const limits = { limitMs: 5_000, mostBytes: 1024 * 1024 };
+// Runs in a worker thread: see connection-test.ts.
+const limits = { timeoutMs: 5_000, maxBytes: 1024 * 1024 };
 
 async function main(target: ConnectionTarget): Promise<ConnectionResult> {
 	try {
 		return target.kind === "mysql"
-			? await lookAtMysql(target, limits)
-			: await lookAtPostgresql(target, limits);
+			? await connectToMysql(target, limits)
+			: await connectToPostgresql(target, limits);
 	} catch (error) {
-		return { problem: problemOf(error) };
+		return { problem: toProblem(error) };
 	}
 }
 

@@ -11,8 +11,8 @@ import { TestAcmeServer } from "../../../../testing/test-acme-server.ts";
 import { TestAppliance } from "../../../../testing/test-appliance.ts";
 import { TestAuthority } from "../../../../testing/test-authority.ts";
 
-// Certificates from an ACME authority, whose questions come in at HAProxy's plain HTTP port.
-const patienceMs = 60_000;
+// Certificates from an ACME authority, whose challenges arrive at HAProxy's HTTP port.
+const timeoutMs = 60_000;
 const name = "device.test";
 const appliance = await TestAppliance.create();
 const { manager, webServer } = appliance;
@@ -23,7 +23,7 @@ let authority: TestAcmeServer;
 test.before(async () => {
 	await webServer.start();
 	authority = await TestAcmeServer.start(manager.directory, webServer.httpPort);
-	appliance.settings = { MANAGER_ACME_CA_FILE: authority.authoritiesFile };
+	appliance.environment = { MANAGER_ACME_CA_FILE: authority.authoritiesFile };
 	await appliance.startManager();
 });
 test.after.always(async () => {
@@ -37,18 +37,18 @@ const enable = (names: string[], directoryUrl = authority.directoryUrl) =>
 		termsOfServiceAgreed: true,
 	});
 
-/** Until an order has ended. */
-async function ended() {
-	const end = performance.now() + patienceMs;
+/** Waits until the order has ended. @returns the status. */
+async function waitForOrder() {
+	const end = performance.now() + timeoutMs;
 	for (;;) {
 		const status = await done("acmeStatus");
 		if (status.state !== "ordering") return status;
-		if (performance.now() > end) throw new Error("The order never ended");
+		if (performance.now() > end) throw new Error("The order did not end");
 		await delay(100);
 	}
 }
 
-async function shown(): Promise<X509Certificate> {
+async function servedCertificate(): Promise<X509Certificate> {
 	const socket = connect({
 		host: "127.0.0.1",
 		port: webServer.port,
@@ -67,14 +67,14 @@ async function restartManager(): Promise<void> {
 	await appliance.startManager();
 }
 
-const plain = (path: string) =>
+const requestOverHttp = (path: string) =>
 	request(`http://127.0.0.1:${webServer.httpPort}${path}`);
 
-test.serial("off, until somebody wants it", async (t) => {
+test.serial("is off until it is enabled", async (t) => {
 	t.deepEqual(await done("acmeStatus"), { state: "off" });
 });
 
-test.serial("what makes no sense is refused in words", async (t) => {
+test.serial("invalid requests are refused", async (t) => {
 	const input = {
 		directoryUrl: authority.directoryUrl,
 		names: [name],
@@ -96,21 +96,21 @@ test.serial("what makes no sense is refused in words", async (t) => {
 	t.is((await done("acmeStatus")).state, "off");
 });
 
-test.serial("on port 80 only challenges come through", async (t) => {
+test.serial("port 80 serves only challenges", async (t) => {
 	for (const path of [
 		"/",
 		"/manager/",
 		"/manager/api/health",
 		"/.well-known/x",
 	])
-		t.is((await plain(path)).statusCode, 301, path);
+		t.is((await requestOverHttp(path)).statusCode, 301, path);
 	for (const path of [
 		"unknown",
 		"..%2f..%2fmanager%2f",
 		"../../manager/api/health",
 	])
 		t.is(
-			(await plain(`/.well-known/acme-challenge/${path}`)).statusCode,
+			(await requestOverHttp(`/.well-known/acme-challenge/${path}`)).statusCode,
 			path.startsWith("../") ? 301 : 404, // undici resolves dots itself.
 			path,
 		);
@@ -119,87 +119,95 @@ test.serial("on port 80 only challenges come through", async (t) => {
 test.serial("a certificate for two names is ordered and used", async (t) => {
 	const names = [name, "also.device.test"];
 	t.is((await enable(names)).status, 200);
-	const status = await ended();
+	const status = await waitForOrder();
 	t.is(status.problem, undefined);
 	t.is(status.state, "waiting");
 	const { certificate } = await done("certificate");
 	t.is(certificate.source, "acme");
 	t.deepEqual([...certificate.names].sort(), [...names].sort());
 	t.is(certificate.chain.length, 1);
-	t.is((await shown()).fingerprint256, certificate.fingerprint);
+	t.is((await servedCertificate()).fingerprint256, certificate.fingerprint);
 	t.true(Date.parse(status.nextOrderAt) > Date.now());
 	t.true(Date.parse(status.nextOrderAt) < Date.parse(certificate.validUntil));
 	t.notRegex(JSON.stringify(status), /PRIVATE/);
 });
 
-test.serial("it stays over a restart, without another order", async (t) => {
-	const before = await shown();
+test.serial("a restart keeps it without another order", async (t) => {
+	const before = await servedCertificate();
 	await restartManager();
 	t.is((await done("acmeStatus")).state, "waiting");
-	t.is((await shown()).fingerprint256, before.fingerprint256);
+	t.is((await servedCertificate()).fingerprint256, before.fingerprint256);
 });
 
-test.serial("after its end it is renewed, with the same account", async (t) => {
-	const before = await shown();
-	const over = await TestAuthority.create(name, {
-		extensions: [`subjectAltName=DNS:${name}`],
-		days: -1,
-	});
-	const [{ value }] = await query("SELECT value FROM config WHERE name='acme'");
-	const pem = over.certificate + over.key;
-	await manager.stop();
-	await query(
-		`UPDATE config SET value = '${JSON.stringify({ source: "acme", pem })}' WHERE name='webserverCertificate'`,
-	);
-	await appliance.startManager("the web server has another certificate");
-	await ended();
-	const after = await shown();
-	t.not(after.fingerprint256, before.fingerprint256);
-	const [row] = await query("SELECT value FROM config WHERE name='acme'");
-	t.is(row.value.accountKey, value.accountKey);
-});
+test.serial(
+	"an expired certificate is renewed with the same account",
+	async (t) => {
+		const before = await servedCertificate();
+		const expired = await TestAuthority.create(name, {
+			extensions: [`subjectAltName=DNS:${name}`],
+			days: -1,
+		});
+		const [{ value }] = await query(
+			"SELECT value FROM config WHERE name='acme'",
+		);
+		const pem = expired.certificate + expired.key;
+		await manager.stop();
+		await query(
+			`UPDATE config SET value = '${JSON.stringify({ source: "acme", pem })}' WHERE name='webserverCertificate'`,
+		);
+		await appliance.startManager("the web server uses another certificate");
+		await waitForOrder();
+		const after = await servedCertificate();
+		t.not(after.fingerprint256, before.fingerprint256);
+		const [row] = await query("SELECT value FROM config WHERE name='acme'");
+		t.is(row.value.accountKey, value.accountKey);
+	},
+);
 
-test.serial("a failure is told and tried again later", async (t) => {
-	const before = await shown();
-	await authority.lead("elsewhere.test", "127.0.0.2");
+test.serial("a failure is reported and retried later", async (t) => {
+	const before = await servedCertificate();
+	await authority.resolveTo("elsewhere.test", "127.0.0.2");
 	await enable(["elsewhere.test"]);
-	const status = await ended();
+	const status = await waitForOrder();
 	t.regex(status.problem, /elsewhere\.test|refused/);
 	const waitMs = Date.parse(status.nextOrderAt) - Date.now();
 	t.true(waitMs > 800_000 && waitMs <= 900_000, `${waitMs}`);
-	t.is((await shown()).fingerprint256, before.fingerprint256);
+	t.is((await servedCertificate()).fingerprint256, before.fingerprint256);
 	await restartManager();
 	const later = await done("acmeStatus");
 	t.is(later.state, "waiting");
 	t.is(later.problem, status.problem);
 });
 
-test.serial("a server that is no authority fails in words", async (t) => {
-	const http = createServer((_request, response) => response.end("x"));
-	t.teardown(() => http.close());
-	http.listen(0, "127.0.0.1");
-	await once(http, "listening");
-	const address = http.address();
-	const port = typeof address === "object" && address ? address.port : 0;
-	await enable([name], `https://127.0.0.1:${port}/dir`);
-	t.truthy((await ended()).problem);
-	// HTTPS, but with the device's own certificate, which nobody vouches for.
-	await enable([name], `https://127.0.0.1:${webServer.port}/dir`);
-	t.regex((await ended()).problem, /certificate/);
-});
+test.serial(
+	"a server that is no authority is reported as the problem",
+	async (t) => {
+		const http = createServer((_request, response) => response.end("x"));
+		t.teardown(() => http.close());
+		http.listen(0, "127.0.0.1");
+		await once(http, "listening");
+		const address = http.address();
+		const port = typeof address === "object" && address ? address.port : 0;
+		await enable([name], `https://127.0.0.1:${port}/dir`);
+		t.truthy((await waitForOrder()).problem);
+		// HTTPS, but with the device's own certificate, which is not trusted.
+		await enable([name], `https://127.0.0.1:${webServer.port}/dir`);
+		t.regex((await waitForOrder()).problem, /certificate/);
+	},
+);
 
 test.serial(
-	"an uploaded certificate ends it, so does the button",
+	"uploading a certificate disables it, as does the operation",
 	async (t) => {
 		await enable([name]);
-		t.is((await ended()).problem, undefined);
+		t.is((await waitForOrder()).problem, undefined);
 		const own = await TestAuthority.create(name, {
 			extensions: [`subjectAltName=DNS:${name}`],
 		});
 		await done("certificateUpload", { pem: own.certificate + own.key });
 		t.is((await done("acmeStatus")).state, "off");
 		await enable([name]);
-		t.is((await ended()).problem, undefined);
+		t.is((await waitForOrder()).problem, undefined);
 		await done("acmeDisable");
 		t.is((await done("acmeStatus")).state, "off");
 		t.is((await done("certificate")).certificate.source, "acme");
@@ -207,13 +215,13 @@ test.serial(
 );
 
 test.serial(
-	"deleted in the database, the default comes back and stays",
+	"deleting the certificate in the database restores the default for good",
 	async (t) => {
 		await enable([name]);
-		t.is((await ended()).problem, undefined);
+		t.is((await waitForOrder()).problem, undefined);
 		await query("DELETE FROM config WHERE name='webserverCertificate'");
 		await restartManager();
-		await manager.logged("ACME is switched off: its certificate was removed");
+		await manager.logged("ACME disabled: its certificate was deleted");
 		t.is((await done("acmeStatus")).state, "off");
 		const pem = await readFile(
 			join(webServer.certificates, "default.pem"),

@@ -1,16 +1,17 @@
 import { Mutex } from "async-mutex";
 import * as z from "zod";
 import type { Database } from "../../../database/database.ts";
-import type { Config } from "../../../settings/config.ts";
+import type { ConfigTable } from "../../../settings/config-table.ts";
 import type { Part } from "../../../shared/lifecycle.ts";
 import type { Log } from "../../../shared/log.ts";
 import { retryUntilDone } from "../../../shared/retry.ts";
+import type { Scheduler } from "../../../shared/scheduler.ts";
 import type { Certificate } from "../certificate.ts";
 import { Challenges } from "./challenges.ts";
-import { newKey, orderCertificate } from "./order.ts";
+import { createKey, orderCertificate } from "./order.ts";
 import { nextOrderMs } from "./schedule.ts";
 
-const settingName = "acme";
+const configName = "acme";
 const storedAcme = z.object({
 	directoryUrl: z.string(),
 	email: z.string(),
@@ -38,62 +39,68 @@ export interface AcmeStatus extends Partial<AcmeRequest> {
 	nextOrderAt: string | undefined;
 }
 
-const orderLimitMs = 10 * 60_000;
-/** Also finds a clock that was set meanwhile. */
-const longestSleepMs = 60 * 60_000;
-const mostProblemLength = 500;
+const orderTimeoutMs = 10 * 60_000;
+/** The pause after an order whose result could not be stored. */
+const pauseMs = 60 * 60_000;
+const maxProblemLength = 500;
 
-/** Keeps the web server's certificate renewed by an authority, where that is wanted. */
+/** Orders and renews the web server's certificate at an ACME authority, if enabled. */
 export class Acme implements Part {
 	readonly name = "ACME";
 	readonly challenges = new Challenges();
-	readonly #authoritiesFile: string | undefined;
+	readonly #caFile: string | undefined;
 	readonly #database: Database;
-	readonly #config: Config;
+	readonly #config: ConfigTable;
 	readonly #certificate: Certificate;
 	readonly #log: Log;
-	/** What is stored and when to look again change together. */
+	/** Serializes changes of the stored state and of the order in progress. */
 	readonly #mutex = new Mutex();
 	readonly #stopping = new AbortController();
-	/** The order under way. */
+	/** The order in progress. */
 	#ordering: AbortController | undefined;
-	#timer: NodeJS.Timeout | undefined;
+	/** In the time of performance.now(). */
+	#pausedUntilMs = 0;
 
-	/** @param authoritiesFile more certificates, in PEM, for the way to the ACME server. */
+	/** @param caFile has additional CA certificates, in PEM, for connections to the ACME server. */
 	constructor(
-		authoritiesFile: string | undefined,
+		caFile: string | undefined,
 		database: Database,
-		config: Config,
+		config: ConfigTable,
 		certificate: Certificate,
+		scheduler: Scheduler,
 		log: Log,
 	) {
-		this.#authoritiesFile = authoritiesFile;
+		this.#caFile = caFile;
 		this.#database = database;
 		this.#config = config;
 		this.#certificate = certificate;
 		this.#log = log;
+		scheduler.everyMinute("ACME order check", () =>
+			this.#mutex.runExclusive(() => this.#orderIfDue()),
+		);
 	}
 
 	start(): void {
 		void this.#database.whenReady(
 			() =>
 				retryUntilDone(
-					() => this.#mutex.runExclusive(() => this.#begin()),
-					(error) => this.#log.error({ err: error }, "ACME cannot begin"),
+					() => this.#mutex.runExclusive(() => this.#resume()),
+					(error) =>
+						this.#log.error({ err: error }, "ACME start failed; retrying"),
 					this.#stopping.signal,
-				).catch(() => {}), // Stopped while it waited.
+				).catch(() => {}), // The manager stops.
 		);
 	}
 
 	async stop(): Promise<void> {
 		this.#stopping.abort();
-		this.#end();
+		this.#abortOrder();
 		await this.#mutex.waitForUnlock();
 	}
 
 	/** @throws DatabaseUnavailable */
 	async status(): Promise<AcmeStatus> {
-		// Asked first: what came of an order is stored before it counts as ended.
+		// Read first: an order stores its result before it ends.
 		const isOrdering = this.#ordering !== undefined;
 		const stored = await this.#read();
 		if (!stored)
@@ -101,7 +108,7 @@ export class Acme implements Part {
 		const { directoryUrl, email, names, problem } = stored;
 		const next = nextOrderMs(
 			stored,
-			await this.#certificate.facts(),
+			await this.#certificate.info(),
 			Date.now(),
 		);
 		return {
@@ -111,16 +118,16 @@ export class Acme implements Part {
 		};
 	}
 
-	/** Orders at once, also where it was enabled before; `status` tells what came of it. */
+	/** Orders at once, even if it was enabled before; `status` has the result. */
 	enable(request: AcmeRequest): Promise<void> {
 		return this.#mutex.runExclusive(async () => {
 			const before = await this.#read();
-			// An account belongs to a directory.
+			// An account belongs to one directory.
 			const accountKey =
 				before?.directoryUrl === request.directoryUrl
 					? before.accountKey
-					: newKey();
-			this.#end();
+					: createKey();
+			this.#abortOrder();
 			await this.#write({
 				...request,
 				accountKey,
@@ -128,7 +135,7 @@ export class Acme implements Part {
 				failures: 0,
 				lastFailureMs: 0,
 			});
-			await this.#schedule();
+			await this.#orderIfDue();
 		});
 	}
 
@@ -140,65 +147,45 @@ export class Acme implements Part {
 	disable(): Promise<boolean> {
 		return this.#mutex.runExclusive(async () => {
 			const wasEnabled =
-				(await this.#config.read(settingName, z.unknown())) !== undefined;
+				(await this.#config.read(configName, z.unknown())) !== undefined;
 			await this.#disable();
 			return wasEnabled;
 		});
 	}
 
 	async #disable(): Promise<void> {
-		this.#end();
-		await this.#config.remove(settingName);
+		this.#abortOrder();
+		await this.#config.delete(configName);
 	}
 
-	async #begin(): Promise<void> {
+	async #resume(): Promise<void> {
 		const stored = await this.#read();
-		const facts = await this.#certificate.facts();
+		const info = await this.#certificate.info();
 		// An admin who deletes the certificate from the database wants the default one.
-		if (stored?.isIssued && facts?.source !== "acme") {
-			this.#log.warn("ACME is switched off: its certificate was removed");
+		if (stored?.isIssued && info?.source !== "acme") {
+			this.#log.warn("ACME disabled: its certificate was deleted");
 			return this.#disable();
 		}
-		await this.#schedule();
+		await this.#orderIfDue();
 	}
 
-	/** Sleeps until the next order is due, and orders. */
-	async #schedule(): Promise<void> {
-		clearTimeout(this.#timer);
+	async #orderIfDue(): Promise<void> {
 		if (this.#ordering || this.#stopping.signal.aborted) return;
+		if (performance.now() < this.#pausedUntilMs) return;
 		const stored = await this.#read();
 		if (!stored) return;
-		const facts = await this.#certificate.facts();
-		const waitMs = nextOrderMs(stored, facts, Date.now()) - Date.now();
-		if (waitMs <= 0) return this.#order(stored);
-		this.#timer = setTimeout(
-			() => this.#look(),
-			Math.min(waitMs, longestSleepMs),
-		);
+		const info = await this.#certificate.info();
+		const now = Date.now();
+		if (nextOrderMs(stored, info, now) <= now) this.#order(stored);
 	}
 
-	#look(): void {
-		this.#mutex
-			.runExclusive(() => this.#schedule())
-			.catch((error) => {
-				this.#log.warn({ err: error }, "ACME looks again later");
-				this.#lookLater();
-			});
-	}
-
-	#lookLater(): void {
-		clearTimeout(this.#timer);
-		if (!this.#stopping.signal.aborted)
-			this.#timer = setTimeout(() => this.#look(), longestSleepMs);
-	}
-
-	/** Returns at once: an authority may take minutes. */
+	/** Returns immediately: an order may take minutes. */
 	#order(stored: StoredAcme): void {
 		const ordering = new AbortController();
 		this.#ordering = ordering;
 		const signal = AbortSignal.any([
 			ordering.signal,
-			AbortSignal.timeout(orderLimitMs),
+			AbortSignal.timeout(orderTimeoutMs),
 		]);
 		const { names, directoryUrl } = stored;
 		this.#log.info({ names, directoryUrl }, "ordering a certificate");
@@ -206,57 +193,59 @@ export class Acme implements Part {
 			account: stored,
 			names,
 			challenges: this.challenges,
-			authoritiesFile: this.#authoritiesFile,
+			caFile: this.#caFile,
 			signal,
 		})
 			.then(
 				(pem) =>
-					this.#mutex.runExclusive(() => this.#received(pem, stored, ordering)),
+					this.#mutex.runExclusive(() => this.#onIssued(pem, stored, ordering)),
 				(error) =>
-					this.#mutex.runExclusive(() => this.#failed(error, stored, ordering)),
+					this.#mutex.runExclusive(() =>
+						this.#onFailed(error, stored, ordering),
+					),
 			)
 			.finally(() => {
 				if (this.#ordering === ordering) this.#ordering = undefined;
 			})
-			.then(
-				() => this.#look(),
-				(error) => {
-					// Not at once: an order whose end is not known would be made again and again.
-					this.#log.error({ err: error }, "the order's end cannot be stored");
-					this.#lookLater();
-				},
-			);
+			.catch((error) => {
+				// Pauses, because an order whose result is not stored would be repeated endlessly.
+				this.#log.error(
+					{ err: error },
+					"cannot store the result of an ACME order",
+				);
+				this.#pausedUntilMs = performance.now() + pauseMs;
+			});
 	}
 
-	async #received(
+	async #onIssued(
 		pem: string,
 		stored: StoredAcme,
 		{ signal }: AbortController,
 	): Promise<void> {
-		if (signal.aborted) return; // Nobody wants it any more.
+		if (signal.aborted) return; // ACME was disabled or started a new order.
 		try {
-			await this.#certificate.take(pem, "acme");
+			await this.#certificate.install(pem, "acme");
 		} catch (error) {
-			return this.#store(stored, error);
+			return this.#storeFailure(stored, error);
 		}
 		const { problem: _solved, ...rest } = stored;
 		await this.#write({ ...rest, isIssued: true, failures: 0 });
 	}
 
-	async #failed(
+	async #onFailed(
 		error: unknown,
 		stored: StoredAcme,
 		{ signal }: AbortController,
 	): Promise<void> {
-		if (!signal.aborted) await this.#store(stored, error);
+		if (!signal.aborted) await this.#storeFailure(stored, error);
 	}
 
-	async #store(stored: StoredAcme, error: unknown): Promise<void> {
+	async #storeFailure(stored: StoredAcme, error: unknown): Promise<void> {
 		const text = error instanceof Error ? error.message : String(error);
-		// The error itself holds the whole exchange with the authority.
-		const problem = text.slice(0, mostProblemLength);
+		// Only the message: the error contains the whole exchange with the authority.
+		const problem = text.slice(0, maxProblemLength);
 		const failures = stored.failures + 1;
-		this.#log.warn({ problem, failures }, "no certificate was issued");
+		this.#log.warn({ problem, failures }, "ACME order failed");
 		await this.#write({
 			...stored,
 			failures,
@@ -265,17 +254,16 @@ export class Acme implements Part {
 		});
 	}
 
-	#end(): void {
-		clearTimeout(this.#timer);
+	#abortOrder(): void {
 		this.#ordering?.abort();
 		this.#ordering = undefined;
 	}
 
 	#read(): Promise<StoredAcme | undefined> {
-		return this.#config.read(settingName, storedAcme);
+		return this.#config.read(configName, storedAcme);
 	}
 
 	#write(stored: StoredAcme): Promise<void> {
-		return this.#config.write(settingName, stored);
+		return this.#config.write(configName, stored);
 	}
 }

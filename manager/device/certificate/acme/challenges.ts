@@ -1,16 +1,17 @@
 import type { FastifyInstance } from "fastify";
 import { OperationError } from "../../../shared/operation-error.ts";
 
-/** Tokens are chosen by the authority: nothing else gets into a path. */
+/** The authority chooses the tokens: only plain ones become part of a path. */
 const plainToken = /^[\w-]{1,100}$/;
 
-/** What authorities that check our names are answered while an order is under way. */
+/** The answers to the authority's challenges while an order is in progress. */
 export class Challenges {
 	readonly #answers = new Map<string, string>();
 
-	/** @throws Error where the token is none. */
+	/** @throws Error if the token is invalid. */
 	set(token: string, answer: string): void {
-		if (!plainToken.test(token)) throw new Error("The challenge has no token");
+		if (!plainToken.test(token))
+			throw new Error("The token of the challenge is invalid");
 		this.#answers.set(token, answer);
 	}
 
@@ -23,7 +24,7 @@ export class Challenges {
 	}
 }
 
-/** RFC 8555, section 8.3: asked over plain HTTP on port 80. */
+/** Serves the answers at the path of RFC 8555, section 8.3; authorities request it over HTTP on port 80. */
 export function serveChallenges(
 	server: FastifyInstance,
 	challenges: Challenges,
@@ -36,7 +37,7 @@ export function serveChallenges(
 				throw new OperationError(
 					"notFound",
 					"unknownToken",
-					"No such challenge",
+					"There is no such challenge",
 				);
 			return reply.type("application/octet-stream").send(answer);
 		},

@@ -1,9 +1,9 @@
 /**
- * Stands in the bundle for `node-forge`, on which acme-client's deprecated second set of
- * functions is built. The manager uses the first; with the library, the bundle would be a tenth larger.
+ * Replaces `node-forge` in the bundle. Only acme-client's deprecated functions use it, which the
+ * manager does not call. The library would make the bundle a tenth larger.
  */
 function unused(): never {
-	throw new Error("The manager makes its keys without node-forge");
+	throw new Error("node-forge is not part of the manager's bundle");
 }
 
 export const pki = { rsa: { generateKeyPair: unused } };

@@ -1,11 +1,11 @@
 import * as z from "zod";
 import { defineOperation } from "../../../operations/operation.ts";
 import { outcome, outcomeOf } from "../../../operations/outcome.ts";
-import { hostName } from "../../dns-name/host-name.ts";
+import { hostName } from "../../../shared/host-name.ts";
 import type { Acme } from "./acme.ts";
 
 const nothing = z.strictObject({});
-const mostNames = 50;
+const maxNames = 50;
 
 const acmeStatus = z.object({
 	state: z.enum(["off", "ordering", "waiting"]),
@@ -24,7 +24,8 @@ export function acmeOperations(acme: Acme) {
 	return [
 		defineOperation({
 			name: "acmeStatus",
-			summary: "Whether an authority renews the certificate, and how that went",
+			summary:
+				"Returns whether an authority renews the certificate, and the result of the last order",
 			permission: "administrator",
 			tokens: "read",
 			input: nothing,
@@ -34,13 +35,13 @@ export function acmeOperations(acme: Acme) {
 		defineOperation({
 			name: "acmeEnable",
 			summary:
-				"Orders a certificate from an ACME authority at once, and renews it before its end",
+				"Orders a certificate from an ACME authority at once and renews it before it expires",
 			permission: "administrator",
 			input: z.strictObject({
 				directoryUrl: z.url({ protocol: /^https$/ }).max(2_000),
-				/** For the authority; may be empty. */
+				/** The address that the authority gets; may be empty. */
 				email: z.union([z.literal(""), z.email().max(254)]),
-				names: z.array(hostName).min(1).max(mostNames),
+				names: z.array(hostName).min(1).max(maxNames),
 				termsOfServiceAgreed: z.literal(true),
 			}),
 			output: nothing,
@@ -51,7 +52,7 @@ export function acmeOperations(acme: Acme) {
 		}),
 		defineOperation({
 			name: "acmeDisable",
-			summary: "Renews no more; the certificate stays in use",
+			summary: "Disables automatic renewal; the certificate stays in use",
 			permission: "administrator",
 			input: nothing,
 			output: outcome,

@@ -5,10 +5,10 @@ import { rootCertificates } from "node:tls";
 import { Mutex } from "async-mutex";
 import type { Challenges } from "./challenges.ts";
 
-/** acme-client has one HTTP client for everybody. */
+/** All orders share acme-client's only HTTP client. */
 const mutex = new Mutex();
-const requestLimitMs = 30_000;
-const mostAnswerBytes = 256 * 1024;
+const requestTimeoutMs = 30_000;
+const maxResponseBytes = 256 * 1024;
 
 export interface Account {
 	directoryUrl: string;
@@ -21,22 +21,22 @@ export interface Order {
 	account: Account;
 	names: readonly string[];
 	challenges: Challenges;
-	/** Certificates, in PEM, that vouch for the authority besides the usual ones. */
-	authoritiesFile: string | undefined;
+	/** PEM file of CA certificates to trust for the authority's server, besides the usual ones. */
+	caFile: string | undefined;
 	signal: AbortSignal;
 }
 
-/** A private key, as PEM. */
-export function newKey(): string {
+/** Creates a private key, as PEM. */
+export function createKey(): string {
 	const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 	return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
 /**
  * Orders a certificate from an ACME authority (RFC 8555) and proves the names by http-01.
- * Whatever the authority answers, it is asked over HTTPS only and not without end.
+ * Whatever the authority answers, requests use HTTPS only and are limited in number.
  * @returns certificates and private key, as PEM.
- * @throws Error with the authority's words.
+ * @throws Error with the authority's message.
  */
 export function orderCertificate(order: Order): Promise<string> {
 	return mutex.runExclusive(() => makeOrder(order));
@@ -46,28 +46,28 @@ async function makeOrder({
 	account: { directoryUrl, email, accountKey },
 	names,
 	challenges,
-	authoritiesFile,
+	caFile,
 	signal,
 }: Order): Promise<string> {
 	signal.throwIfAborted();
-	// Not before it is needed: it takes some MB of memory.
+	// Imported only when needed, because it takes some MB of memory.
 	const acme = await import("acme-client");
-	const more = authoritiesFile ? [await readFile(authoritiesFile, "utf8")] : [];
-	const agent = new Agent({ ca: [...rootCertificates, ...more] });
+	const additional = caFile ? [await readFile(caFile, "utf8")] : [];
+	const agent = new Agent({ ca: [...rootCertificates, ...additional] });
 	Object.assign(acme.axios.defaults, {
 		httpsAgent: agent,
 		proxy: false,
 		maxRedirects: 0,
-		timeout: requestLimitMs,
-		maxContentLength: mostAnswerBytes,
+		timeout: requestTimeoutMs,
+		maxContentLength: maxResponseBytes,
 		signal,
 	});
-	// acme-client's own wait as long as the authority says, and hide why it was not reached.
+	// acme-client's interceptors wait as long as the authority says and hide connection errors.
 	acme.axios.interceptors.response.clear();
 	acme.axios.interceptors.request.clear();
 	acme.axios.interceptors.request.use((request) => {
 		if (!request.url?.startsWith("https://"))
-			throw new Error("The authority leads to an address without https");
+			throw new Error("The authority refers to an address without HTTPS");
 		return request;
 	});
 	try {
@@ -78,7 +78,7 @@ async function makeOrder({
 			backoffMax: 15_000,
 			backoffAttempts: 12,
 		});
-		const key = newKey();
+		const key = createKey();
 		const [, csr] = await acme.crypto.createCsr(
 			{ commonName: "", altNames: [...names] },
 			key,
@@ -87,13 +87,13 @@ async function makeOrder({
 			csr,
 			...(email && { email }),
 			termsOfServiceAgreed: true,
-			// A device behind a router may not reach itself by its name.
+			// A device behind a router may be unable to reach itself by its name.
 			skipChallengeVerification: true,
 			challengePriority: ["http-01"],
 			async challengeCreateFn({ identifier }, { type, token }, answer) {
 				if (type !== "http-01")
 					throw new Error(
-						`The authority does not check ${identifier.value} by http-01`,
+						`The authority does not offer http-01 for ${identifier.value}`,
 					);
 				challenges.set(token, answer);
 			},

@@ -1,0 +1,36 @@
+import test from "ava";
+import { TestAuthority } from "../../../testing/test-authority.ts";
+import { isCheckDue, renewalReason } from "./default-certificate.ts";
+import { dayMs } from "./expiry.ts";
+
+test("finds the reason to renew the device's own certificate", async (t) => {
+	const { certificate, key } = await TestAuthority.create("device", {
+		days: 100,
+	});
+	const other = await TestAuthority.create("other");
+	const after = (days: number) => new Date(Date.now() + days * dayMs);
+	const pem = certificate + key;
+	t.is(renewalReason(pem, after(0), true), undefined);
+	t.is(renewalReason(pem, after(68), false), undefined);
+	t.regex(renewalReason(pem, after(70), false) ?? "", /about to expire on/);
+	t.regex(
+		renewalReason(pem, new Date("2040-01-01"), false) ?? "",
+		/^it expired/,
+	);
+	t.is(renewalReason(undefined, after(0), false), "it was missing");
+	for (const damaged of ["", pem.slice(0, 300), certificate, key])
+		t.regex(renewalReason(damaged, after(0), false) ?? "", /was damaged/);
+	const mixed = certificate + other.key;
+	t.regex(renewalReason(mixed, after(0), false) ?? "", /does not belong/);
+	// The clock is not set yet.
+	t.is(renewalReason(pem, new Date("1970-01-02"), false), undefined);
+	t.regex(renewalReason(pem, new Date("1970-01-02"), true) ?? "", /not valid/);
+});
+
+test("checks once a day and after the clock was set", (t) => {
+	const now = Date.parse("2026-03-01T12:00:00Z");
+	t.false(isCheckDue(now, now + 60_000));
+	t.true(isCheckDue(now, now + dayMs));
+	t.true(isCheckDue(now, Date.parse("2040-01-01")));
+	t.true(isCheckDue(Date.parse("2040-01-01"), now));
+});

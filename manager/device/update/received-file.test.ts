@@ -1,0 +1,110 @@
+import {
+	mkdtemp,
+	readdir,
+	readFile,
+	rm,
+	symlink,
+	truncate,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { ReceivedFile } from "./received-file.ts";
+import type { UpdateError } from "./update-error.ts";
+import { maxUpdateBytes } from "./update-file.ts";
+
+const first = Buffer.alloc(1_000, "a");
+const second = Buffer.alloc(1_000, "b");
+
+async function emptyReceivedFile(t: ExecutionContext) {
+	const directory = await mkdtemp(join(tmpdir(), "app-platform-received-"));
+	t.teardown(() => rm(directory, { recursive: true }));
+	return { directory, file: new ReceivedFile(directory) };
+}
+
+test("a chunk that is resent while the first is being written is stored once", async (t) => {
+	const { file } = await emptyReceivedFile(t);
+	await file.add(0, first);
+	const results = await Promise.allSettled([
+		file.add(1_000, second),
+		file.add(1_000, second),
+	]);
+	t.deepEqual(
+		results.map(({ status }) => status),
+		["fulfilled", "rejected"],
+	);
+	t.deepEqual(await readFile(file.path), Buffer.concat([first, second]));
+});
+
+test("a file that grows too large is refused and deleted", async (t) => {
+	const { directory, file } = await emptyReceivedFile(t);
+	await file.resumeFrom("https://store.example/update.img");
+	await file.add(0, first);
+	// As if all of this had been received.
+	await truncate(file.path, maxUpdateBytes);
+	const error = await t.throwsAsync<UpdateError>(
+		file.add(maxUpdateBytes, first),
+	);
+	t.is(error?.code, "tooLarge");
+	t.deepEqual(await readdir(directory), []);
+});
+
+test("a download resumes only from the same URL", async (t) => {
+	const { directory, file } = await emptyReceivedFile(t);
+	await file.resumeFrom("https://store.example/one.img");
+	await file.add(0, first);
+	await new ReceivedFile(directory).resumeFrom("https://store.example/one.img");
+	t.is(await file.size(), 1_000);
+	await file.resumeFrom("https://store.example/two.img");
+	t.is(await file.size(), 0);
+});
+
+async function* chunks(...parts: (Buffer | Error)[]) {
+	for (const part of parts) {
+		if (part instanceof Error) throw part;
+		yield part;
+	}
+}
+
+test("an interrupted upload keeps what was received and is resumed", async (t) => {
+	const { file } = await emptyReceivedFile(t);
+	const whole = { offset: 0, totalBytes: 2_000 };
+	await t.throwsAsync(file.receive(whole, chunks(first, new Error("gone"))), {
+		message: "gone",
+	});
+	t.is(await file.size(), 1_000);
+	t.is(await file.announcedBytes(), 2_000);
+	for (const [part, code] of [
+		[{ offset: 500, totalBytes: 2_000 }, "wrongOffset"],
+		[{ offset: 1_000, totalBytes: 2_001 }, "wrongFile"],
+		[{ offset: 0, totalBytes: maxUpdateBytes + 1 }, "tooLarge"],
+	] as const) {
+		const error = await t.throwsAsync<UpdateError>(
+			file.receive(part, chunks(second)),
+		);
+		t.is(error?.code, code);
+	}
+	const rest = { offset: 1_000, totalBytes: 2_000 };
+	t.is(await file.receive(rest, chunks(second)), 2_000);
+	t.deepEqual(await readFile(file.path), Buffer.concat([first, second]));
+	// A download starts from the beginning.
+	await file.resumeFrom("https://store.example/one.img");
+	t.is(await file.size(), 0);
+	t.is(await file.announcedBytes(), undefined);
+});
+
+test("a full data partition is reported, and the file is deleted", async (t) => {
+	const { directory, file } = await emptyReceivedFile(t);
+	const full = Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+	const error = await t.throwsAsync<UpdateError>(
+		file.receive({ offset: 0, totalBytes: 2_000 }, chunks(first, full)),
+	);
+	t.is(
+		error?.message,
+		"The data partition is full: make room on /mnt/sda2 first",
+	);
+	t.deepEqual(await readdir(directory), []);
+	await symlink("/dev/full", file.path);
+	await t.throwsAsync(file.add(0, first), { message: error?.message ?? "" });
+	t.deepEqual(await readdir(directory), []);
+});

@@ -1,0 +1,87 @@
+import * as z from "zod";
+import { hostName } from "../shared/host-name.ts";
+
+/** How a setting is reached over the API: `OPERATION` reads it, `OPERATIONChange` changes it. */
+export interface SettingApi {
+	operation: string;
+	/** The field of the value in input and output. */
+	field: string;
+	/** Undefined if a feature's own operation returns the value. */
+	summary: string | undefined;
+	changeSummary: string;
+}
+
+export interface Setting {
+	/** Of the stored value and of what an administrator may set. */
+	schema: z.ZodType;
+	default: unknown;
+	/** Undefined if changing it does more than storing it: the feature then has its own operation. */
+	api?: SettingApi;
+}
+
+/**
+ * What an administrator may change at run time, by its name in the table `config`. Names are stored: never rename.
+ * A new setting needs only a row here and its use.
+ */
+export const settingsTable = {
+	/** Null if the machine has none. */
+	dnsName: {
+		schema: hostName.nullable(),
+		default: null,
+		api: {
+			operation: "dnsName",
+			field: "dnsName",
+			summary: "Returns the DNS name by which this machine is reached",
+			changeSummary:
+				"Sets the DNS name by which this machine is reached, and announces it to the services",
+		},
+	},
+	/** URL of the directory with apps.json, or its path on the device. The environment provides the default. */
+	appStoreUrl: {
+		schema: z
+			.string()
+			.max(2_000)
+			.regex(/^(https?:\/\/[^/\s]+(\/\S*)?|\/\S+)$/, {
+				error: "must start with https:// or http://, or with / for a directory",
+			}),
+		default: "",
+		api: {
+			operation: "storeUrl",
+			field: "url",
+			summary: "Returns the address of the app store",
+			changeSummary: "Sets the address of the app store",
+		},
+	},
+	/** Whether developers may install apps without a store. */
+	developerMode: {
+		schema: z.boolean(),
+		default: false,
+		api: {
+			operation: "developerMode",
+			field: "isOn",
+			summary:
+				"Returns whether apps can be uploaded as archives to /app-archive",
+			changeSummary: "Enables or disables the upload of apps",
+		},
+	},
+	/** Of local time. With the default and the largest offset the optimization starts at five in the morning. */
+	databaseOptimizationHour: {
+		schema: z.int().min(0).max(23),
+		default: 22,
+		api: {
+			operation: "databaseOptimization",
+			field: "hour",
+			summary: undefined,
+			changeSummary:
+				"Sets the hour after which the databases are optimized each night",
+		},
+	},
+	/** Whether apps' WebSocket clients may log in with the password (digest). */
+	appWebsocketLogin: { schema: z.boolean(), default: true },
+} as const satisfies Record<string, Setting>;
+
+export type SettingsTable = typeof settingsTable;
+export type SettingName = keyof SettingsTable;
+export type SettingValues = {
+	[Name in SettingName]: z.output<SettingsTable[Name]["schema"]>;
+};
