@@ -1,3 +1,4 @@
+export { Mutex } from "async-mutex";
 export {
 	type AppMessage,
 	type AppServer,
@@ -17,4 +18,3 @@ export {
 	runService,
 	type StartInstance,
 } from "./service.ts";
-export { Turn } from "./turn.ts";

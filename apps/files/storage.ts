@@ -1,4 +1,4 @@
-import { type AppInstance, Turn } from "../../sdk/index.ts";
+import { type AppInstance, Mutex } from "../../sdk/index.ts";
 import { Contents } from "./contents.ts";
 import type { Database, Transaction } from "./database.ts";
 import type { Path } from "./paths.ts";
@@ -10,7 +10,7 @@ export class Storage {
 	readonly database: Database;
 	readonly contents: Contents;
 	readonly #instance: AppInstance;
-	readonly #mutex = new Turn();
+	readonly #mutex = new Mutex();
 
 	private constructor(instance: AppInstance) {
 		this.#instance = instance;
@@ -38,7 +38,7 @@ export class Storage {
 		work: (transaction: Transaction) => Promise<Result>,
 	): Promise<Result> {
 		const dropped: string[] = [];
-		const result = await this.#mutex.take(() =>
+		const result = await this.#mutex.runExclusive(() =>
 			this.#instance.transaction((client) =>
 				work({
 					query: (statement, values) => client.query(statement, values),
@@ -57,7 +57,7 @@ export class Storage {
 	openNode(
 		path: Path,
 	): Promise<{ node: Node | undefined; release: () => void }> {
-		return this.#mutex.take(async () => {
+		return this.#mutex.runExclusive(async () => {
 			const node = await findNode(this.database, path);
 			const content = node?.content;
 			return {

@@ -78,10 +78,7 @@ const environmentSchema = z
 		services: {
 			apps: join(environment.MANAGER_DATA_DIRECTORY, "apps"),
 			sockets: join(environment.MANAGER_RUN_FOLDER, "apps"),
-			control: join(
-				environment.MANAGER_RUN_FOLDER,
-				"manager/app-hosting/services",
-			),
+			control: join(environment.MANAGER_RUN_FOLDER, "manager/services"),
 			logs: join(environment.MANAGER_DATA_DIRECTORY, "log/apps"),
 			controlGroups: "/sys/fs/cgroup/apps",
 			runCommand: environment.MANAGER_RUN_APP_COMMAND,

@@ -328,7 +328,7 @@ test.serial("an app for PostgreSQL refuses MySQL", async (t) => {
 		externalHost: { address, kind: "mysql" },
 	});
 	const { text } = await waitForState("failed");
-	t.regex(text, /needs PostgreSQL, and its database is MySQL/);
+	t.regex(text, /needs PostgreSQL, but its database is MySQL/);
 	await done("instanceEdit", { id, externalHost: null });
 	await waitForState("running");
 });

@@ -91,7 +91,7 @@ test.serial(
 	async (t) => {
 		serve = (_request, response) =>
 			response.writeHead(302, { location: "file:///etc/shadow" }).end();
-		t.regex(await refusal(), /leads to file:/);
+		t.regex(await refusal(), /redirects to file:/);
 		serve = (request, response) =>
 			response.writeHead(302, { location: request.url }).end();
 		t.regex(await refusal(), /more than 5 times/);
