@@ -44,7 +44,7 @@ async function instancesByName() {
 test.serial("without a store, the error says what to do", async (t) => {
 	const { status, body } = await call("storeApps");
 	t.is(status, 409);
-	t.regex(body.error.message, /give its address/);
+	t.regex(body.error.message, /enter its address/);
 });
 
 test.serial("installs a service from a store and runs it", async (t) => {
@@ -123,7 +123,7 @@ test.serial(
 			[{ domain: "example.com" }, /path .* in use/],
 			[{ databaseName: "example.com_notes" }, /database .* in use/],
 			[{ databaseUser: "example.com_notes" }, /user .* in use/],
-			[{ domain: "manager" }, /manager's/],
+			[{ domain: "manager" }, /reserved for the manager/],
 			[{ name: "../x" }, /letters/],
 			[{ domain: "x".repeat(60) }, /63 bytes/],
 			[{ databaseName: "postgres" }, /of the system/],

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -32,7 +33,21 @@ export async function developApp(
 	const session = await platform.logIn(managerPassword);
 	await session.call("developerModeChange", { isOn: true });
 	const app = JSON.parse(await readFile(join(directory, "app.json"), "utf8"));
-	await install(session, directory);
+	// Watched from the start: a change during the first installation counts as well.
+	const files = watch(directory, {
+		ignoreInitial: true,
+		ignored: (path) => /\/(node_modules|\.git)(\/|$)/.test(path),
+	});
+	await once(files, "ready");
+	let timer: NodeJS.Timeout | undefined;
+	let queue = install(session, directory);
+	files.on("all", () => {
+		clearTimeout(timer);
+		timer = setTimeout(() => {
+			queue = queue.then(() => reinstall(session, directory));
+		}, debounceMs);
+	});
+	await queue;
 	const { id, path } = await instanceOf(session, app.id, basename(directory));
 	const { password } = await session.call<{ password: string }>(
 		"instanceCredentials",
@@ -40,19 +55,6 @@ export async function developApp(
 	);
 	console.log(`\n  ${platform.address}${path}   password: ${password}\n`);
 	showLog(join(platform.data, "log/apps", app.folder, "current"));
-
-	let timer: NodeJS.Timeout | undefined;
-	let queue = Promise.resolve();
-	const files = watch(directory, {
-		ignoreInitial: true,
-		ignored: (path) => /\/(node_modules|\.git)(\/|$)/.test(path),
-	});
-	files.on("all", () => {
-		clearTimeout(timer);
-		timer = setTimeout(() => {
-			queue = queue.then(() => reinstall(session, directory));
-		}, debounceMs);
-	});
 }
 
 async function reinstall(session: Session, directory: string): Promise<void> {

@@ -3,11 +3,11 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import * as z from "zod";
 import { targets } from "../board/target.ts";
-import { sha256Of } from "../manager/app-hosting/services/service-files.ts";
 import {
 	freeName,
 	plainName,
 } from "../manager/app-hosting/services/service.ts";
+import { sha256Of } from "../manager/app-hosting/services/service-files.ts";
 import {
 	catalogue,
 	parseFileList,

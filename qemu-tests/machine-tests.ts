@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { TestFn } from "ava";
-import { logins } from "./system/steps.ts";
 import type { Machine } from "./machine/machine.ts";
+import { logins } from "./system/steps.ts";
 
 /** Tests that apply to both kinds of machine. The machine runs, and a getty waits on its console. */
 export function machineTests(test: TestFn, machine: Machine): void {

@@ -3,12 +3,12 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "ava";
 import { $ } from "zx";
-import { installedContainer, runningContainer } from "./system/base.ts";
-import { loginPage, logins, outputOf } from "./system/steps.ts";
-import { machineTests } from "./machine-tests.ts";
-import { eventually, timeLimit } from "./machine/time.ts";
 import { sweepLeftovers } from "./machine/container/host.ts";
 import { Lan } from "./machine/container/lan.ts";
+import { eventually, timeLimit } from "./machine/time.ts";
+import { machineTests } from "./machine-tests.ts";
+import { installedContainer, runningContainer } from "./system/base.ts";
+import { loginPage, logins, outputOf } from "./system/steps.ts";
 
 const machine = runningContainer(test, "container");
 

@@ -1,10 +1,10 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
-import { runningMachine } from "./system/base.ts";
 import { logDirectory } from "./machine/build-output.ts";
 import { Machine } from "./machine/machine.ts";
 import { machineTests } from "./machine-tests.ts";
+import { runningMachine } from "./system/base.ts";
 
 const machine = runningMachine(test, "harness");
 

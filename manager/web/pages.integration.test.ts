@@ -99,10 +99,12 @@ test.serial(
 		await fill("Domain", "example.com");
 		await fill("Name", "one");
 		await tried.click();
-		await form.getByText(/only a database on another host can be tested/).waitFor();
+		await form
+			.getByText(/only a database on another host can be tested/)
+			.waitFor();
 		await form.getByLabel(/^Host/).fill(`127.0.0.1:${port}`);
 		await tried.click();
-		await form.getByText(/Say which database, user and password/).waitFor();
+		await form.getByText(/Enter the database, user and password/).waitFor();
 		await fill("Database password", "wrong password");
 		await tried.click();
 		await form.getByText(/with this password/).waitFor();
