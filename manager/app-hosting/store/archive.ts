@@ -30,6 +30,8 @@ export async function unpackStore(
 	let files = 0;
 	let bytes = 0;
 	try {
+		// No event tells of an abort that came before the listener.
+		signal.throwIfAborted();
 		for await (const entry of entries as AsyncIterable<Entry>) {
 			const { name, type, size = 0 } = entry.header;
 			if (type !== "directory") {
