@@ -1,6 +1,5 @@
 import { lstat, readdir, readFile, readlink } from "node:fs/promises";
 import { join, normalize } from "node:path";
-import { rescueCommands } from "../initramfs/contents.ts";
 import { libraryDirectories } from "../pipeline/elf.ts";
 import { type Target, targets } from "./target.ts";
 
@@ -58,6 +57,30 @@ export const files: readonly string[] = [
 ];
 
 const searchPath = ["usr/sbin", "usr/bin"];
+
+/** The commands of the rescue system: for our scripts and for administrators. */
+export const rescueCommands: readonly string[] = [
+	// the system
+	"busybox sh dash bash init getty login mount umount mountpoint swapon swapoff losetup hostname",
+	"sysctl dmesg hwclock date mdev killall kill sync reboot poweroff halt logger stty tty setsid",
+	"runsvdir runsv sv svok svlogd syslogd klogd logread acpid loadkeys",
+	// people
+	"su passwd id whoami who login ps top free uptime pgrep pkill vi less more clear reset",
+	// files
+	"cat cp mv rm ln ls mkdir rmdir mkfifo mknod mktemp chmod chown chgrp touch stat readlink",
+	"realpath basename dirname find df du dd cmp diff head tail tee sort uniq wc cut tr sed awk",
+	"grep egrep fgrep xargs od hexdump printf echo test [ [[ true false seq sleep timeout env pwd",
+	"expr which usleep uname nproc md5sum sha256sum tar xz xzcat unxz gzip gunzip zcat",
+	"pv patch truncate strings time watch",
+	// disks
+	"blkdiscard blkid blockdev sfdisk fdisk partprobe lsblk findmnt e2fsck e2label tune2fs dumpe2fs debugfs",
+	"fsck.fat fsck.vfat resize2fs mke2fs mkfs.ext2 mkfs.ext4 fsck.ext2 fsck.ext4 badblocks mkswap wipefs",
+	// network
+	"ip ping ping6 arping traceroute nslookup netstat nc wget udhcpc ifconfig route",
+	"dropbear dropbearkey scp nft",
+	// updates
+	"minisign kexec haproxy httpd",
+].flatMap((line) => line.split(" "));
 
 /**
  * Checks a rootfs made of layers. The first layer is the base; for a file in several layers, the last
