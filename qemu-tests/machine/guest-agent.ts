@@ -1,6 +1,8 @@
 import type { Socket } from "node:net";
 import { within } from "./time.ts";
 
+const resendMs = 5_000;
+
 type Reply = { return?: unknown; error?: { desc: string } };
 
 /**
@@ -43,16 +45,26 @@ export class GuestAgent {
 		return reply.return;
 	}
 
+	/** Sends again, as hosts do: what arrives before the agent has opened its port is lost. */
 	async #synchronise(): Promise<void> {
-		const id = ++this.#lastSync;
+		let id = 0;
+		const send = () => {
+			id = ++this.#lastSync;
+			// 0xff makes the agent's parser drop an incomplete message.
+			this.#socket.write(Buffer.from([0xff]));
+			this.#write({ execute: "guest-sync-delimited", arguments: { id } });
+		};
 		this.#received = Buffer.alloc(0);
-		// 0xff makes the agent's parser drop an incomplete message.
-		this.#socket.write(Buffer.from([0xff]));
-		this.#write({ execute: "guest-sync-delimited", arguments: { id } });
-		for (;;) {
-			const line = await this.#line();
-			const answer = line.slice(line.lastIndexOf("\ufffd") + 1);
-			if (answer.trim() === `{"return": ${id}}`) return;
+		send();
+		const timer = setInterval(send, resendMs);
+		try {
+			for (;;) {
+				const line = await this.#line();
+				const answer = line.slice(line.lastIndexOf("\ufffd") + 1);
+				if (answer.trim() === `{"return": ${id}}`) return;
+			}
+		} finally {
+			clearInterval(timer);
 		}
 	}
 
