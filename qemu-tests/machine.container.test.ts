@@ -82,9 +82,9 @@ test.serial(
 test.serial("a killed test run leaves nothing behind", async (t) => {
 	t.timeout(timeLimit(3 * 60_000));
 	const program = `
-		import { installedContainer } from "${import.meta.dirname}/../../system/base.ts";
-		import { loginPage } from "${import.meta.dirname}/../../system/steps.ts";
-		import { Lan } from "${import.meta.dirname}/lan.ts";
+		import { installedContainer } from "${import.meta.dirname}/system/base.ts";
+		import { loginPage } from "${import.meta.dirname}/system/steps.ts";
+		import { Lan } from "${import.meta.dirname}/machine/container/lan.ts";
 		const machine = installedContainer({ name: "container-killed", lan: new Lan() });
 		await machine.boot();
 		await loginPage(machine);
