@@ -38,7 +38,11 @@ export function builtUpdate(
 		of === "out" ? (otherImages ?? outDirectory) : join(outDirectory, "next");
 	const name = targets[target].imageName.replace(/^app-platform/, "update");
 	const path = join(directory, target, `${name}.img`);
+	const options =
+		of === "out" ? "" : " --build 999999 --format update --output out/next";
 	if (!existsSync(path))
-		throw new Error(`${path} is missing: build it with npm test -- build`);
+		throw new Error(
+			`${path} is missing: build it with npm run build -- ${target}${options}`,
+		);
 	return path;
 }
