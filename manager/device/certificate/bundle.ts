@@ -10,7 +10,7 @@ import { assertSuitableKey, readPrivateKey } from "./key.ts";
 import { alternativeNames, displayName } from "./names.ts";
 import { type PemBlock, splitPem } from "./pem.ts";
 
-/** HAProxy accepts no more at run time: certificate and command share one buffer (tune.bufsize in haproxy.cfg). */
+/** HAProxy limits it at run time: certificate and command share one buffer (tune.bufsize in haproxy.cfg). */
 export const maxPemBytes = 15_000;
 
 const keyLabel = /PRIVATE KEY$/;
