@@ -32,6 +32,8 @@ import { updateOperations } from "./device/update/operations.ts";
 import { Updates } from "./device/update/updates.ts";
 import { updateUploads } from "./device/update/uploads.ts";
 import { readEnvironment } from "./environment/environment.ts";
+import { Jobs } from "./jobs/jobs.ts";
+import { jobOperations } from "./jobs/operations.ts";
 import { migrations } from "./migrations.ts";
 import {
 	type OperationTable,
@@ -67,7 +69,8 @@ const reserve = new Reserve(
 	environment.reserveSizeBytes,
 	log,
 );
-const updates = new Updates(environment.updates, database, log);
+const jobs = new Jobs();
+const updates = new Updates(environment.updates, database, jobs, log);
 const routes = new Routes(environment.routes, log);
 const certificate = new Certificate(
 	environment.certificate,
@@ -105,6 +108,7 @@ const store = new Store(
 	settings,
 	database,
 	services,
+	jobs,
 	environment.store.directory,
 	log,
 );
@@ -112,17 +116,18 @@ const streams = [...updateUploads(updates), ...storeUploads(store)];
 const operations = operationTable([
 	...loginOperations(login, environment.setPasswordsCommand),
 	...alarmOperations(alarms),
+	...jobOperations(jobs),
 	...tokenOperations(tokens, (name: string): TokenUse | undefined =>
 		tokenUseOf(name, operations, streams),
 	),
 	...systemOperations(environment.releaseFile),
 	...databaseOperations(database),
-	...updateOperations(updates),
+	...updateOperations(updates, jobs),
 	...certificateOperations(certificate, acme),
 	...acmeOperations(acme),
 	...settingOperations(settings),
 	...storeOperations(store),
-	...serviceOperations(services, instances, store),
+	...serviceOperations(services, instances, store, jobs),
 	...instanceOperations(instances, cleanUps, database),
 	...instanceDatabaseOperations(
 		instances,

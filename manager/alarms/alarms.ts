@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { EventEmitter } from "node:events";
 import type { Database } from "../database/database.ts";
+import type { Changes } from "../operations/operation.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { Log } from "../shared/log.ts";
 import { retryDelayMs, retryUntilDone } from "../shared/retry.ts";
@@ -39,6 +41,8 @@ export class Alarms implements Part {
 	readonly #database: Database;
 	readonly #table: AlarmTable;
 	readonly #log: Log;
+	/** Of the active alarms. */
+	readonly changes: Changes = new EventEmitter();
 	readonly #active = new Map<string, ActiveAlarm>();
 	/** Changes that are not in the database yet, by id. */
 	readonly #unstored = new Map<string, StoredAlarm>();
@@ -96,8 +100,10 @@ export class Alarms implements Part {
 		this.#active.set(key, { ...alarm, id, sinceMs, isLeftover: false });
 		this.#clearedBeforeLoad?.delete(key);
 		if (!before) this.#log.warn({ alarm }, "alarm");
-		if (!before || !hasSameContent(before, alarm))
+		if (!before || !hasSameContent(before, alarm)) {
 			this.#queueForStore({ ...alarm, id, sinceMs });
+			this.changes.emit("change");
+		}
 	}
 
 	clear(source: AlarmSource, code: number): void {
@@ -107,6 +113,7 @@ export class Alarms implements Part {
 		if (!alarm) return;
 		this.#active.delete(key);
 		this.#queueForStore({ ...alarm, endedMs: Date.now() });
+		this.changes.emit("change");
 		this.#log.info({ alarm }, "alarm cleared");
 	}
 
@@ -152,6 +159,7 @@ export class Alarms implements Part {
 				this.#queueForStore({ ...alarm, endedMs: Date.now() });
 			else this.#active.set(key, { ...alarm, isLeftover: true });
 		}
+		this.changes.emit("change");
 		this.#scheduleStore();
 	}
 

@@ -30,6 +30,7 @@ export function alarmOperations(alarms: Alarms) {
 			summary: "Returns the active alarms, newest first",
 			permission: "administrator",
 			tokens: "read",
+			live: { changes: [alarms.changes] },
 			input: z.strictObject({}),
 			output: alarmsAnswer,
 			handle: () => ({ alarms: alarms.active() }),

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { Jobs } from "../jobs/jobs.ts";
 import { defineOperation } from "../operations/operation.ts";
 import { OperationError } from "../shared/operation-error.ts";
 import type { Instances } from "./instances/instances.ts";
@@ -36,6 +37,7 @@ export function serviceOperations(
 	services: Services,
 	instances: Instances,
 	store: Store,
+	jobs: Jobs,
 ) {
 	return [
 		defineOperation({
@@ -44,6 +46,7 @@ export function serviceOperations(
 				"Returns the installed services, their states, and the running or interrupted installation",
 			permission: "administrator",
 			tokens: "read",
+			live: { changes: [services.changes, jobs.changes] },
 			input: nothing,
 			output: servicesAnswer,
 			handle: async () => ({

@@ -28,6 +28,7 @@ export function databaseOperations(database: Database) {
 				"Returns whether PostgreSQL is reachable, its version, connections and database sizes",
 			permission: "administrator",
 			tokens: "read",
+			live: { everyMs: 5_000 },
 			input: z.strictObject({}),
 			output: databaseStatus,
 			handle: () => readDatabaseStatus(database),

@@ -26,6 +26,7 @@ export function optimizationOperations(optimization: Optimization) {
 				"Returns when the databases are optimized next, and the result of the last time",
 			permission: "administrator",
 			tokens: "read",
+			live: { everyMs: 3_000 },
 			input: nothing,
 			output: optimizationAnswer,
 			async handle() {

@@ -1,3 +1,4 @@
+import type { EventEmitter } from "node:events";
 import * as z from "zod";
 import { OperationError } from "../shared/operation-error.ts";
 import type { Caller } from "./caller.ts";
@@ -11,6 +12,16 @@ export type Permission = "everyone" | "administrator";
  */
 export type TokenUse = "read" | "administer" | "never";
 
+/** Emits `change`. */
+export type Changes = EventEmitter<{ change: [] }>;
+
+/** When subscribers get a new output, if it differs from the last: after changes, and after a time without any. */
+export interface Live {
+	changes?: readonly Changes[];
+	/** For figures that nothing announces. */
+	everyMs?: number;
+}
+
 /** The source of the HTTP API, its OpenAPI document, the WebSocket API and the pages' client. */
 export interface Operation<
 	Name extends string = string,
@@ -23,6 +34,8 @@ export interface Operation<
 	tokens: TokenUse;
 	/** For operations that set a cookie, which a WebSocket message cannot. */
 	onlyOverHttp: boolean;
+	/** Clients can subscribe to the output on the WebSocket. Only for operations that read and need no input. */
+	live: Live | undefined;
 	input: Input;
 	output: Output;
 	/** Validates the input, runs the handler, and returns only the fields of the output schema. */
@@ -41,6 +54,7 @@ export function defineOperation<
 	/** The default is `administer`. */
 	tokens?: TokenUse;
 	onlyOverHttp?: boolean;
+	live?: Live;
 	input: Input;
 	output: Output;
 	handle(
@@ -52,12 +66,14 @@ export function defineOperation<
 		handle,
 		onlyOverHttp = false,
 		tokens = "administer",
+		live,
 		...description
 	} = definition;
 	return {
 		...description,
 		tokens,
 		onlyOverHttp,
+		live,
 		async run(rawInput, caller) {
 			const input = description.input.safeParse(rawInput);
 			if (!input.success)

@@ -42,6 +42,8 @@ export function settingOperations(settings: Settings): SettingOperation[] {
 					summary,
 					permission: "administrator",
 					tokens: "read",
+					// Somebody may delete a row with psql.
+					live: { changes: [settings.changes], everyMs: 5_000 },
 					input: nothing,
 					output: z.object({ [field]: schemaOrDefault(row) }),
 					handle: async () => ({ [field]: await settings.get(name) }),

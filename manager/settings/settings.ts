@@ -1,5 +1,7 @@
+import { EventEmitter } from "node:events";
 import { Mutex } from "async-mutex";
 import type { Database } from "../database/database.ts";
+import type { Changes } from "../operations/operation.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { Log } from "../shared/log.ts";
 import { retryUntilDone } from "../shared/retry.ts";
@@ -15,6 +17,7 @@ type Listener<Name extends SettingName> = (value: SettingValues[Name]) => void;
 /** The settings of settingsTable: reads, stores and announces them. */
 export class Settings implements Part {
 	readonly name = "settings";
+	readonly changes: Changes = new EventEmitter();
 	readonly #config: ConfigTable;
 	readonly #database: Database;
 	readonly #defaults: Partial<SettingValues>;
@@ -76,6 +79,7 @@ export class Settings implements Part {
 			else await this.#config.write(name, value);
 			this.#log.info({ setting: name, value }, "setting changed");
 			this.#announce(name, value);
+			this.changes.emit("change");
 		});
 	}
 

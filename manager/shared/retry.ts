@@ -13,11 +13,11 @@ export function retryDelayMs(failures: number): number {
  * @param onFailure called with each error and the delay before the next attempt.
  * @throws AbortError if aborted while waiting.
  */
-export async function retryUntilDone(
-	attempt: () => Promise<void>,
+export async function retryUntilDone<Result>(
+	attempt: () => Promise<Result>,
 	onFailure: (error: unknown, delayMs: number) => void,
 	signal: AbortSignal,
-): Promise<void> {
+): Promise<Result> {
 	for (let failures = 1; ; failures++) {
 		try {
 			return await attempt();

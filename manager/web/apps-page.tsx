@@ -10,8 +10,8 @@ import { StoreCard } from "./store-card.tsx";
 export function AppsPage({ failed }: { failed: () => void }) {
 	const connection = useMemo(() => new Connection(), []);
 	useEffect(() => () => connection.close(), [connection]);
-	const { value: services } = useLive(connection, "services", 1_000, failed);
-	const { value: instances } = useLive(connection, "instances", 2_000, failed);
+	const { value: services } = useLive(connection, "services", failed);
+	const { value: instances } = useLive(connection, "instances", failed);
 	if (!services || !instances) return null;
 	return (
 		<div class="cards">

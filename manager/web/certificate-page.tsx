@@ -4,14 +4,12 @@ import { CertificateCard } from "./certificate-card.tsx";
 import { Connection } from "./connection.ts";
 import { useLive } from "./live.ts";
 
-const lookMs = 3_000;
-
 /** The web server's certificate, and who renews it. */
 export function CertificatePage({ failed }: { failed: () => void }) {
 	const connection = useMemo(() => new Connection(), []);
 	useEffect(() => () => connection.close(), [connection]);
-	const { value } = useLive(connection, "certificate", lookMs, failed);
-	const { value: acme } = useLive(connection, "acmeStatus", lookMs, failed);
+	const { value } = useLive(connection, "certificate", failed);
+	const { value: acme } = useLive(connection, "acmeStatus", failed);
 	if (!value || !acme) return null;
 	return (
 		<div class="cards">

@@ -1,56 +1,52 @@
-import {
-	Failure,
-	type InputArguments,
-	type OperationName,
-	type Output,
-	type QueryName,
-} from "./api.ts";
+import { Failure, type Output, type QueryName } from "./api.ts";
 
-interface PendingCall {
-	resolve(output: unknown): void;
-	reject(failure: Failure): void;
+interface Subscriber {
+	onOutput(output: unknown): void;
+	/** Called when the manager cannot provide the output, and when the connection is lost. */
+	onFailure(failure: Failure): void;
 }
 
+const firstPauseMs = 500;
+const maxPauseMs = 15_000;
+
 /**
- * The WebSocket that a page keeps open. It is opened by the first call, and again by the
- * first call after it was lost.
+ * The WebSocket that a page keeps open for its subscriptions. The first one opens it; a lost one is opened again with
+ * growing pauses as long as there are subscriptions.
  */
 export class Connection {
 	#socket: WebSocket | undefined;
 	#lastId = 0;
-	readonly #pendingCalls = new Map<number, PendingCall>();
+	#failures = 0;
+	#timer: ReturnType<typeof setTimeout> | undefined;
+	readonly #subscribers = new Map<string, Set<Subscriber>>();
+	/** The operations whose subscription is not answered yet, by the message's id. */
+	readonly #unanswered = new Map<number, string>();
 
-	/** @throws Failure; with the code `disconnected` where the connection was lost. */
-	call<Name extends OperationName>(
+	/** Gets the operation's output now and whenever it changes. @returns ends the subscription. */
+	subscribe<Name extends QueryName>(
 		operation: Name,
-		...[input]: InputArguments<Name>
-	): Promise<Output<Name>> {
-		return this.#call(operation, input ?? {});
-	}
-
-	/** Calls an operation without an input. @throws like `call`. */
-	query<Name extends QueryName>(operation: Name): Promise<Output<Name>> {
-		return this.#call(operation, {});
-	}
-
-	#call<Name extends OperationName>(
-		operation: Name,
-		input: object,
-	): Promise<Output<Name>> {
-		const id = ++this.#lastId;
-		return new Promise((resolve, reject) => {
-			this.#pendingCalls.set(id, {
-				resolve: (output) => resolve(output as Output<Name>),
-				reject,
-			});
-			const socket = this.#open();
-			const send = () => socket.send(JSON.stringify({ id, operation, input }));
-			if (socket.readyState === WebSocket.OPEN) send();
-			else socket.addEventListener("open", send, { once: true });
-		});
+		onOutput: (output: Output<Name>) => void,
+		onFailure: (failure: Failure) => void,
+	): () => void {
+		const subscriber: Subscriber = {
+			onOutput: (output) => onOutput(output as Output<Name>),
+			onFailure,
+		};
+		const subscribers = this.#subscribers.get(operation) ?? new Set();
+		this.#subscribers.set(operation, subscribers.add(subscriber));
+		const socket = this.#open();
+		if (socket.readyState === WebSocket.OPEN) this.#subscribe(operation);
+		return () => {
+			subscribers.delete(subscriber);
+			if (subscribers.size > 0) return;
+			this.#subscribers.delete(operation);
+			this.#send({ unsubscribe: operation });
+		};
 	}
 
 	close(): void {
+		this.#subscribers.clear();
+		clearTimeout(this.#timer);
 		this.#socket?.close();
 	}
 
@@ -59,27 +55,50 @@ export class Connection {
 		const url = new URL("/manager/api/ws", location.href);
 		url.protocol = url.protocol.replace("http", "ws");
 		const socket = new WebSocket(url);
-		socket.addEventListener("message", ({ data }) => this.#answered(data));
-		socket.addEventListener("close", () => this.#lost());
+		socket.addEventListener("open", () => {
+			this.#failures = 0;
+			for (const operation of this.#subscribers.keys())
+				this.#subscribe(operation);
+		});
+		socket.addEventListener("message", ({ data }) => this.#onMessage(data));
+		socket.addEventListener("close", () => this.#onClose());
 		this.#socket = socket;
 		return socket;
 	}
 
-	#answered(text: string): void {
-		const { id, output, error } = JSON.parse(text);
-		const call = this.#pendingCalls.get(id);
-		this.#pendingCalls.delete(id);
-		if (error) call?.reject(new Failure(error.code, error.message));
-		else call?.resolve(output);
+	#subscribe(operation: string): void {
+		this.#unanswered.set(this.#send({ subscribe: operation }), operation);
 	}
 
-	#lost(): void {
+	/** @returns the message's id. */
+	#send(message: object): number {
+		this.#lastId += 1;
+		if (this.#socket?.readyState === WebSocket.OPEN)
+			this.#socket.send(JSON.stringify({ id: this.#lastId, ...message }));
+		return this.#lastId;
+	}
+
+	#onMessage(text: string): void {
+		const { id, topic, output, error } = JSON.parse(text);
+		const operation = topic ?? this.#unanswered.get(id);
+		this.#unanswered.delete(id);
+		for (const subscriber of this.#subscribers.get(operation) ?? [])
+			if (error) subscriber.onFailure(new Failure(error.code, error.message));
+			else if (topic !== undefined) subscriber.onOutput(output);
+	}
+
+	#onClose(): void {
 		this.#socket = undefined;
-		const calls = [...this.#pendingCalls.values()];
-		this.#pendingCalls.clear();
-		for (const call of calls)
-			call.reject(
-				new Failure("disconnected", "The connection to the manager is lost."),
-			);
+		this.#unanswered.clear();
+		if (this.#subscribers.size === 0) return;
+		const failure = new Failure(
+			"disconnected",
+			"The connection to the manager is lost.",
+		);
+		for (const subscribers of this.#subscribers.values())
+			for (const subscriber of subscribers) subscriber.onFailure(failure);
+		const pauseMs = Math.min(firstPauseMs * 2 ** this.#failures, maxPauseMs);
+		this.#failures += 1;
+		this.#timer = setTimeout(() => this.#open(), pauseMs);
 	}
 }

@@ -4,6 +4,7 @@ import type { SystemStatus } from "../device/system/operations.ts";
 import { formatBytes, formatDuration } from "../shared/format.ts";
 import { AlarmsCard } from "./alarms-card.tsx";
 import { Connection } from "./connection.ts";
+import { JobsCard } from "./jobs-card.tsx";
 import { useLive } from "./live.ts";
 import { PastAlarmsCard } from "./past-alarms-card.tsx";
 import { Usage } from "./usage.tsx";
@@ -11,9 +12,10 @@ import { Usage } from "./usage.tsx";
 export function OverviewPage({ failed }: { failed: () => void }) {
 	const connection = useMemo(() => new Connection(), []);
 	useEffect(() => () => connection.close(), [connection]);
-	const system = useLive(connection, "systemStatus", 2_000, failed);
-	const database = useLive(connection, "databaseStatus", 5_000, failed);
-	const alarms = useLive(connection, "alarms", 5_000, failed);
+	const system = useLive(connection, "systemStatus", failed);
+	const database = useLive(connection, "databaseStatus", failed);
+	const alarms = useLive(connection, "alarms", failed);
+	const jobs = useLive(connection, "jobs", failed);
 	const problem = system.problem ?? database.problem;
 	return (
 		<>
@@ -26,6 +28,9 @@ export function OverviewPage({ failed }: { failed: () => void }) {
 				{alarms.value && <AlarmsCard {...alarms.value} />}
 				{system.value && <SystemCards status={system.value} />}
 				{database.value && <DatabaseCard status={database.value} />}
+				{jobs.value && jobs.value.jobs.length > 0 && (
+					<JobsCard jobs={jobs.value.jobs} />
+				)}
 				<PastAlarmsCard />
 			</div>
 		</>

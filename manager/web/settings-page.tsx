@@ -4,17 +4,14 @@ import { DnsNameCard } from "./dns-name-card.tsx";
 import { useLive } from "./live.ts";
 import { OptimizationCard } from "./optimization-card.tsx";
 
-const lookMs = 3_000;
-
 /** What is set once for the whole machine. */
 export function SettingsPage({ failed }: { failed: () => void }) {
 	const connection = useMemo(() => new Connection(), []);
 	useEffect(() => () => connection.close(), [connection]);
-	const { value: name } = useLive(connection, "dnsName", lookMs, failed);
+	const { value: name } = useLive(connection, "dnsName", failed);
 	const { value: optimization } = useLive(
 		connection,
 		"databaseOptimization",
-		lookMs,
 		failed,
 	);
 	if (!name || !optimization) return null;

@@ -17,7 +17,7 @@ interface Received {
 export function UpdatePage({ failed }: { failed: () => void }) {
 	const connection = useMemo(() => new Connection(), []);
 	useEffect(() => () => connection.close(), [connection]);
-	const { value: status } = useLive(connection, "updateStatus", 1_000, failed);
+	const { value: status } = useLive(connection, "updateStatus", failed);
 	const [received, setReceived] = useState<Received>();
 	useRestart(status?.step === "restarting");
 	if (!status) return null;

@@ -1,6 +1,8 @@
+import { EventEmitter } from "node:events";
 import { Mutex } from "async-mutex";
 import { DatabaseError } from "pg";
 import type { Database } from "../../database/database.ts";
+import type { Changes } from "../../operations/operation.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
@@ -26,6 +28,8 @@ import { RunningInstances, type RunningState } from "./running-instances.ts";
 /** Creates, edits, runs and deletes the instances of all services, with their databases and routes. */
 export class Instances implements Part {
 	readonly name = "instances";
+	/** Of the instances and how they are. */
+	readonly changes: Changes = new EventEmitter();
 	readonly #database: Database;
 	readonly #table: InstanceTable;
 	readonly #services: Services;
@@ -53,9 +57,14 @@ export class Instances implements Part {
 		);
 		services.setListener({
 			onReady: (serviceId) => void this.#startAllOf(serviceId),
-			onMessage: (serviceId, message) =>
-				this.#running.onMessage(serviceId, message),
-			onExit: (serviceId) => this.#running.onServiceExit(serviceId),
+			onMessage: (serviceId, message) => {
+				this.#running.onMessage(serviceId, message);
+				this.changes.emit("change");
+			},
+			onExit: (serviceId) => {
+				this.#running.onServiceExit(serviceId);
+				this.changes.emit("change");
+			},
 		});
 	}
 
@@ -102,6 +111,7 @@ export class Instances implements Part {
 			await this.#services.find(wanted.serviceId);
 			await this.#assertNamesUnused(wanted);
 			const instance = await this.#table.insert(wanted);
+			this.changes.emit("change");
 			try {
 				await this.#createDatabase(instance);
 			} catch (error) {
@@ -289,9 +299,12 @@ export class Instances implements Part {
 
 	/** One change at a time: two must not take the same name. */
 	#exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
-		return this.#mutex.runExclusive(work).catch((error) => {
-			throw toOperationError(error);
-		});
+		return this.#mutex
+			.runExclusive(work)
+			.catch((error) => {
+				throw toOperationError(error);
+			})
+			.finally(() => this.changes.emit("change"));
 	}
 }
 

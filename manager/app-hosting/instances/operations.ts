@@ -23,6 +23,7 @@ export function instanceOperations(
 				"Returns all instances with their states and the sizes of their databases",
 			permission: "administrator",
 			tokens: "read",
+			live: { changes: [instances.changes], everyMs: 5_000 },
 			input: nothing,
 			output: z.object({ instances: z.array(instanceStatus) }),
 			handle: async () => ({

@@ -33,6 +33,7 @@ export interface ProcessEvents {
 	onExit(): void;
 	/** @param isLoop false after a healthy run, and when the service is stopped. */
 	onCrashLoop(isLoop: boolean): void;
+	onStateChange(): void;
 }
 
 /** A small device is busy for a long time when it starts many services at once. */
@@ -79,6 +80,11 @@ export class ServiceProcess {
 
 	get state(): ProcessState {
 		return this.#state;
+	}
+
+	#setState(state: ProcessState): void {
+		this.#state = state;
+		this.#events.onStateChange();
 	}
 
 	/** The minor protocol version that the process understands. */
@@ -133,7 +139,7 @@ export class ServiceProcess {
 		}
 		await this.#killGroup();
 		this.#events.onCrashLoop(false);
-		this.#state = "stopped";
+		this.#setState("stopped");
 		this.#server?.close();
 		this.#server = undefined;
 	}
@@ -170,7 +176,7 @@ export class ServiceProcess {
 		const program = join(apps, folder, binary);
 		this.#spawnedMs = performance.now();
 		this.#messagesInMinute = 0;
-		this.#state = "starting";
+		this.#setState("starting");
 		const child = spawn(
 			runCommand,
 			[
@@ -241,7 +247,7 @@ export class ServiceProcess {
 		}
 		this.#child?.emit("hello");
 		this.#minor = message.minor;
-		this.#state = "running";
+		this.#setState("running");
 		this.#log.info("the service runs");
 		this.#healthTimer = setTimeout(
 			() => this.#events.onCrashLoop(false),
@@ -276,7 +282,7 @@ export class ServiceProcess {
 		if (!this.#isWanted) return;
 		this.#crashes += 1;
 		const delayMs = this.#delay.afterCrash(ranMs);
-		this.#state = "waiting";
+		this.#setState("waiting");
 		this.#log.warn({ code, signal, delayMs }, "the service has ended");
 		if (this.isInCrashLoop) this.#events.onCrashLoop(true);
 		this.#timer = setTimeout(() => this.#spawn(), delayMs);

@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import { chmod, copyFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -5,6 +6,7 @@ import { Mutex } from "async-mutex";
 import type { ToManager, ToService } from "../../../sdk/protocol.ts";
 import { type Alarms, appCodeBase, managerCodes } from "../../alarms/alarms.ts";
 import type { Database } from "../../database/database.ts";
+import type { Changes } from "../../operations/operation.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import { makeDirectory } from "../../shared/make-directory.ts";
@@ -45,6 +47,8 @@ export interface ServiceStatus extends Service {
 export class Services implements Part {
 	readonly name = "services";
 	readonly environment: ServiceEnvironment;
+	/** Of the installed services and the states of their processes. */
+	readonly changes: Changes = new EventEmitter();
 	readonly #database: Database;
 	readonly #table: ServiceTable;
 	readonly #alarms: Alarms;
@@ -132,6 +136,7 @@ export class Services implements Part {
 		const before = (await this.installed()).find(({ id }) => id === service.id);
 		if (before) await this.#update(before, installation);
 		else await this.#start(await this.#table.store(installation));
+		this.changes.emit("change");
 		this.#log.info(
 			{ service: service.id, build: service.build },
 			"service installed",
@@ -183,6 +188,7 @@ export class Services implements Part {
 					recursive: true,
 					force: true,
 				});
+			this.changes.emit("change");
 			this.#log.info({ service: id }, "service uninstalled");
 		});
 	}
@@ -296,6 +302,7 @@ export class Services implements Part {
 					this.#listener?.onExit(id);
 				},
 				onCrashLoop: (isLoop) => this.#onCrashLoop(service, isLoop),
+				onStateChange: () => this.changes.emit("change"),
 			},
 			this.#log,
 		);

@@ -117,6 +117,31 @@ test.serial("a slow download is cancelled", async (t) => {
 });
 
 test.serial(
+	"a download is a job: listed, and cancelled by its id",
+	async (t) => {
+		serve = (_request, response) => response.write("#!");
+		const refused = install();
+		const newestJob = async () => (await appliance.done("jobs")).jobs[0];
+		await until(
+			"the download is running",
+			async () => (await newestJob()).done > 0,
+		);
+		const job = await newestJob();
+		t.like(job, {
+			...{ kind: "appInstall", subject: id, state: "running" },
+			...{ step: id, unit: "bytes", isCancellable: true },
+		});
+		await appliance.done("jobCancel", { id: job.id });
+		t.regex((await refused).body.error.message, /was cancelled/);
+		t.like(await newestJob(), { id: job.id, state: "cancelled" });
+		t.is((await appliance.done("services")).fetching, undefined);
+		const again = await appliance.call("jobCancel", { id: job.id });
+		t.like(again, { status: 409, body: { error: { code: "notCancellable" } } });
+		t.is((await appliance.call("jobCancel", { id: 12_345 })).status, 404);
+	},
+);
+
+test.serial(
 	"a file that changes during the download is downloaded from the start",
 	async (t) => {
 		let requests = 0;

@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Database } from "../../database/database.ts";
+import type { Job, Jobs } from "../../jobs/jobs.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
@@ -38,19 +39,21 @@ export class Store implements Part {
 	readonly #log: Log;
 	#isStopping = false;
 	#recovered: Promise<void> | undefined;
+	readonly #jobs: Jobs;
 	#running: Promise<unknown> | undefined;
-	#progress: InstallProgress | undefined;
-	/** Set while the installation can be cancelled. */
-	#cancellation: AbortController | undefined;
+	/** The running installation. */
+	#job: Job | undefined;
 
 	/** @param directory for downloads and uploads in progress. */
 	constructor(
 		settings: Settings,
 		database: Database,
 		services: Services,
+		jobs: Jobs,
 		directory: string,
 		log: Log,
 	) {
+		this.#jobs = jobs;
 		this.#settings = settings;
 		this.#database = database;
 		this.#services = services;
@@ -86,17 +89,24 @@ export class Store implements Part {
 	/** Keeps what has been downloaded. */
 	async stop(): Promise<void> {
 		this.#isStopping = true;
-		this.#cancellation?.abort();
+		this.#job?.cancel();
 		await this.#running;
 	}
 
 	get progress(): InstallProgress | undefined {
-		return this.#progress;
+		const status = this.#job?.status;
+		return (
+			status && {
+				id: status.subject ?? "",
+				file: status.step ?? "",
+				receivedBytes: status.done ?? 0,
+			}
+		);
 	}
 
 	/** Returns the installation that was neither completed nor cancelled. */
 	async interrupted(): Promise<InterruptedInstall | undefined> {
-		return this.#progress ? undefined : this.#staging.interrupted();
+		return this.#job ? undefined : this.#staging.interrupted();
 	}
 
 	async assertDeveloperMode(): Promise<void> {
@@ -119,9 +129,10 @@ export class Store implements Part {
 	 * @throws OperationError; the previous build keeps running.
 	 */
 	install(id: string): Promise<void> {
-		return this.#exclusively(id, async (progress, signal) => {
+		return this.#exclusively(id, async (job) => {
 			const source = await this.#source();
-			const app = (await readApps(source, signal)).find((one) => one.id === id);
+			const apps = await readApps(source, job.signal);
+			const app = apps.find((one) => one.id === id);
 			if (!app)
 				throw new OperationError(
 					"notFound",
@@ -132,8 +143,7 @@ export class Store implements Part {
 				source,
 				await this.#settings.get("appStoreUrl"),
 				app,
-				progress,
-				signal,
+				job,
 			);
 		});
 	}
@@ -143,25 +153,27 @@ export class Store implements Part {
 	 * @throws OperationError; the previous build keeps running.
 	 */
 	installArchive(archive: Readable): Promise<{ id: string; build: string }> {
-		return this.#exclusively("an uploaded app", async (progress, signal) => {
+		return this.#exclusively("an uploaded app", async (job) => {
 			await this.#recovered;
 			const directory = this.#uploadDirectory;
 			try {
 				await rm(directory, { recursive: true, force: true });
 				await makeDirectory(directory);
-				const onProgress = (bytes: number) => {
-					progress.receivedBytes = bytes;
-				};
-				await unpackStore(archive, directory, onProgress, signal);
+				await unpackStore(
+					archive,
+					directory,
+					(done) => job.report({ done }),
+					job.signal,
+				);
 				const source = new StoreSource(directory);
-				const [app, another] = await readApps(source, signal);
+				const [app, another] = await readApps(source, job.signal);
 				if (!app || another)
 					throw new OperationError(
 						"invalid",
 						"notOneApp",
 						"The archive must contain exactly one app: npm run store -- DIR APP",
 					);
-				await this.#install(source, directory, app, progress, signal);
+				await this.#install(source, directory, app, job);
 				return { id: app.id, build: app.versions[0]?.build ?? "" };
 			} finally {
 				await rm(directory, { recursive: true, force: true });
@@ -172,38 +184,42 @@ export class Store implements Part {
 	/** Runs one installation at a time. @throws OperationError while another one runs. */
 	async #exclusively<Result>(
 		id: string,
-		work: (progress: InstallProgress, signal: AbortSignal) => Promise<Result>,
+		work: (job: Job) => Promise<Result>,
 	): Promise<Result> {
-		if (this.#progress)
+		if (this.#job)
 			throw new OperationError(
 				"conflict",
 				"busy",
-				`${this.#progress.id} is being installed: wait until it is done`,
+				`${this.#job.status.subject} is being installed: wait until it is done`,
 			);
-		this.#progress = { id, file: "apps.json", receivedBytes: 0 };
-		this.#cancellation = new AbortController();
-		const { signal } = this.#cancellation;
-		const result = work(this.#progress, signal).finally(() => {
-			this.#progress = undefined;
-			this.#cancellation = undefined;
-		});
+		const result = this.#jobs.run(
+			{ kind: "appInstall", subject: id },
+			async (job) => {
+				this.#job = job;
+				job.report({ step: "apps.json", done: 0, unit: "bytes" });
+				try {
+					return await work(job);
+				} catch (error) {
+					throw job.signal.aborted ? cancelled(id) : error;
+				} finally {
+					this.#job = undefined;
+				}
+			},
+		);
 		this.#running = result.catch(() => {});
-		return result.catch((error) => {
-			throw signal.aborted ? cancelled(id) : error;
-		});
+		return result;
 	}
 
 	async #install(
 		source: StoreSource,
 		url: string,
 		app: StoreApp,
-		progress: InstallProgress,
-		signal: AbortSignal,
+		job: Job,
 	): Promise<void> {
 		const { id, folder, binary, title } = app;
-		progress.id = id;
+		job.report({ subject: id });
 		const [{ build, label }] = app.versions as [StoreApp["versions"][0]];
-		const wanted = await listFiles(source, app, build, signal);
+		const wanted = await listFiles(source, app, build, job.signal);
 		if (!wanted.some(({ name }) => name === binary))
 			throw new OperationError(
 				"upstream",
@@ -216,8 +232,8 @@ export class Store implements Part {
 		try {
 			const files: ServiceFile[] = [];
 			for (const file of wanted)
-				files.push(await this.#download(source, file, progress, signal));
-			this.#cancellation = undefined;
+				files.push(await this.#download(source, file, job));
+			job.commit();
 			await this.#services.install({
 				service: { id, folder, binary, title, build, label },
 				directory: this.#staging.directory,
@@ -236,28 +252,28 @@ export class Store implements Part {
 	 * @throws OperationError if there is none, or if it is already complete.
 	 */
 	async cancel(): Promise<void> {
-		if (this.#cancellation) return this.#cancellation.abort();
+		if (this.#job?.cancel()) return;
 		const interrupted = await this.interrupted();
-		if (!interrupted)
+		if (!interrupted || this.#job)
 			throw new OperationError(
 				"conflict",
 				"nothingToCancel",
-				this.#progress
-					? `${this.#progress.id} has been downloaded and is being started`
+				this.#job
+					? `${this.#job.status.subject} has been downloaded and is being started`
 					: "Nothing is being downloaded",
 			);
-		// Exclusively, so that no installation resumes it meanwhile.
-		await this.#exclusively(interrupted.id, () => this.#staging.clear());
+		const discarded = this.#staging.clear();
+		// An installation that begins meanwhile waits for it.
+		this.#recovered = discarded.catch(() => {});
+		await discarded;
 	}
 
 	async #download(
 		source: StoreSource,
 		{ name, path, sha256: wanted }: ListedFile,
-		progress: InstallProgress,
-		signal: AbortSignal,
+		job: Job,
 	): Promise<ServiceFile> {
-		progress.file = name;
-		progress.receivedBytes = 0;
+		job.report({ step: name, done: 0 });
 		const stagedFile = await this.#staging.pathFor(name);
 		// Complete from an interrupted installation.
 		if (wanted && (await sha256Of(stagedFile)) === wanted)
@@ -268,10 +284,8 @@ export class Store implements Part {
 			this.#staging,
 			name,
 			maxFileBytes,
-			(bytes) => {
-				progress.receivedBytes = bytes;
-			},
-			signal,
+			(done) => job.report({ done }),
+			job.signal,
 		);
 		if (wanted && wanted !== sha256)
 			throw new OperationError(

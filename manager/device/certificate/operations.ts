@@ -31,6 +31,7 @@ export function certificateOperations(certificate: Certificate, acme: Acme) {
 				"Returns the web server's certificate: its names, issuer, chain and expiry",
 			permission: "administrator",
 			tokens: "read",
+			live: { everyMs: 5_000 },
 			input: nothing,
 			output: certificateAnswer,
 			handle: async () => ({ certificate: await certificate.info() }),

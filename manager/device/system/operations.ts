@@ -40,6 +40,7 @@ export function systemOperations(releaseFile: string) {
 			summary: "Returns version, uptime and use of CPU, memory and disks",
 			permission: "administrator",
 			tokens: "read",
+			live: { everyMs: 2_000 },
 			input: z.strictObject({}),
 			output: systemStatus,
 			handle: async () => ({

@@ -28,10 +28,15 @@ export class IncomingUpload {
 
 	/**
 	 * Yields the body. It leaves the request open, so that the client gets an answer after an abort too.
+	 * @param onProgress gets the number of bytes yielded so far.
 	 * @throws UpdateError if the upload is aborted or the client disconnects.
 	 */
-	async *chunks(body: Readable): AsyncGenerator<Buffer, void> {
+	async *chunks(
+		body: Readable,
+		onProgress: (bytes: number) => void,
+	): AsyncGenerator<Buffer, void> {
 		const { signal } = this.#aborting;
+		let bytes = 0;
 		const parts = body.iterator({ destroyOnReturn: false });
 		// Promise.race with one long-lived promise would keep every part in memory.
 		let rejectPart = (_reason: unknown) => {};
@@ -48,6 +53,8 @@ export class IncomingUpload {
 				);
 				if (part.done) return;
 				this.#lastByteMs = performance.now();
+				bytes += part.value.length;
+				onProgress(bytes);
 				yield part.value;
 			}
 		} finally {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { Jobs } from "../../jobs/jobs.ts";
 import { defineOperation } from "../../operations/operation.ts";
 import { outcome, outcomeOf } from "../../operations/outcome.ts";
 import { updateResult } from "./history.ts";
@@ -23,7 +24,7 @@ export type UpdateStatus = z.output<typeof updateStatus>;
 
 const nothing = z.strictObject({});
 
-export function updateOperations(updates: Updates) {
+export function updateOperations(updates: Updates, jobs: Jobs) {
 	return [
 		defineOperation({
 			name: "updateStatus",
@@ -31,6 +32,7 @@ export function updateOperations(updates: Updates) {
 				"Returns the state of the current update and the results of previous ones",
 			permission: "administrator",
 			tokens: "read",
+			live: { changes: [jobs.changes], everyMs: 2_000 },
 			input: nothing,
 			output: updateStatus,
 			handle: () => updates.status(),

@@ -211,6 +211,12 @@ test.serial("the status shows why a download failed", async (t) => {
 		t.regex(body.problem, /answers 404/);
 		break;
 	}
+	const [job] = (await call("jobs")).body.jobs;
+	t.like(job, {
+		...{ kind: "updateDownload", subject: `127.0.0.1:${port}` },
+		state: "failed",
+	});
+	t.regex(job.problem, /answers 404/);
 	t.is(
 		(await call("updateDownload", { url: "file:///etc/shadow" })).status,
 		400,

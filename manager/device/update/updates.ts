@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { promisify } from "node:util";
 import type { Database } from "../../database/database.ts";
+import type { Job, JobDescription, Jobs } from "../../jobs/jobs.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
@@ -50,6 +51,7 @@ export class Updates implements Part {
 	readonly name = "updates";
 	readonly #environment: UpdateEnvironment;
 	readonly #database: Database;
+	readonly #jobs: Jobs;
 	readonly #log: Log;
 	readonly #boot: BootPartition;
 	readonly #received: ReceivedFile;
@@ -58,14 +60,21 @@ export class Updates implements Part {
 	#step: Step = "idle";
 	#totalBytes: number | undefined;
 	#problem: string | undefined;
-	#cancelling = new AbortController();
+	/** The running upload, download or check. */
+	#job: Job | undefined;
 	/** Pending while a download is running. */
 	#downloading: Promise<void> = Promise.resolve();
 	#upload: IncomingUpload | undefined;
 
-	constructor(environment: UpdateEnvironment, database: Database, log: Log) {
+	constructor(
+		environment: UpdateEnvironment,
+		database: Database,
+		jobs: Jobs,
+		log: Log,
+	) {
 		this.#environment = environment;
 		this.#database = database;
+		this.#jobs = jobs;
 		this.#log = log;
 		this.#boot = new BootPartition(environment.bootPartitionCommand);
 		this.#received = new ReceivedFile(environment.directory);
@@ -87,11 +96,13 @@ export class Updates implements Part {
 
 	async stop(): Promise<void> {
 		this.#stopping.abort();
-		this.#cancelling.abort();
-		await this.#check.cancel();
-		await this.#upload?.abort(
+		// First, for its message: cancelling its job ends it too.
+		const uploadEnds = this.#upload?.abort(
 			"The manager is stopping: resume the upload later",
 		);
+		this.#job?.cancel();
+		await this.#check.cancel();
+		await uploadEnds;
 	}
 
 	async status(): Promise<UpdateStatus> {
@@ -131,17 +142,32 @@ export class Updates implements Part {
 		this.#assertIdle();
 		this.#problem = undefined;
 		this.#totalBytes = undefined;
-		const upload = new IncomingUpload();
-		this.#upload = upload;
-		try {
-			return await this.#received.receive(part, upload.chunks(body));
-		} catch (error) {
-			this.#log.info({ err: error }, "update upload interrupted");
-			throw error;
-		} finally {
-			this.#upload = undefined;
-			upload.close();
-		}
+		return this.#asJob({ kind: "updateUpload" }, async (job) => {
+			const upload = new IncomingUpload();
+			this.#upload = upload;
+			job.signal.addEventListener(
+				"abort",
+				() => void upload.abort("The upload was cancelled"),
+			);
+			const onProgress = (bytes: number) =>
+				job.report({
+					done: part.offset + bytes,
+					total: part.totalBytes,
+					unit: "bytes",
+				});
+			try {
+				return await this.#received.receive(
+					part,
+					upload.chunks(body, onProgress),
+				);
+			} catch (error) {
+				this.#log.info({ err: error }, "update upload interrupted");
+				throw error;
+			} finally {
+				this.#upload = undefined;
+				upload.close();
+			}
+		});
 	}
 
 	/**
@@ -159,32 +185,42 @@ export class Updates implements Part {
 			this.#step = "idle";
 			throw error;
 		}
-		this.#cancelling = new AbortController();
-		const { signal } = this.#cancelling;
+		this.#downloading = this.#asJob(
+			{ kind: "updateDownload", subject: new URL(url).host },
+			(job) => this.#download(url, job),
+		)
+			.catch((error) => {
+				// A cancelled download has no problem.
+				if (error instanceof UpdateError) this.#problem = error.message;
+			})
+			.finally(() => {
+				this.#step = "idle";
+			});
+	}
+
+	async #download(url: string, job: Job): Promise<void> {
 		const attempt = () =>
 			download(
 				url,
 				this.#received,
-				(_bytes, totalBytes) => {
-					this.#totalBytes = totalBytes;
+				(done, total) => {
+					this.#totalBytes = total;
+					job.report({ done, total, unit: "bytes" });
 				},
-				signal,
+				job.signal,
 			).catch((error) => {
-				if (!(error instanceof UpdateError)) throw error;
-				this.#problem = error.message;
+				// Retrying would not help.
+				if (error instanceof UpdateError) return error;
+				throw error;
 			});
 		const onFailure = (error: unknown) => {
 			this.#problem = `${retrying}: ${url}: ${toMessage(error)}`;
+			job.report({ step: this.#problem });
 			this.#log.info({ err: error, url }, "update download failed; retrying");
 		};
-		this.#downloading = retryUntilDone(attempt, onFailure, signal)
-			.then(() => {
-				if (this.#problem?.startsWith(retrying)) this.#problem = undefined;
-			})
-			.catch(() => {}) // Cancelled.
-			.finally(() => {
-				this.#step = "idle";
-			});
+		const refusal = await retryUntilDone(attempt, onFailure, job.signal);
+		this.#problem = undefined;
+		if (refusal) throw refusal;
 	}
 
 	/**
@@ -193,8 +229,12 @@ export class Updates implements Part {
 	 * @throws UpdateError
 	 */
 	async check(): Promise<Release> {
-		if (!this.#check.isRunning) this.#assertIdle();
-		return this.#check.run();
+		if (this.#check.isRunning) return this.#check.run();
+		this.#assertIdle();
+		return this.#asJob({ kind: "updateCheck" }, (job) => {
+			job.signal.addEventListener("abort", () => void this.#check.cancel());
+			return this.#check.run();
+		});
 	}
 
 	/**
@@ -206,21 +246,9 @@ export class Updates implements Part {
 		this.#assertIdle();
 		this.#step = "installing";
 		this.#problem = undefined;
-		try {
-			const release = await this.#check.run();
-			const running = await readRelease(this.#environment.releaseFile);
-			if (running && release.build <= running.build && !allowOlder)
-				throw new UpdateError(
-					"olderVersion",
-					`The update (${release.version}, build ${release.build}) is not newer than what runs (${running.version}, build ${running.build}): confirm that you want it`,
-				);
-			await this.#stage();
-		} catch (error) {
-			this.#step = "idle";
-			this.#problem = toMessage(error);
-			throw error;
-		}
-		await this.#received.remove();
+		await this.#jobs.run({ kind: "updateInstall" }, (job) =>
+			this.#install(allowOlder, job),
+		);
 		this.#step = "restarting";
 		this.#log.info("restarting to install an update");
 		// Lets the answer reach the client first.
@@ -232,12 +260,32 @@ export class Updates implements Part {
 		}, 1000);
 	}
 
+	async #install(allowOlder: boolean, job: Job): Promise<void> {
+		job.commit();
+		try {
+			const release = await this.#check.run();
+			const running = await readRelease(this.#environment.releaseFile);
+			if (running && release.build <= running.build && !allowOlder)
+				throw new UpdateError(
+					"olderVersion",
+					`The update (${release.version}, build ${release.build}) is not newer than what runs (${running.version}, build ${running.build}): confirm that you want it`,
+				);
+			job.report({ subject: `${release.version}, build ${release.build}` });
+			await this.#stage();
+		} catch (error) {
+			this.#step = "idle";
+			this.#problem = toMessage(error);
+			throw error;
+		}
+		await this.#received.remove();
+	}
+
 	/** Cancels whatever is running and deletes the file. @returns whether there was anything to cancel. */
 	async cancel(): Promise<boolean> {
 		if (this.#step === "installing" || this.#step === "restarting")
 			throw new UpdateError("busy", "The installation has already started");
 		const wasBusy = this.#step !== "idle" || this.#upload !== undefined;
-		this.#cancelling.abort();
+		this.#job?.cancel();
 		await this.#downloading;
 		await this.#upload?.abort("The upload was cancelled");
 		await this.#check.cancel();
@@ -248,6 +296,21 @@ export class Updates implements Part {
 		const wasStaged = (await this.#boot.state()).update === "install";
 		if (wasStaged) await this.#boot.cancel();
 		return wasBusy || hadFile || wasStaged;
+	}
+
+	/** Runs an upload, a download or a check, of which there is one at a time. */
+	async #asJob<Result>(
+		description: JobDescription,
+		work: (job: Job) => Promise<Result>,
+	): Promise<Result> {
+		return this.#jobs.run(description, async (job) => {
+			this.#job = job;
+			try {
+				return await work(job);
+			} finally {
+				this.#job = undefined;
+			}
+		});
 	}
 
 	async #stage(): Promise<void> {

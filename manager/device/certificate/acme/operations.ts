@@ -28,6 +28,7 @@ export function acmeOperations(acme: Acme) {
 				"Returns whether an authority renews the certificate, and the result of the last order",
 			permission: "administrator",
 			tokens: "read",
+			live: { everyMs: 5_000 },
 			input: nothing,
 			output: acmeStatus,
 			handle: () => acme.status(),
