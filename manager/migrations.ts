@@ -1,4 +1,4 @@
-import { createTokenTable } from "./access/tokens/schema.ts";
+import { createTokenTable } from "./access/tokens/tokens.ts";
 import { createAlarmTable } from "./alarms/schema.ts";
 import {
 	addExternalHost,

@@ -1,8 +1,7 @@
 import type { ConfigTable } from "../../settings/config-table.ts";
 import type { Settings } from "../../settings/settings.ts";
-import { readKey, readOrCreateKey } from "./key-file.ts";
 import type { PasswordHash } from "./password.ts";
-import { seal, sealed, unseal } from "./sealed.ts";
+import { readKey, readOrCreateKey, seal, sealed, unseal } from "./sealed.ts";
 
 const sealedName = "passwordForDigests";
 

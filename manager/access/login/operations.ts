@@ -1,7 +1,12 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import * as z from "zod";
 import { defineOperation } from "../../operations/operation.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import type { Login } from "./login.ts";
-import { setSystemPasswords } from "./system-passwords.ts";
+
+const run = promisify(execFile);
+const setPasswordsTimeoutMs = 30_000;
 
 const nothing = z.strictObject({});
 /** Long enough for any passphrase; scrypt must not hash megabytes. */
@@ -131,4 +136,25 @@ export function loginOperations(login: Login, setPasswordsCommand: string) {
 			},
 		}),
 	];
+}
+
+/**
+ * Sets the password of root and admin without showing it on a command line.
+ * @throws OperationError with the command's error output.
+ */
+async function setSystemPasswords(
+	command: string,
+	password: string,
+): Promise<void> {
+	const running = run(command, { timeout: setPasswordsTimeoutMs });
+	running.child.stdin?.on("error", () => {}); // The exit code tells.
+	running.child.stdin?.end(`${password}\n`);
+	await running.catch((error: { stderr?: string }) => {
+		throw new OperationError(
+			"failed",
+			"passwordsNotSet",
+			error.stderr?.trim() || "The passwords of root and admin cannot be set",
+			{ cause: error },
+		);
+	});
 }

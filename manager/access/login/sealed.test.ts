@@ -1,6 +1,16 @@
 import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, stat, truncate } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test from "ava";
-import { keyBytes, seal, sealed, unseal } from "./sealed.ts";
+import {
+	keyBytes,
+	readKey,
+	readOrCreateKey,
+	seal,
+	sealed,
+	unseal,
+} from "./sealed.ts";
 
 const key = randomBytes(keyBytes);
 
@@ -26,4 +36,19 @@ test("a tampered secret cannot be unsealed", (t) => {
 		{ ...box, nonce: "" },
 	])
 		t.is(unseal(wrong, key, "a"), undefined);
+});
+
+test("a key is created once and only its owner can read it, a damaged key is replaced", async (t) => {
+	const directory = await mkdtemp(join(tmpdir(), "app-platform-key-"));
+	t.teardown(() => rm(directory, { recursive: true }));
+	const file = join(directory, "manager", "key");
+	t.is(await readKey(file), undefined);
+	const key = await readOrCreateKey(file);
+	t.is(key.length, 32);
+	t.deepEqual(await readOrCreateKey(file), key);
+	t.is((await stat(file)).mode & 0o777, 0o600);
+	t.is((await stat(join(directory, "manager"))).mode & 0o777, 0o700);
+	await truncate(file, 5); // As a power cut may leave it.
+	t.is(await readKey(file), undefined);
+	t.notDeepEqual(await readOrCreateKey(file), key);
 });

@@ -1,16 +1,18 @@
 import { createHash, randomBytes } from "node:crypto";
+import type { ClientBase } from "pg";
 import type { Database } from "../../database/database.ts";
 import type { Token } from "../../operations/caller.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { AttemptLimiter } from "../login/attempt-limiter.ts";
 import { OnceEmitter } from "../login/once-emitter.ts";
-import { scheduleAt } from "./schedule-at.ts";
 
 const tokenBytes = 32;
 /** Makes a leaked token recognizable. */
 const tokenPrefix = "appm_";
 const maxTokens = 100;
+/** The clock is checked this often: it may be set, and Node's timers are limited to 24 days. */
+const maxTimerMs = 60_000;
 
 export interface TokenStatus extends Token {
 	createdAt: Date;
@@ -151,4 +153,31 @@ export class Tokens {
 
 function hashOf(token: string): Buffer {
 	return createHash("sha256").update(token).digest();
+}
+
+/** Calls a function at a time in ms since 1970. @returns a function that cancels it. */
+function scheduleAt(timeMs: number, work: () => void): () => void {
+	let timer: NodeJS.Timeout;
+	const wait = () => {
+		const leftMs = timeMs - Date.now();
+		timer =
+			leftMs <= maxTimerMs
+				? setTimeout(work, leftMs)
+				: setTimeout(wait, maxTimerMs);
+	};
+	wait();
+	return () => clearTimeout(timer);
+}
+
+/** Stores only the SHA-256 of a token: tokens are long and random, so the hash does not reveal them. */
+export async function createTokenTable(client: ClientBase): Promise<void> {
+	await client.query(`CREATE TABLE token (
+		id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+		name text NOT NULL UNIQUE,
+		hash bytea NOT NULL UNIQUE,
+		scopes text[] NOT NULL,
+		created_at timestamptz NOT NULL DEFAULT now(),
+		last_used_at timestamptz,
+		expires_at timestamptz
+	)`);
 }
