@@ -1,5 +1,5 @@
 import { createTokenTable } from "./access/tokens/tokens.ts";
-import { createAlarmTable } from "./alarms/schema.ts";
+import { createAlarmTable } from "./alarms/alarm-table.ts";
 import {
 	addExternalHost,
 	createInstanceTable,

@@ -1,3 +1,4 @@
+import type { ClientBase } from "pg";
 import type { AlarmSeverity } from "../../sdk/protocol.ts";
 import type { Database } from "../database/database.ts";
 
@@ -109,4 +110,20 @@ function toAlarm(row: Row): StoredAlarm {
 		details: row.details ?? undefined,
 		endedMs: row.endedMs ?? undefined,
 	};
+}
+
+export async function createAlarmTable(client: ClientBase): Promise<void> {
+	await client.query(`
+		CREATE TABLE alarm (
+			id uuid PRIMARY KEY,
+			service text,
+			instance text,
+			code integer NOT NULL,
+			severity text NOT NULL,
+			text text NOT NULL,
+			details text,
+			raised_at timestamptz NOT NULL,
+			-- NULL while the alarm is active.
+			ended_at timestamptz
+		)`);
 }
