@@ -6,7 +6,7 @@ import {
 	TestAuthority,
 } from "../../../testing/test-authority.ts";
 import { checkBundle, maxPemBytes } from "./bundle.ts";
-import type { CertificateRefused } from "./certificate-refused.ts";
+import type { CertificateRefused } from "./pem.ts";
 
 const rsa = (bits: number) => ({ newKey: [`rsa:${bits}`] });
 const name = "device.example.com";

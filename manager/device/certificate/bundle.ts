@@ -1,5 +1,4 @@
 import { type KeyObject, X509Certificate } from "node:crypto";
-import { CertificateRefused } from "./certificate-refused.ts";
 import {
 	assertComplete,
 	type Chain,
@@ -8,7 +7,7 @@ import {
 } from "./chain.ts";
 import { assertSuitableKey, readPrivateKey } from "./key.ts";
 import { alternativeNames, displayName } from "./names.ts";
-import { type PemBlock, splitPem } from "./pem.ts";
+import { CertificateRefused, type PemBlock, splitPem } from "./pem.ts";
 
 /** HAProxy limits it at run time: certificate and command share one buffer (tune.bufsize in haproxy.cfg). */
 export const maxPemBytes = 15_000;

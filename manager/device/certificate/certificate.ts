@@ -16,9 +16,12 @@ import {
 } from "../../web-server/haproxy.ts";
 import { HaproxyReconciler } from "../../web-server/haproxy-reconciler.ts";
 import { type Bundle, checkBundle, readBundle } from "./bundle.ts";
-import { type CertificateInfo, toCertificateInfo } from "./certificate-info.ts";
+import {
+	type CertificateInfo,
+	expiryWarning,
+	toCertificateInfo,
+} from "./certificate-info.ts";
 import { DefaultCertificate, isCheckDue } from "./default-certificate.ts";
-import { expiryWarning } from "./expiry.ts";
 
 export interface CertificateEnvironment {
 	/** Contains certificate.pem, which HAProxy reads when it starts, and default.pem. */

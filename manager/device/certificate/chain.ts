@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
-import { CertificateRefused } from "./certificate-refused.ts";
 import { displayName, formatDistinguishedName } from "./names.ts";
+import { CertificateRefused } from "./pem.ts";
 
 export interface Chain {
 	/** Each issued by the next one, leaf first. */

@@ -1,7 +1,7 @@
 import test from "ava";
 import { TestAuthority } from "../../../testing/test-authority.ts";
+import { dayMs } from "./certificate-info.ts";
 import { isCheckDue, renewalReason } from "./default-certificate.ts";
-import { dayMs } from "./expiry.ts";
 
 test("finds the reason to renew the device's own certificate", async (t) => {
 	const { certificate, key } = await TestAuthority.create("device", {

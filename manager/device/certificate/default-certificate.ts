@@ -6,8 +6,8 @@ import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { readFileIfExists } from "../../shared/secret-file.ts";
 import { readBundle } from "./bundle.ts";
-import { CertificateRefused } from "./certificate-refused.ts";
-import { dayMs } from "./expiry.ts";
+import { dayMs } from "./certificate-info.ts";
+import { CertificateRefused } from "./pem.ts";
 
 const run = promisify(execFile);
 /** A day before the warning, which appears 30 days before the expiry. */

@@ -5,8 +5,7 @@ import {
 	sign,
 	verify,
 } from "node:crypto";
-import { CertificateRefused } from "./certificate-refused.ts";
-import type { PemBlock } from "./pem.ts";
+import { CertificateRefused, type PemBlock } from "./pem.ts";
 
 /** The keys that OpenSSL and browsers accept from a web server. */
 const minRsaBits = 2048;

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
-import { decideReserve } from "./decision.ts";
 
 const fileName = "empty_if_no_space";
 const run = promisify(execFile);
@@ -86,4 +85,23 @@ async function syncPath(path: string): Promise<void> {
 	} finally {
 		await handle.close();
 	}
+}
+
+interface ReserveSituation {
+	exists: boolean;
+	freeBytes: number;
+	reserveBytes: number;
+}
+
+type ReserveDecision = "keep" | "create" | "noRoom";
+
+/**
+ * Keeps an existing reserve, whatever its size: an admin who emptied it needs the space. Creates it
+ * only if the same space again stays free, so that the reserve itself does not fill the disk.
+ */
+export function decideReserve(situation: ReserveSituation): ReserveDecision {
+	if (situation.exists) return "keep";
+	return situation.freeBytes >= 2 * situation.reserveBytes
+		? "create"
+		: "noRoom";
 }

@@ -1,9 +1,8 @@
 import { availableParallelism, freemem, totalmem, uptime } from "node:os";
 import * as z from "zod";
 import { defineOperation } from "../../operations/operation.ts";
-import { CpuMeter } from "./cpu.ts";
-import { DiskMeter } from "./disks.ts";
 import { readRelease } from "./release.ts";
+import { CpuMeter, DiskMeter } from "./usage.ts";
 
 const systemStatus = z.object({
 	manager: z.object({

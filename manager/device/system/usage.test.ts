@@ -1,5 +1,5 @@
 import test from "ava";
-import { busyPercent, CpuMeter, sumCpuTime } from "./cpu.ts";
+import { busyPercent, CpuMeter, sumCpuTime } from "./usage.ts";
 
 test("sums the cores", (t) => {
 	const core = { user: 10, nice: 5, sys: 20, idle: 60, irq: 5 };

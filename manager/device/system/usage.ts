@@ -1,4 +1,8 @@
 import { type CpuInfo, cpus } from "node:os";
+import { getDiskInfo } from "node-disk-info";
+
+const minCpuPeriodMs = 1_000;
+const maxDisksAgeMs = 15_000;
 
 /** CPU time since the machine started, summed over all cores. */
 export interface CpuTime {
@@ -24,8 +28,6 @@ export function busyPercent(earlier: CpuTime, later: CpuTime): number {
 	return Math.min(100, Math.max(0, percent));
 }
 
-const minPeriodMs = 1_000;
-
 /** Measures the CPU use over at least the last second, however often it is read. */
 export class CpuMeter {
 	#earlier: CpuTime = { busyMs: 0, totalMs: 0 };
@@ -34,7 +36,7 @@ export class CpuMeter {
 
 	percent(): number {
 		const now = performance.now();
-		if (this.#readAtMs === 0 || now - this.#readAtMs >= minPeriodMs) {
+		if (this.#readAtMs === 0 || now - this.#readAtMs >= minCpuPeriodMs) {
 			const later = sumCpuTime(cpus());
 			this.#percent = busyPercent(this.#earlier, later);
 			this.#earlier = later;
@@ -42,4 +44,42 @@ export class CpuMeter {
 		}
 		return this.#percent;
 	}
+}
+
+interface Disk {
+	mountPoint: string;
+	sizeBytes: number;
+	usedBytes: number;
+	freeBytes: number;
+}
+
+/** The partitions that the documentation names; all others are temporary file systems. */
+const shownMountPoints = ["/mnt/sda2", "/", "/mnt/sda1"];
+
+/** Measures the use of the partitions. Caches the figures, because each reading runs `df`. */
+export class DiskMeter {
+	#readAtMs = 0;
+	#disks: Disk[] = [];
+
+	async disks(): Promise<Disk[]> {
+		const now = performance.now();
+		if (this.#readAtMs === 0 || now - this.#readAtMs >= maxDisksAgeMs) {
+			this.#disks = await readDisks();
+			this.#readAtMs = now;
+		}
+		return this.#disks;
+	}
+}
+
+async function readDisks(): Promise<Disk[]> {
+	const drives = await getDiskInfo();
+	return drives
+		.filter((drive) => shownMountPoints.includes(drive.mounted))
+		.map((drive) => ({
+			mountPoint: drive.mounted,
+			// `df -P` counts in KiB.
+			sizeBytes: drive.blocks * 1024,
+			usedBytes: drive.used * 1024,
+			freeBytes: drive.available * 1024,
+		}));
 }

@@ -1,5 +1,5 @@
 import test from "ava";
-import { dayMs, expiryWarning } from "./expiry.ts";
+import { dayMs, expiryWarning } from "./certificate-info.ts";
 
 const now = new Date("2026-03-01T12:00:00Z");
 const after = (days: number) => new Date(now.getTime() + days * dayMs);

@@ -1,5 +1,5 @@
 import test from "ava";
-import { decideReserve } from "./decision.ts";
+import { decideReserve } from "./reserve.ts";
 
 const reserveBytes = 500;
 
