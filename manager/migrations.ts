@@ -4,7 +4,7 @@ import {
 	addExternalHost,
 	createInstanceTable,
 } from "./app-hosting/instances/schema.ts";
-import { createServiceTables } from "./app-hosting/services/schema.ts";
+import { createServiceTables } from "./app-hosting/services/service-table.ts";
 import type { Migration } from "./database/migrate.ts";
 import { createUpdateTable } from "./device/update/schema.ts";
 import { createConfigTable } from "./settings/schema.ts";
