@@ -6,9 +6,9 @@ import {
 	type Server,
 	type ServerResponse,
 } from "node:http";
-import type { Pool, PoolClient } from "pg";
+import { Pool, type PoolClient, type PoolConfig } from "pg";
 import { WebSocketServer } from "ws";
-import { databasePool } from "./database-pool.ts";
+import { DatabaseStream } from "./database-stream.ts";
 import { StaticFiles, type StaticFilesOptions } from "./http/static-files.ts";
 import { type LogFlag, logFlags } from "./log-flags.ts";
 import type {
@@ -18,6 +18,8 @@ import type {
 } from "./protocol.ts";
 
 const maxMessageBytes = 1024 * 1024;
+const maxDatabaseConnections = 2;
+const connectTimeoutMs = 15_000;
 /** Longer than the web server keeps idle connections, so that it never sends on one that is being closed. */
 const keepAliveMs = 60_000;
 
@@ -200,4 +202,25 @@ export class AppInstance {
 		const { path } = this.arguments.webServer;
 		return url.startsWith(path) ? `/${url.slice(path.length)}` : url;
 	}
+}
+
+/** @returns undefined if the database is MySQL. */
+function databasePool(
+	database: InstanceArguments["database"],
+): Pool | undefined {
+	const { host, port, kind, tls, name, user, password } = database;
+	if (kind === "mysql") return undefined;
+	const config: PoolConfig = {
+		...{ host, database: name, user, password },
+		max: maxDatabaseConnections,
+	};
+	// Without a port, `host` is the directory of a local UNIX socket.
+	if (port === undefined || tls === undefined) return new Pool(config);
+	return new Pool({
+		...config,
+		port,
+		ssl: false, // DatabaseStream does TLS.
+		stream: () => new DatabaseStream({ host, port, tls }),
+		connectionTimeoutMillis: connectTimeoutMs,
+	});
 }

@@ -3,7 +3,6 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { dirname, join, relative, resolve } from "node:path";
 import mime from "mime/lite";
 import Negotiator from "negotiator";
-import { filePathOf, isVisible } from "./file-path.ts";
 import { type Content, sendContent } from "./send-content.ts";
 
 // `sirv` and `send` also serve directories, but they ignore q-values or precompressed files, and
@@ -28,6 +27,7 @@ const notFoundCodes = new Set([
 	"ENXIO",
 ]);
 const yearSeconds = 365 * 24 * 60 * 60;
+const indexPage = "index.html";
 
 /**
  * Serves the files of a directory over HTTP. `x.js.br` and `x.js.gz` beside `x.js` are sent in its
@@ -156,4 +156,35 @@ function typeOf(path: string): string {
 	// With the slash, a file named `js` does not count as one with that extension.
 	const type = mime.getType(`/${path}`) ?? "application/octet-stream";
 	return type.startsWith("text/") ? `${type}; charset=utf-8` : type;
+}
+
+/**
+ * Converts the URL of a request to a relative file path; a directory stands for its index page.
+ * @param url path with or without a query, as it was sent.
+ * @returns undefined if the URL is invalid, names a hidden file, or leads out of the directory.
+ */
+export function filePathOf(url: string): string | undefined {
+	const [pathname = ""] = url.split(/[?#]/, 1);
+	if (!pathname.startsWith("/")) return undefined;
+	const names = pathname.slice(1).split("/").map(decode);
+	if (names.at(-1) === "") names[names.length - 1] = indexPage;
+	// Decoded only once: %25 is a % in the name.
+	return names.every(isPlain) ? names.join("/") : undefined;
+}
+
+/** Whether a relative path stays in its directory and no part of it is hidden. */
+export function isVisible(path: string): boolean {
+	return path.split("/").every((name) => !name.startsWith("."));
+}
+
+function isPlain(name: string | undefined): boolean {
+	return name !== undefined && name !== "" && !/^\.|[/\\\p{Cc}]/u.test(name);
+}
+
+function decode(text: string): string | undefined {
+	try {
+		return decodeURIComponent(text);
+	} catch {
+		return undefined;
+	}
 }

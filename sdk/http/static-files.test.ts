@@ -1,5 +1,5 @@
 import test from "ava";
-import { filePathOf, isVisible } from "./file-path.ts";
+import { filePathOf, isVisible } from "./static-files.ts";
 
 test("a URL names a file, a directory its index page", (t) => {
 	for (const [url, path] of [

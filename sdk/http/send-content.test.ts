@@ -1,5 +1,5 @@
 import test from "ava";
-import { parseRange } from "./range.ts";
+import { parseRange } from "./send-content.ts";
 
 test("a single range is parsed, others are ignored", (t) => {
 	const range = (header: string) => parseRange(header, 100);
