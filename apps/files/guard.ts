@@ -3,8 +3,12 @@ import type { Database } from "./database.ts";
 import { DavError } from "./dav-error.ts";
 import type { Exchange } from "./exchange.ts";
 import { IfHeader, type ResourceState } from "./if-header.ts";
-import { allLocks } from "./lock-table.ts";
-import { findBlockingLock, type Lock, locksCovering } from "./locks.ts";
+import {
+	allLocks,
+	findBlockingLock,
+	type Lock,
+	locksCovering,
+} from "./locks.ts";
 import type { Path } from "./paths.ts";
 import { etagOf, findNode, type Node } from "./tree.ts";
 

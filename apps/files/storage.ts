@@ -1,8 +1,8 @@
 import { type AppInstance, Mutex } from "../../sdk/index.ts";
 import { Contents } from "./contents.ts";
 import type { Database, Transaction } from "./database.ts";
+import { createTables } from "./database.ts";
 import type { Path } from "./paths.ts";
-import { createTables } from "./schema.ts";
 import { findNode, type Node } from "./tree.ts";
 
 /** The files of an instance. */

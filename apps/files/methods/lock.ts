@@ -3,8 +3,15 @@ import type { Transaction } from "../database.ts";
 import { DavError } from "../dav-error.ts";
 import type { Exchange } from "../exchange.ts";
 import { guard, submittedTokens } from "../guard.ts";
-import { addLock, allLocks, refreshLock, removeLock } from "../lock-table.ts";
-import { findConflict, type Lock, locksCovering } from "../locks.ts";
+import {
+	addLock,
+	allLocks,
+	findConflict,
+	type Lock,
+	locksCovering,
+	refreshLock,
+	removeLock,
+} from "../locks.ts";
 import { parentOf } from "../paths.ts";
 import { lockDiscovery } from "../properties.ts";
 import { addNode, findNode, finishContent } from "../tree.ts";

@@ -2,12 +2,15 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { DavError } from "../dav-error.ts";
 import { type Exchange, xmlType } from "../exchange.ts";
-import { allLocks } from "../lock-table.ts";
-import { type Lock, locksCovering } from "../locks.ts";
-import { propstat, responseOf } from "../multistatus.ts";
+import { allLocks, type Lock, locksCovering } from "../locks.ts";
 import type { Path } from "../paths.ts";
-import { liveProperties } from "../properties.ts";
-import { type DeadProperty, propertiesOf } from "../property-table.ts";
+import {
+	type DeadProperty,
+	liveProperties,
+	propertiesOf,
+	propstat,
+	responseOf,
+} from "../properties.ts";
 import { findNode, membersOf, type Node } from "../tree.ts";
 import {
 	davChild,

@@ -1,13 +1,14 @@
 import { DavError } from "../dav-error.ts";
 import type { Exchange } from "../exchange.ts";
 import { guard } from "../guard.ts";
-import { propstat, responseOf } from "../multistatus.ts";
-import { isLive } from "../properties.ts";
 import {
+	isLive,
 	propertiesOf,
+	propstat,
 	removeProperty,
+	responseOf,
 	setProperty,
-} from "../property-table.ts";
+} from "../properties.ts";
 import { findNode, type Node } from "../tree.ts";
 import {
 	davChild,

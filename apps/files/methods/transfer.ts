@@ -2,7 +2,7 @@ import type { Transaction } from "../database.ts";
 import { DavError } from "../dav-error.ts";
 import type { Exchange } from "../exchange.ts";
 import { guard } from "../guard.ts";
-import { removeLocksWithin } from "../lock-table.ts";
+import { removeLocksWithin } from "../locks.ts";
 import { isWithin, maxDepth, type Path, parentOf } from "../paths.ts";
 import {
 	copyNode,

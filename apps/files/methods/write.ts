@@ -2,7 +2,7 @@ import type { Database } from "../database.ts";
 import { DavError } from "../dav-error.ts";
 import { bodyOf, type Exchange, hasBody } from "../exchange.ts";
 import { guard } from "../guard.ts";
-import { removeLocksWithin } from "../lock-table.ts";
+import { removeLocksWithin } from "../locks.ts";
 import { type Path, parentOf } from "../paths.ts";
 import {
 	addNode,
