@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { promisify } from "node:util";
+import { brotliCompress, gzip } from "node:zlib";
 import * as z from "zod";
 import { targets } from "../board/target.ts";
 import {
@@ -13,7 +15,6 @@ import {
 	parseFileList,
 } from "../manager/app-hosting/store/catalogue.ts";
 import { bundleProgram } from "../manager/bundle.ts";
-import { copyCompressed } from "./copy-compressed.ts";
 
 /** The directory of an app with its web pages. */
 const webDirectory = "web";
@@ -104,4 +105,26 @@ async function filesIn(directory: string): Promise<string[]> {
 		.filter((entry) => entry.isFile())
 		.map((entry) => relative(directory, join(entry.parentPath, entry.name)))
 		.sort();
+}
+
+const compressions = {
+	".br": promisify(brotliCompress),
+	".gz": (content: Buffer) => promisify(gzip)(content, { level: 9 }),
+};
+/** A compressed file is kept if it is less than this fraction of the original; pictures hardly shrink. */
+const maxRatio = 0.9;
+
+/** Copies a directory and adds compressed variants beside its files, if they are smaller. */
+async function copyCompressed(from: string, to: string): Promise<void> {
+	await cp(from, to, { recursive: true });
+	const entries = await readdir(to, { recursive: true, withFileTypes: true });
+	for (const entry of entries.filter((one) => one.isFile())) {
+		const path = join(entry.parentPath, entry.name);
+		const content = await readFile(path);
+		for (const [suffix, compress] of Object.entries(compressions)) {
+			const smaller = await compress(content);
+			if (smaller.length < content.length * maxRatio)
+				await writeFile(path + suffix, smaller);
+		}
+	}
 }
