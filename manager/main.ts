@@ -85,6 +85,7 @@ const acme = new Acme(
 	database,
 	config,
 	certificate,
+	jobs,
 	scheduler,
 	log,
 );
@@ -124,7 +125,7 @@ const operations = operationTable([
 	...databaseOperations(database),
 	...updateOperations(updates, jobs),
 	...certificateOperations(certificate, acme),
-	...acmeOperations(acme),
+	...acmeOperations(acme, jobs),
 	...settingOperations(settings),
 	...storeOperations(store),
 	...serviceOperations(services, instances, store, jobs),

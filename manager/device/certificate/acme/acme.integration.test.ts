@@ -128,6 +128,8 @@ test.serial("a certificate for two names is ordered and used", async (t) => {
 	t.is(certificate.chain.length, 1);
 	t.is((await servedCertificate()).fingerprint256, certificate.fingerprint);
 	t.true(Date.parse(status.nextOrderAt) > Date.now());
+	const order = { kind: "certificateOrder", subject: names.join(", ") };
+	t.like((await done("jobs")).jobs[0], { ...order, state: "done" });
 	t.true(Date.parse(status.nextOrderAt) < Date.parse(certificate.validUntil));
 	t.notRegex(JSON.stringify(status), /PRIVATE/);
 });
@@ -170,6 +172,8 @@ test.serial("a failure is reported and retried later", async (t) => {
 	await enable(["elsewhere.test"]);
 	const status = await waitForOrder();
 	t.regex(status.problem, /elsewhere\.test|refused/);
+	const [job] = (await done("jobs")).jobs;
+	t.like(job, { state: "failed", problem: status.problem });
 	const waitMs = Date.parse(status.nextOrderAt) - Date.now();
 	t.true(waitMs > 800_000 && waitMs <= 900_000, `${waitMs}`);
 	t.is((await servedCertificate()).fingerprint256, before.fingerprint256);

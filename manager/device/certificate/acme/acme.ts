@@ -1,9 +1,11 @@
 import { Mutex } from "async-mutex";
 import * as z from "zod";
 import type { Database } from "../../../database/database.ts";
+import type { Jobs } from "../../../jobs/jobs.ts";
 import type { ConfigTable } from "../../../settings/config-table.ts";
 import type { Part } from "../../../shared/lifecycle.ts";
 import type { Log } from "../../../shared/log.ts";
+import { OperationError } from "../../../shared/operation-error.ts";
 import { retryUntilDone } from "../../../shared/retry.ts";
 import type { Scheduler } from "../../../shared/scheduler.ts";
 import type { Certificate } from "../certificate.ts";
@@ -52,6 +54,7 @@ export class Acme implements Part {
 	readonly #database: Database;
 	readonly #config: ConfigTable;
 	readonly #certificate: Certificate;
+	readonly #jobs: Jobs;
 	readonly #log: Log;
 	/** Serializes changes of the stored state and of the order in progress. */
 	readonly #mutex = new Mutex();
@@ -67,6 +70,7 @@ export class Acme implements Part {
 		database: Database,
 		config: ConfigTable,
 		certificate: Certificate,
+		jobs: Jobs,
 		scheduler: Scheduler,
 		log: Log,
 	) {
@@ -74,6 +78,7 @@ export class Acme implements Part {
 		this.#database = database;
 		this.#config = config;
 		this.#certificate = certificate;
+		this.#jobs = jobs;
 		this.#log = log;
 		scheduler.everyMinute("ACME order check", () =>
 			this.#mutex.runExclusive(() => this.#orderIfDue()),
@@ -183,19 +188,28 @@ export class Acme implements Part {
 	#order(stored: StoredAcme): void {
 		const ordering = new AbortController();
 		this.#ordering = ordering;
-		const signal = AbortSignal.any([
-			ordering.signal,
-			AbortSignal.timeout(orderTimeoutMs),
-		]);
 		const { names, directoryUrl } = stored;
 		this.#log.info({ names, directoryUrl }, "ordering a certificate");
-		void orderCertificate({
-			account: stored,
-			names,
-			challenges: this.challenges,
-			caFile: this.#caFile,
-			signal,
-		})
+		const description = {
+			kind: "certificateOrder",
+			subject: names.join(", "),
+		} as const;
+		void this.#jobs
+			.run(description, (job) =>
+				orderCertificate({
+					account: stored,
+					names,
+					challenges: this.challenges,
+					caFile: this.#caFile,
+					signal: AbortSignal.any([
+						ordering.signal,
+						job.signal,
+						AbortSignal.timeout(orderTimeoutMs),
+					]),
+				}).catch((error) => {
+					throw toOrderError(error, job.signal.aborted);
+				}),
+			)
 			.then(
 				(pem) =>
 					this.#mutex.runExclusive(() => this.#onIssued(pem, stored, ordering)),
@@ -241,9 +255,7 @@ export class Acme implements Part {
 	}
 
 	async #storeFailure(stored: StoredAcme, error: unknown): Promise<void> {
-		const text = error instanceof Error ? error.message : String(error);
-		// Only the message: the error contains the whole exchange with the authority.
-		const problem = text.slice(0, maxProblemLength);
+		const problem = error instanceof Error ? error.message : String(error);
 		const failures = stored.failures + 1;
 		this.#log.warn({ problem, failures }, "ACME order failed");
 		await this.#write({
@@ -266,4 +278,20 @@ export class Acme implements Part {
 	#write(stored: StoredAcme): Promise<void> {
 		return this.#config.write(configName, stored);
 	}
+}
+
+/** Keeps only the message: the error contains the whole exchange with the authority. */
+function toOrderError(error: unknown, isCancelled: boolean): OperationError {
+	if (isCancelled)
+		return new OperationError(
+			"conflict",
+			"cancelled",
+			"The order was cancelled",
+		);
+	const text = error instanceof Error ? error.message : String(error);
+	return new OperationError(
+		"upstream",
+		"orderFailed",
+		text.slice(0, maxProblemLength),
+	);
 }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { Jobs } from "../../../jobs/jobs.ts";
 import { defineOperation } from "../../../operations/operation.ts";
 import { outcome, outcomeOf } from "../../../operations/outcome.ts";
 import { hostName } from "../../../shared/host-name.ts";
@@ -20,7 +21,7 @@ const acmeStatus = z.object({
 
 export type AcmeAnswer = z.output<typeof acmeStatus>;
 
-export function acmeOperations(acme: Acme) {
+export function acmeOperations(acme: Acme, jobs: Jobs) {
 	return [
 		defineOperation({
 			name: "acmeStatus",
@@ -28,7 +29,7 @@ export function acmeOperations(acme: Acme) {
 				"Returns whether an authority renews the certificate, and the result of the last order",
 			permission: "administrator",
 			tokens: "read",
-			live: { everyMs: 5_000 },
+			live: { changes: [jobs.changes], everyMs: 5_000 },
 			input: nothing,
 			output: acmeStatus,
 			handle: () => acme.status(),
