@@ -118,19 +118,49 @@ test.serial("unusual characters are stored or replaced", async (t) => {
 	t.pass();
 });
 
-test.serial("only the last 100 of a flapping alarm are kept", async (t) => {
-	const on = { mt: "RaiseAlarm", code: 4, severity: "major", text: "flapping" };
-	const off = { mt: "ClearAlarm", code: 4 };
-	await appliance.fetch(`${path}?times=300`, {
-		method: "POST",
-		body: `${JSON.stringify(on)}\n${JSON.stringify(off)}\n`,
-	});
-	await until("the alarms are stored", async () => {
-		const rows = await stored();
-		return rows.length === 100 && rows.every(({ text }) => text === "flapping");
-	});
+test.serial("only the last 100 alarms of a service are kept", async (t) => {
+	await manager.query(
+		`INSERT INTO alarm SELECT gen_random_uuid(), '${id}', NULL, 1, 'major', 'old', NULL, now(), now()
+		 FROM generate_series(1, 300)`,
+	);
+	await raiseAndStore(4, "the newest");
+	await clear(4);
+	await until(
+		"the others are deleted",
+		async () => (await stored()).length === 100,
+	);
 	t.is((await past()).length, 100);
+	t.is((await past())[0]?.text, "the newest");
 });
+
+test.serial(
+	"a service that floods the manager with alarms fills neither the log nor the database",
+	async (t) => {
+		await manager.query("DELETE FROM alarm");
+		const on = {
+			...{ mt: "RaiseAlarm", code: 4, severity: "major", text: "flapping" },
+			details: "x".repeat(9_000),
+		};
+		const off = { mt: "ClearAlarm", code: 4 };
+		const before = manager.lines.length;
+		await appliance.fetch(`${path}?times=4500`, {
+			method: "POST",
+			body: `${JSON.stringify(on)}\n${JSON.stringify(off)}\n`,
+		});
+		await raise(7, "the last one is shown");
+		await until("it is shown", async () =>
+			(await active()).some(({ text }) => text === "the last one is shown"),
+		);
+		const written = JSON.stringify(manager.lines.slice(before));
+		t.true(written.length < 50_000, `${written.length} bytes of log`);
+		t.regex(written, /too many alarms/);
+		const rows = await stored();
+		t.true(rows.length > 10 && rows.length <= 55, `${rows.length} alarms`);
+		await clear(7);
+		await manager.stop();
+		await appliance.startManager();
+	},
+);
 
 test.serial(
 	"alarms that a service does not raise again in its first minute are cleared",

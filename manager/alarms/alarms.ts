@@ -12,6 +12,7 @@ import {
 	type PastAlarm,
 	type StoredAlarm,
 } from "./alarm-table.ts";
+import { WriteBudget } from "./write-budget.ts";
 
 /** The base of the codes of apps' alarms (facts §7): the app's own code is in the low 16 bits. */
 export const appCodeBase = 0x0024_0000;
@@ -30,6 +31,8 @@ const maxUnstored = 1_000;
 interface ActiveAlarm extends StoredAlarm {
 	/** Raised in a previous run of the manager and not again since. */
 	isLeftover: boolean;
+	/** Whether the database has it or will. */
+	isStored: boolean;
 }
 
 /**
@@ -48,6 +51,7 @@ export class Alarms implements Part {
 	readonly #unstored = new Map<string, StoredAlarm>();
 	/** Keys of alarms that are cleared before leftovers are loaded; undefined afterwards. */
 	#clearedBeforeLoad: Set<string> | undefined = new Set();
+	readonly #budget = new WriteBudget();
 	readonly #stopping = new AbortController();
 	#timer: NodeJS.Timeout | undefined;
 	#storing: Promise<void> | undefined;
@@ -97,13 +101,29 @@ export class Alarms implements Part {
 		const before = this.#active.get(key);
 		if (!before && this.#countOf(alarm.service) >= maxActivePerService) return;
 		const { id = randomUUID(), sinceMs = Date.now() } = before ?? {};
-		this.#active.set(key, { ...alarm, id, sinceMs, isLeftover: false });
 		this.#clearedBeforeLoad?.delete(key);
-		if (!before) this.#log.warn({ alarm }, "alarm");
-		if (!before || !hasSameContent(before, alarm)) {
+		const isChanged = !before || !hasSameContent(before, alarm);
+		const isWritten = isChanged && this.#mayWrite(alarm.service);
+		const isStored = isWritten || (before?.isStored ?? false);
+		const entry = { ...alarm, id, sinceMs, isLeftover: false, isStored };
+		this.#active.set(key, entry);
+		if (isWritten) {
+			if (!before) this.#log.warn({ alarm: forLog(alarm) }, "alarm");
 			this.#queueForStore({ ...alarm, id, sinceMs });
-			this.changes.emit("change");
 		}
+		if (isChanged) this.changes.emit("change");
+	}
+
+	/** Keeps a service from filling the log and the database with alarms. */
+	#mayWrite(service: string | undefined): boolean {
+		if (service === undefined) return true;
+		const left = this.#budget.take(service);
+		if (left === 1)
+			this.#log.warn(
+				{ service },
+				"too many alarms: the next ones are shown, but neither logged nor stored",
+			);
+		return left > 0;
 	}
 
 	clear(source: AlarmSource, code: number): void {
@@ -112,9 +132,11 @@ export class Alarms implements Part {
 		this.#clearedBeforeLoad?.add(key);
 		if (!alarm) return;
 		this.#active.delete(key);
-		this.#queueForStore({ ...alarm, endedMs: Date.now() });
 		this.changes.emit("change");
-		this.#log.info({ alarm }, "alarm cleared");
+		// As many as were written when they were raised.
+		if (!alarm.isStored) return;
+		this.#queueForStore({ ...alarm, endedMs: Date.now() });
+		this.#log.info({ alarm: forLog(alarm) }, "alarm cleared");
 	}
 
 	/** Clears all alarms that a service itself has raised. Its next process raises them again. */
@@ -153,11 +175,16 @@ export class Alarms implements Part {
 				// Raised again already: it keeps its id and start.
 				this.#unstored.delete(now.id);
 				const { id, sinceMs } = alarm;
-				this.#active.set(key, { ...now, id, sinceMs });
+				this.#active.set(key, { ...now, id, sinceMs, isStored: true });
 				this.#queueForStore({ ...now, id, sinceMs });
 			} else if (cleared?.has(key))
 				this.#queueForStore({ ...alarm, endedMs: Date.now() });
-			else this.#active.set(key, { ...alarm, isLeftover: true });
+			else
+				this.#active.set(key, {
+					...alarm,
+					isLeftover: true,
+					isStored: true,
+				});
 		}
 		this.changes.emit("change");
 		this.#scheduleStore();
@@ -205,6 +232,17 @@ export class Alarms implements Part {
 	#countOf(service: string | undefined): number {
 		return this.active().filter((alarm) => alarm.service === service).length;
 	}
+}
+
+/** Without the details: the database has them. */
+function forLog({
+	service,
+	instance,
+	code,
+	severity,
+	text,
+}: Omit<Alarm, "sinceMs">) {
+	return { service, instance, code, severity, text };
 }
 
 function isAppCode(code: number): boolean {
