@@ -17,6 +17,8 @@ export interface BuildOptions extends BuildrootOptions {
 	version: string;
 	/** The image build number. */
 	build: number;
+	/** The lowest build that may replace the images' own; undefined: every build may. */
+	minimumBuild?: number;
 	/** undefined: all formats of the target. */
 	formats?: Format[];
 	useCache: boolean;
@@ -55,6 +57,12 @@ Keeps downloads, compiled kernels and unchanged stages in $APP_PLATFORM_CACHE
 			)
 				.argParser(parseBuildNumber)
 				.default(packageJson().build),
+		)
+		.addOption(
+			new Option(
+				"--minimum-build <number>",
+				"the lowest build by which the images may be replaced, so that a security fix cannot be undone (default: any)",
+			).argParser(parseBuildNumber),
 		)
 		.addOption(
 			new Option(

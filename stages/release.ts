@@ -5,6 +5,8 @@ export interface Release {
 	version: string;
 	/** Image build number, compared by updates and the store. */
 	build: number;
+	/** The lowest build that may replace this one; undefined if every build may. */
+	minimumBuild?: number | undefined;
 	target: string;
 	/** Every timestamp in the image, in seconds since 1970. */
 	epochSeconds: number;
@@ -27,11 +29,14 @@ export function releaseEpochSeconds(): number {
 export function releaseFile({
 	version,
 	build,
+	minimumBuild,
 	target,
 	signer,
 }: Release): string {
 	const key = signer.isDevelopment ? "development" : "release";
-	return `VERSION=${version}\nBUILD=${build}\nTARGET=${target}\nKEY=${key}\n`;
+	const minimum =
+		minimumBuild === undefined ? "" : `MINIMUM_BUILD=${minimumBuild}\n`;
+	return `VERSION=${version}\nBUILD=${build}\n${minimum}TARGET=${target}\nKEY=${key}\n`;
 }
 
 /** The seed of this release's identifiers (UUIDs, disk signature). */

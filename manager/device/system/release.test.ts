@@ -16,6 +16,12 @@ test("ignores quotes, comments and other lines", (t) => {
 	);
 });
 
+test("the lowest build that may replace it", (t) => {
+	const text = "VERSION=1.0.0\nBUILD=130001\nTARGET=arm\n";
+	t.is(parseRelease(`${text}MINIMUM_BUILD=120000\n`).minimumBuild, 120_000);
+	t.throws(() => parseRelease(`${text}MINIMUM_BUILD=all\n`));
+});
+
 test("an incomplete release is refused", (t) => {
 	t.throws(() => parseRelease(""));
 	t.throws(() => parseRelease("VERSION=1.0.0\nTARGET=arm\n"));

@@ -4,6 +4,8 @@ import { readFile } from "node:fs/promises";
 export interface Release {
 	version: string;
 	build: number;
+	/** The lowest build that may replace this one; undefined if every build may. */
+	minimumBuild?: number | undefined;
 	target: string;
 }
 
@@ -29,5 +31,10 @@ export function parseRelease(text: string): Release {
 	const target = values.get("TARGET");
 	if (!version || !target || !Number.isSafeInteger(build))
 		throw new Error("The release file lacks VERSION, BUILD or TARGET");
-	return { version, build, target };
+	const minimum = values.get("MINIMUM_BUILD");
+	if (minimum === undefined) return { version, build, target };
+	const minimumBuild = Number(minimum);
+	if (!Number.isSafeInteger(minimumBuild))
+		throw new Error("MINIMUM_BUILD in the release file is not a number");
+	return { version, build, minimumBuild, target };
 }

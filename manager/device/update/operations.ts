@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { Jobs } from "../../jobs/jobs.ts";
 import { defineOperation } from "../../operations/operation.ts";
 import { outcome, outcomeOf } from "../../operations/outcome.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { updateResult } from "./history.ts";
 import type { Updates } from "./updates.ts";
 
@@ -64,11 +65,17 @@ export function updateOperations(updates: Updates, jobs: Jobs) {
 			summary: "Installs the received update and restarts the device",
 			permission: "administrator",
 			input: z.strictObject({
-				/** Required for a build that is not newer than the running one. */
+				/** Required for a build that is not newer than the running one. Refused with a token. */
 				allowOlder: z.boolean().default(false),
 			}),
 			output: nothing,
-			async handle({ allowOlder }) {
+			async handle({ allowOlder }, { session }) {
+				if (allowOlder && !session)
+					throw new OperationError(
+						"forbidden",
+						"notForToken",
+						"An older build is installed by a person who is logged in, not with a token",
+					);
 				await updates.install(allowOlder);
 				return {};
 			},

@@ -9,6 +9,7 @@ export type UpdateErrorCode =
 	| "systemTooLarge"
 	| "wrongTarget"
 	| "olderVersion"
+	| "belowMinimum"
 	| "busy"
 	| "cancelled"
 	| "interrupted"

@@ -19,6 +19,8 @@ const settings = {
 	MANAGER_BOOT_PARTITION_COMMAND: boot,
 	MANAGER_RESTART_COMMAND: join(manager.directory, "restart"),
 };
+/** As set by a test. */
+let password = "pwd";
 let cookie = "";
 
 test.before(async () => {
@@ -108,6 +110,41 @@ for (const [name, release, message] of [
 		t.false(await isThere("b"));
 		t.false(await isThere("restarted"));
 	});
+
+test.serial(
+	"an update that would undo security fixes is refused, also if it is confirmed",
+	async (t) => {
+		const release = join(manager.directory, "release");
+		const content = await readFile(release, "utf8");
+		await writeFile(release, `${content}MINIMUM_BUILD=95000\n`);
+		t.teardown(() => writeFile(release, content));
+		await upload(await archiveOf(await updateMembers(key, { build: 94_999 })));
+		const confirmed = { allowOlder: true };
+		const { status, body } = await call("updateInstall", confirmed);
+		t.like({ status, ...body.error }, { status: 400, code: "belowMinimum" });
+		t.regex(body.error.message, /build 95000 and newer/);
+		t.false(await isThere("b"));
+	},
+);
+
+test.serial("a token cannot install an older update", async (t) => {
+	await upload(await archiveOf(await updateMembers(key, { build: 99_999 })));
+	const newPassword = "a longer password";
+	await call("changePassword", { currentPassword: password, newPassword });
+	password = newPassword;
+	cookie = await manager.logIn(password);
+	const token = await call("tokenCreate", {
+		name: "updates",
+		scopes: ["administer"],
+	});
+	const { status, body } = await manager.call(
+		"updateInstall",
+		{ allowOlder: true },
+		{ headers: { authorization: `Bearer ${token.body.token}` } },
+	);
+	t.like({ status, ...body.error }, { status: 403, code: "notForToken" });
+	t.false(await isThere("b"));
+});
 
 test.serial("a check finds errors before anything is written", async (t) => {
 	const file = await archiveOf(await updateMembers(key));
@@ -248,7 +285,7 @@ test.serial(
 			"STATE=rolled-back\nVERSION=1.3.0\nBUILD=200000\nFROM_VERSION=1.2.0\nFROM_BUILD=100000\nREASON=the new system was not healthy in 3 starts\nTIME=1790000000\n",
 		);
 		await manager.start("update finished", settings);
-		cookie = await manager.logIn();
+		cookie = await manager.logIn(password);
 		t.true(await isThere("confirmed"));
 		t.false(await isThere("data/system/update/result"));
 		t.like((await call("updateStatus")).body.history[0], {

@@ -265,11 +265,7 @@ export class Updates implements Part {
 		try {
 			const release = await this.#check.run();
 			const running = await readRelease(this.#environment.releaseFile);
-			if (running && release.build <= running.build && !allowOlder)
-				throw new UpdateError(
-					"olderVersion",
-					`The update (${release.version}, build ${release.build}) is not newer than what runs (${running.version}, build ${running.build}): confirm that you want it`,
-				);
+			if (running) assertReplaces(release, running, allowOlder);
 			job.report({ subject: `${release.version}, build ${release.build}` });
 			await this.#stage();
 		} catch (error) {
@@ -362,6 +358,25 @@ export class Updates implements Part {
 				"The update file is being checked: retry in a minute or cancel the check",
 			);
 	}
+}
+
+/** @throws UpdateError if a release must not replace the running one. */
+function assertReplaces(
+	release: Release,
+	running: Release,
+	allowOlder: boolean,
+): void {
+	const { minimumBuild } = running;
+	if (minimumBuild !== undefined && release.build < minimumBuild)
+		throw new UpdateError(
+			"belowMinimum",
+			`The update (${release.version}, build ${release.build}) would undo security fixes: what runs (${running.version}, build ${running.build}) can be replaced by build ${minimumBuild} and newer ones`,
+		);
+	if (release.build <= running.build && !allowOlder)
+		throw new UpdateError(
+			"olderVersion",
+			`The update (${release.version}, build ${release.build}) is not newer than what runs (${running.version}, build ${running.build}): confirm that you want it`,
+		);
 }
 
 /** Begins the problem of a download that is being retried. */
