@@ -1,4 +1,5 @@
 export { Mutex } from "async-mutex";
+export { addressKey } from "./address-key.ts";
 export {
 	type AppMessage,
 	type AppServer,

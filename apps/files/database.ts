@@ -63,5 +63,8 @@ export async function createTables(database: Database): Promise<void> {
 			is_exclusive boolean NOT NULL,
 			owner text NOT NULL,
 			expires timestamptz NOT NULL
-		)`);
+		);
+		ALTER TABLE lock ADD COLUMN IF NOT EXISTS holder text NOT NULL DEFAULT '';
+		-- Earlier versions kept locks for a day.
+		UPDATE lock SET expires = now() + interval '1 hour' WHERE expires > now() + interval '1 hour'`);
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { StaticFiles } from "../../sdk/index.ts";
+import { addressKey, type StaticFiles } from "../../sdk/index.ts";
 import { DavError } from "./dav-error.ts";
 import { hrefOf, type Path, parseReference } from "./paths.ts";
 import type { Storage } from "./storage.ts";
@@ -39,6 +39,11 @@ export class Exchange {
 		this.pages = pages;
 		this.path = path;
 		this.#instancePath = instancePath;
+	}
+
+	/** The client's address; all addresses of an IPv6 network count as one client. */
+	get client(): string {
+		return addressKey(this.header("x-forwarded-for"));
 	}
 
 	href(path: Path, isDirectory: boolean): string {

@@ -117,6 +117,37 @@ test.serial("without the password nothing is served", async (t) => {
 	t.is((await dav("PROPFIND", "", { depth: "0" })).status, 207);
 });
 
+test.serial(
+	"a client that takes many locks leaves some to others",
+	async (t) => {
+		const lock = (name: string, timeout = "Infinite, Second-4100000000") =>
+			dav(
+				"LOCK",
+				`locks/${name}`,
+				{ depth: "0", timeout },
+				'<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockinfo>',
+			);
+		await dav("MKCOL", "locks");
+		for (let n = 1; n <= 100; n += 1)
+			t.is((await lock(`locked-${n}`)).status, 201, `lock ${n}`);
+		t.is((await lock("locked-101")).status, 507);
+		t.is((await lock("locked-1")).status, 423);
+		const database = await appliance.database("files");
+		const { rows } = await database.query(
+			"SELECT max(expires - now()) <= interval '1 hour' AS short FROM lock",
+		);
+		t.true(rows[0].short);
+		// As if another client had taken them.
+		await database.query("UPDATE lock SET holder = '192.0.2.1'");
+		const another = await lock("another", "Second-60");
+		t.is(another.status, 201);
+		t.regex(another.text, /Second-60</);
+		await database.query("DELETE FROM lock");
+		await database.end();
+		t.is((await dav("DELETE", "locks/")).status, 204);
+	},
+);
+
 test.serial("GET and PUT support ranges and conditions", async (t) => {
 	const content = randomBytes(300_000);
 	const created = await put("range", content, { "content-type": "image/png" });

@@ -11,7 +11,15 @@ const lock = (
 	path: string[],
 	{ isDeep = false, isExclusive = true } = {},
 ): Lock => ({
-	...{ token, path, isDeep, isExclusive, owner: "", timeoutSeconds: 60 },
+	...{
+		token,
+		path,
+		isDeep,
+		isExclusive,
+		owner: "",
+		timeoutSeconds: 60,
+		holder: "",
+	},
 });
 const deep = lock("deep", ["a"], { isDeep: true });
 const flat = lock("flat", ["b"]);

@@ -12,6 +12,8 @@ export interface Lock {
 	owner: string;
 	/** From now. */
 	timeoutSeconds: number;
+	/** The client that created it; empty if it is not known. */
+	holder: string;
 }
 
 /** @returns the locks that protect the path, whether a file exists there or not. */
@@ -64,7 +66,7 @@ function isSame(path: Path, other: Path): boolean {
 /** @returns the locks that have not expired. */
 export async function allLocks(database: Database): Promise<Lock[]> {
 	const { rows } = await database.query<Lock>(
-		`SELECT token, path, is_deep AS "isDeep", is_exclusive AS "isExclusive", owner,
+		`SELECT token, path, is_deep AS "isDeep", is_exclusive AS "isExclusive", owner, holder,
 			ceil(extract(epoch FROM expires - now()))::integer AS "timeoutSeconds"
 		 FROM lock WHERE expires > now() ORDER BY expires`,
 	);
@@ -73,11 +75,12 @@ export async function allLocks(database: Database): Promise<Lock[]> {
 
 /** Adds a lock, and deletes expired ones. */
 export async function addLock(database: Database, lock: Lock): Promise<void> {
-	const { token, path, isDeep, isExclusive, owner, timeoutSeconds } = lock;
+	const { token, path, isDeep, isExclusive, owner, timeoutSeconds, holder } =
+		lock;
 	await database.query("DELETE FROM lock WHERE expires <= now()");
 	await database.query(
-		`INSERT INTO lock VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))`,
-		[token, path, isDeep, isExclusive, owner, timeoutSeconds],
+		`INSERT INTO lock VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7)`,
+		[token, path, isDeep, isExclusive, owner, timeoutSeconds, holder],
 	);
 }
 

@@ -24,9 +24,13 @@ import {
 } from "../xml.ts";
 import { findParent } from "./write.ts";
 
-const defaultTimeoutSeconds = 60 * 60;
-const maxTimeoutSeconds = 24 * 60 * 60;
-const maxLocks = 1_000;
+const defaultTimeoutSeconds = 10 * 60;
+/** Clients refresh the locks that they need for longer. */
+const maxTimeoutSeconds = 60 * 60;
+/** Every request reads them all. */
+const maxLocks = 2_000;
+/** So that nobody takes all. */
+const maxLocksPerHolder = 100;
 const maxOwnerBytes = 4_096;
 
 /** LOCK: creates a lock, or without a body refreshes the one that the header If names. */
@@ -65,6 +69,7 @@ async function take(exchange: Exchange, info: XmlElement): Promise<void> {
 		isExclusive: isExclusive(info),
 		owner: ownerOf(info),
 		timeoutSeconds: timeoutOf(exchange),
+		holder: exchange.client,
 	};
 	const isNew = await storage.transaction(async (transaction) => {
 		const locks = await allLocks(transaction);
@@ -76,8 +81,7 @@ async function take(exchange: Exchange, info: XmlElement): Promise<void> {
 				"no-conflicting-lock",
 				exchange.href(other.path, false),
 			);
-		if (locks.length >= maxLocks)
-			throw new DavError(507, `The maximum of ${maxLocks} locks is reached`);
+		assertMayAdd(locks, requested);
 		const node = await findNode(transaction, path);
 		const paths = node ? [] : [parentOf(path)];
 		await guard(transaction, exchange, node, { paths });
@@ -88,6 +92,18 @@ async function take(exchange: Exchange, info: XmlElement): Promise<void> {
 	answer(exchange, isNew ? 201 : 200, requested, {
 		"lock-token": `<${requested.token}>`,
 	});
+}
+
+/** @throws DavError if there are too many locks. */
+function assertMayAdd(locks: readonly Lock[], { holder }: Lock): void {
+	const own = locks.filter((one) => one.holder === holder);
+	if (own.length >= maxLocksPerHolder)
+		throw new DavError(
+			507,
+			`A client can hold ${maxLocksPerHolder} locks: unlock some, or wait until they expire`,
+		);
+	if (locks.length >= maxLocks)
+		throw new DavError(507, `The maximum of ${maxLocks} locks is reached`);
 }
 
 async function refresh(exchange: Exchange): Promise<void> {
