@@ -5,7 +5,9 @@ import { cacheDirectory } from "../pipeline/cache.ts";
 import { assertContents } from "./contents.ts";
 import { targets } from "./target.ts";
 
-const overlay = join(import.meta.dirname, "../rootfs-overlay");
+const overlays = ["both", "system"].map((name) =>
+	join(import.meta.dirname, "../overlay", name),
+);
 
 /** Returns the rootfs tree that a build used last; undefined if there is none. */
 async function lastTree(stage: string): Promise<string | undefined> {
@@ -32,14 +34,14 @@ const trees = await Promise.all(
 for (const { target, debian, buildroot } of trees) {
 	test(`Debian's base for ${target.name} has all required contents`, async (t) => {
 		if (!debian) return t.fail("build it first");
-		await t.notThrowsAsync(assertContents(target, [debian, overlay]));
+		await t.notThrowsAsync(assertContents(target, [debian, ...overlays]));
 	});
 
 	const testIfBuilt = buildroot ? test : test.skip; // The build takes hours.
 	testIfBuilt(
 		`Buildroot's base for ${target.name} has all required contents`,
 		async (t) => {
-			const layers = [buildroot ?? "", overlay];
+			const layers = [buildroot ?? "", ...overlays];
 			await t.notThrowsAsync(assertContents(target, layers));
 		},
 	);

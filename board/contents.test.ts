@@ -86,7 +86,10 @@ test("init scripts of the base's own packages are refused", async (t) => {
 });
 
 test("PAM's files do not use @include, which only Debian's PAM supports", async (t) => {
-	const directory = join(import.meta.dirname, "../rootfs-overlay/etc/pam.d");
-	for (const name of await readdir(directory))
-		t.notRegex(await readFile(join(directory, name), "utf8"), /^@/m, name);
+	for (const overlay of ["both", "system"]) {
+		const directory = join(import.meta.dirname, "../overlay", overlay);
+		const files = join(directory, "etc/pam.d");
+		for (const name of await readdir(files))
+			t.notRegex(await readFile(join(files, name), "utf8"), /^@/m, name);
+	}
 });

@@ -8,7 +8,7 @@ import { onExit } from "signal-exit";
 import { freePort } from "./free-port.ts";
 
 const run = promisify(execFile);
-const image = join(import.meta.dirname, "../rootfs-overlay/etc/haproxy");
+const image = join(import.meta.dirname, "../overlay/system/etc/haproxy");
 
 /** HAProxy with the image's configuration on this machine, with other paths and ports. */
 export class LocalWebServer {

@@ -17,10 +17,7 @@ import { LocalWebServer } from "./local-web-server.ts";
 import { appDirectoriesIn, makeStore } from "./make-store.ts";
 
 const here = import.meta.dirname;
-const makeCertificate = join(
-	here,
-	"../rootfs-overlay/usr/lib/app-platform/make-certificate",
-);
+const makeCertificate = join(here, "make-certificate.sh");
 const unsupportedCommand = join(here, "unsupported-command.sh");
 const reserveBytes = 1024 * 1024;
 

@@ -2,7 +2,7 @@
  * Disk layouts as data: the code that writes images depends on no particular layout.
  *
  * The documentation uses the units of `fdisk` and `df -h`: 350 MB means 350 MiB.
- * The rescue system partitions the rest of the disk on the machine, where no Node runs: initramfs/ has
+ * The rescue system partitions the rest of the disk on the machine, where no Node runs: overlay/rescue/ has
  * the same figures for its shell. Change both together.
  */
 

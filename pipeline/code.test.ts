@@ -86,7 +86,7 @@ test.serial("the graph contains indirect imports", async (t) => {
 		["board/debian/kernel.ts", "board/kconfig.ts"],
 		["board/debian/rootfs.ts", "pipeline/elf.ts"],
 		["stages/update.ts", "partitioning/boot-menu.ts"],
-		["stages/rescue-system.ts", "initramfs/contents.ts"],
+		["stages/rescue-system.ts", "board/contents.ts"],
 		["stages/image.ts", "partitioning/layout.ts"],
 	] as const) {
 		const { files } = await importGraph([join(copy, module)]);

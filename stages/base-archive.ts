@@ -6,11 +6,9 @@ import type { Target } from "../board/target.ts";
 import { writeTarXz } from "../pipeline/archive.ts";
 import { hostToolVersions } from "../pipeline/host.ts";
 import type { Stage, StageResult } from "../pipeline/stage.ts";
+import { rescueOverlays, systemOverlays } from "./overlay.ts";
 import type { Release } from "./release.ts";
 import { commonPaths } from "./rescue-system-files.ts";
-
-const projectDirectory = join(import.meta.dirname, "..");
-const OVERLAY = "rootfs-overlay";
 
 export const baseArchiveFile = ({ directory }: StageResult) =>
 	`${directory}/base.tar.xz`;
@@ -27,12 +25,12 @@ export async function baseArchiveStage(
 	base: StageResult,
 	release: Release,
 ): Promise<Stage> {
-	const overlays = [OVERLAY, "initramfs/root"].map((name) =>
-		join(projectDirectory, name),
-	);
 	const tree = rootfsTree(base);
-	const common = await commonPaths(tree, overlays);
-	const replaced = await replacedFiles(tree, join(projectDirectory, OVERLAY));
+	const common = await commonPaths(tree, [
+		...systemOverlays,
+		...rescueOverlays,
+	]);
+	const replaced = await replacedFiles(tree, systemOverlays);
 	return {
 		name: `base archive ${target.name}`,
 		module: import.meta.filename,
@@ -70,17 +68,25 @@ export async function baseArchiveStage(
 }
 
 /**
- * Returns the files that the overlay replaces. The rootfs archive contains no path twice, so that an
+ * Returns the files that the overlays replace. The rootfs archive contains no path twice, so that an
  * installation can compare the disk with it.
  */
-async function replacedFiles(tree: string, overlay: string): Promise<string[]> {
-	const entries = await readdir(overlay, {
-		recursive: true,
-		withFileTypes: true,
-	});
-	return entries
-		.filter((entry) => !entry.isDirectory())
-		.map((entry) => relative(overlay, join(entry.parentPath, entry.name)))
-		.filter((path) => lstatSync(join(tree, path), { throwIfNoEntry: false }))
-		.sort();
+async function replacedFiles(
+	tree: string,
+	overlays: readonly string[],
+): Promise<string[]> {
+	const replaced: string[] = [];
+	for (const overlay of overlays) {
+		const entries = await readdir(overlay, {
+			recursive: true,
+			withFileTypes: true,
+		});
+		const paths = entries
+			.filter((entry) => !entry.isDirectory())
+			.map((entry) => relative(overlay, join(entry.parentPath, entry.name)));
+		for (const path of paths)
+			if (lstatSync(join(tree, path), { throwIfNoEntry: false }))
+				replaced.push(path);
+	}
+	return replaced.sort();
 }

@@ -4,6 +4,19 @@ import type { Target } from "../board/target.ts";
 import { bootMenuFile } from "../partitioning/boot-menu.ts";
 import { type Release, releaseFile } from "./release.ts";
 
+const directory = join(import.meta.dirname, "../overlay");
+
+/** Directories of files that are laid over the base system as they are, and are in nothing else. */
+export const systemOverlays = [
+	join(directory, "both"),
+	join(directory, "system"),
+];
+/** The same for the rescue system. */
+export const rescueOverlays = [
+	join(directory, "both"),
+	join(directory, "rescue"),
+];
+
 /**
  * Modes in the rootfs and the rescue system that git cannot keep (it knows only the executable bit).
  * Everything belongs to root; files of other users are created on the device.
@@ -16,22 +29,20 @@ const permissions: Readonly<Record<string, number>> = {
 };
 
 /**
- * Copies overlay files. Modes are those that git keeps, independent of the umask of the checkout, or
+ * Copies overlays into a tree. Modes are those that git keeps, independent of the umask of the checkout, or
  * those in `permissions`.
  */
-export async function copyOverlay(from: string, to: string): Promise<void> {
-	await cp(from, to, { recursive: true, verbatimSymlinks: true });
-	await chmod(to, 0o755);
-	await setModes(from, to, await readdir(from, { recursive: true }));
+export async function copyOverlays(
+	overlays: readonly string[],
+	to: string,
+): Promise<void> {
+	for (const overlay of overlays) await copyOverlay(overlay, to);
 }
 
-/** Sets the modes of overlay files that have been copied to `to`. */
-export async function setModes(
-	from: string,
-	to: string,
-	paths: readonly string[],
-): Promise<void> {
-	for (const path of paths) {
+async function copyOverlay(from: string, to: string): Promise<void> {
+	await cp(from, to, { recursive: true, verbatimSymlinks: true });
+	await chmod(to, 0o755);
+	for (const path of await readdir(from, { recursive: true })) {
 		const status = await lstat(join(from, path));
 		if (status.isSymbolicLink()) continue;
 		const isOpen = status.isDirectory() || (status.mode & 0o100) !== 0;

@@ -1,8 +1,35 @@
 import { access, lstat, readlink, realpath } from "node:fs/promises";
 import { basename, dirname, join, normalize, relative } from "node:path";
 import { glob } from "zx";
-import { optionalTreePaths, treePaths } from "../initramfs/contents.ts";
+import { rescueCommands } from "../board/contents.ts";
 import { librariesOf } from "../pipeline/elf.ts";
+
+/**
+ * Patterns of paths that the rescue system takes from the rootfs tree. Shared libraries are not listed:
+ * those that the programs need are added.
+ */
+const treePaths: readonly string[] = [
+	"{bin,sbin,lib,lib64}",
+	"{dev,proc,sys,run,tmp}",
+	"usr/{bin,sbin}/{__commands__}".replace(
+		"__commands__",
+		rescueCommands.map(escapeGlob).join(),
+	),
+	// The dynamic linker under the name in the programs.
+	"usr/{lib,lib64}/ld-linux*",
+	// The C library loads it when a thread ends; without it, HAProxy aborts.
+	"usr/lib/{*-linux-*/,}libgcc_s.so.1",
+	"usr/lib/openssh/sftp-server",
+	"usr/lib/sftp-server",
+	"usr/lib/{*/security,security}/pam_{unix,rootok,faildelay}.so",
+	"usr/sbin/unix_chkpwd",
+	"etc/mke2fs.conf",
+	// The capabilities of terminals, for top and bash.
+	"usr/share/terminfo/{l/linux,v/vt100,v/vt102,x/xterm,x/xterm-256color}",
+];
+
+/** Patterns of paths that only targets with a screen and a keyboard have. */
+const optionalTreePaths: readonly string[] = ["usr/share/keymaps/i386/**"];
 
 /**
  * Returns the paths that the rescue system takes from a rootfs tree: the selected programs, the libraries
@@ -94,6 +121,10 @@ async function withLinkTargets(
 	};
 	for (const path of paths) await add(path);
 	return [...all].sort();
+}
+
+function escapeGlob(name: string): string {
+	return name.replaceAll(/[[\]]/g, "\\$&");
 }
 
 async function exists(path: string): Promise<boolean> {

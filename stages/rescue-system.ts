@@ -2,23 +2,18 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { rootfsTree } from "../board/base.ts";
 import type { Target } from "../board/target.ts";
-import { overlayPaths } from "../initramfs/contents.ts";
 import { reproducibleTarOptions } from "../pipeline/archive.ts";
 import { hashOfPaths } from "../pipeline/hash.ts";
 import { hostToolVersions } from "../pipeline/host.ts";
 import type { Stage, StageResult } from "../pipeline/stage.ts";
 import {
-	copyOverlay,
+	copyOverlays,
 	generatedFiles,
-	setModes,
+	rescueOverlays,
 	writeGeneratedFiles,
 } from "./overlay.ts";
 import type { Release } from "./release.ts";
-import { rescueSystemPaths, selectPaths } from "./rescue-system-files.ts";
-
-const projectDirectory = join(import.meta.dirname, "..");
-const initramfsDirectory = join(projectDirectory, "initramfs");
-const overlayDirectory = join(projectDirectory, "rootfs-overlay");
+import { rescueSystemPaths } from "./rescue-system-files.ts";
 
 /**
  * The contents and room for what the rescue system writes; fixed, so that it does not depend on the
@@ -30,8 +25,8 @@ export const rescueSystemFile = ({ directory }: StageResult) =>
 	`${directory}/ramdisk.ext2.xz`;
 
 /**
- * The rescue system: programs of the base tree with their libraries, the overlay files that it shares
- * with the installed system, and initramfs/root.
+ * The rescue system: programs of the base tree with their libraries, and the overlays, of which it shares
+ * one with the installed system.
  */
 export async function rescueSystemStage(
 	target: Target,
@@ -43,8 +38,7 @@ export async function rescueSystemStage(
 		module: import.meta.filename,
 		inputs: {
 			base: base.key,
-			initramfs: await hashOfPaths(join(initramfsDirectory, "root")),
-			overlay: await hashOfPaths(overlayDirectory),
+			overlays: await hashOfPaths(...rescueOverlays),
 			generated: generatedFiles(target, release),
 			epochSeconds: release.epochSeconds,
 			tools: hostToolVersions("image"),
@@ -57,11 +51,7 @@ export async function rescueSystemStage(
 			const selected = await rescueSystemPaths(tree);
 			await writeFile(join(directory, "files"), selected.join("\n"));
 			await $`tar -c -C ${tree} --no-recursion --files-from files | tar -x -C root --same-permissions`;
-			const shared = await selectPaths(overlayDirectory, overlayPaths);
-			await writeFile(join(directory, "files"), shared.join("\n"));
-			await $`tar -c -C ${overlayDirectory} --no-recursion --files-from files | tar -x -C root`;
-			await setModes(overlayDirectory, root, shared);
-			await copyOverlay(join(initramfsDirectory, "root"), root);
+			await copyOverlays(rescueOverlays, root);
 			await writeGeneratedFiles(root, target, release);
 			report("creating the file system");
 			await $`tar -c ${reproducibleTarOptions(release.epochSeconds)} -C root . > root.tar`;

@@ -8,11 +8,14 @@ import { hashOfPaths } from "../pipeline/hash.ts";
 import { hostToolVersions } from "../pipeline/host.ts";
 import type { Stage, StageResult } from "../pipeline/stage.ts";
 import { baseArchiveFile, commonFilesFile } from "./base-archive.ts";
-import { copyOverlay, generatedFiles, writeGeneratedFiles } from "./overlay.ts";
+import {
+	copyOverlays,
+	generatedFiles,
+	systemOverlays,
+	writeGeneratedFiles,
+} from "./overlay.ts";
 import type { Release } from "./release.ts";
 
-const projectDirectory = join(import.meta.dirname, "..");
-const overlayDirectory = join(projectDirectory, "rootfs-overlay");
 /** The manager in the rootfs; S92manager installs it to /apps/manager. */
 const MANAGER_PATH = "usr/lib/app-platform/manager/manager";
 const programs = "usr/lib/app-platform";
@@ -24,7 +27,7 @@ export const rootfsArchiveFile = ({ directory }: StageResult) =>
 	`${directory}/rootfs.tar.xz`;
 
 /**
- * The rootfs archive: the base, then the overlay, the manager and the release file, as concatenated tar.xz
+ * The rootfs archive: the base, then the overlays, the manager and the release file, as concatenated tar.xz
  * archives.
  */
 export async function rootfsStage(
@@ -38,7 +41,7 @@ export async function rootfsStage(
 		inputs: {
 			archive: parts.archive.key,
 			manager: parts.manager.key,
-			overlay: await hashOfPaths(overlayDirectory),
+			overlay: await hashOfPaths(...systemOverlays),
 			generated: generatedFiles(target, release),
 			commands: [...target.commands],
 			xzFilter: target.xzFilter,
@@ -47,7 +50,7 @@ export async function rootfsStage(
 		},
 		async make({ $, directory, report }) {
 			const layer = join(directory, "layer");
-			await copyOverlay(overlayDirectory, layer);
+			await copyOverlays(systemOverlays, layer);
 			for (const [name, path] of [
 				["manager", join(layer, MANAGER_PATH)],
 				["write-core-file", join(layer, programs, "write-core-file")],

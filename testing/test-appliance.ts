@@ -66,7 +66,7 @@ export class TestAppliance {
 			),
 			MANAGER_MAKE_CERTIFICATE_COMMAND: join(
 				import.meta.dirname,
-				"../rootfs-overlay/usr/lib/app-platform/make-certificate",
+				"../development/make-certificate.sh",
 			),
 			...this.environment,
 		});

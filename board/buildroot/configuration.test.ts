@@ -108,7 +108,7 @@ test("the error names options that were dropped, left enabled or forced", (t) =>
 });
 
 test("the users table matches the rootfs", async (t) => {
-	const overlay = join(treeDirectory, "../../rootfs-overlay/etc");
+	const overlay = join(treeDirectory, "../../overlay/both/etc");
 	const idsOf = async (name: string) =>
 		(await readFile(join(overlay, name), "utf8"))
 			.trim()

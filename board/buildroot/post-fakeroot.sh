@@ -4,7 +4,7 @@
 set -eu
 cd "$1"
 
-# rootfs-overlay has the system's start scripts and configuration.
+# overlay/ has the system's start scripts and configuration.
 rm -rf etc/init.d etc/inittab etc/fstab etc/network etc/profile.d
 
 # Directories that the overlay replaces with links to sda2.

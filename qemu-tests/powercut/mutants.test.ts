@@ -9,8 +9,8 @@ const project = join(import.meta.dirname, "../..");
 // The long test needs a built image and takes minutes.
 for (const mutant of [...mutants, ...updateMutants])
 	test(`the script has the original text for ${mutant.name}`, (t) => {
-		const path = ["initramfs/root", "rootfs-overlay"]
-			.map((directory) => join(project, directory, mutant.script))
+		const path = ["rescue", "both", "system"]
+			.map((directory) => join(project, "overlay", directory, mutant.script))
 			.find((path) => existsSync(path));
 		t.truthy(path);
 		const text = readFileSync(path ?? "", "utf8");

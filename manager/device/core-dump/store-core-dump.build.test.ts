@@ -19,7 +19,7 @@ import test, { type ExecutionContext } from "ava";
 
 const script = join(
 	import.meta.dirname,
-	"../../../rootfs-overlay/usr/lib/app-platform/store-core-dump",
+	"../../../overlay/both/usr/lib/app-platform/store-core-dump",
 );
 const MB = 1024 * 1024;
 

@@ -2,11 +2,8 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import test from "ava";
 
-const rootfsLibraries = join(
-	import.meta.dirname,
-	"../rootfs-overlay/usr/lib/app-platform",
-);
-const rescueLibraries = join(import.meta.dirname, "root/usr/lib/app-platform");
+const libraries = (overlay: string) =>
+	join(import.meta.dirname, overlay, "usr/lib/app-platform");
 
 /** Calls a function of a shell library. Returns undefined if it fails. */
 function call(
@@ -26,13 +23,13 @@ function call(
 }
 
 const address = (...words: (string | number)[]) =>
-	call(join(rootfsLibraries, "address.sh"), words);
+	call(join(libraries("both"), "address.sh"), words);
 const partitions = (...words: number[] | [string, ...number[]]) =>
-	call(join(rescueLibraries, "partitions.sh"), words);
+	call(join(libraries("rescue"), "partitions.sh"), words);
 const installState = (...words: string[]) =>
-	call(join(rescueLibraries, "install-state.sh"), words);
+	call(join(libraries("rescue"), "install-state.sh"), words);
 const postgresql = (words: (string | number)[], input = "") =>
-	call(join(rootfsLibraries, "postgresql.sh"), words, input);
+	call(join(libraries("system"), "postgresql.sh"), words, input);
 
 test("IPv4 addresses have four decimal parts", (t) => {
 	t.is(address("ipv4_number", "0.0.0.0"), "0");
@@ -143,7 +140,7 @@ test("PostgreSQL's memory settings depend on the machine's memory", (t) => {
 });
 
 test("the time limit of a database upgrade grows with the size", (t) => {
-	const library = join(rootfsLibraries, "postgresql-upgrade.sh");
+	const library = join(libraries("system"), "postgresql-upgrade.sh");
 	t.is(call(library, ["max_minutes", 600_000]), "118");
 	t.is(call(library, ["max_minutes", 50_000_000]), "4942");
 });

@@ -14,7 +14,6 @@ import { dirname, join } from "node:path";
 import { bootMenuFile } from "../partitioning/boot-menu.ts";
 import type { BootLoader } from "../partitioning/layout.ts";
 
-const project = join(import.meta.dirname, "..");
 const libraries = "usr/lib/app-platform";
 
 export interface Outcome {
@@ -28,8 +27,8 @@ export class ScriptsOnHost {
 	readonly root = mkdtempSync(join(tmpdir(), "app-platform-scripts-"));
 
 	constructor(bootLoader: BootLoader) {
-		for (const from of ["rootfs-overlay", "initramfs/root"]) {
-			const directory = join(project, from, libraries);
+		for (const overlay of ["both", "system", "rescue"]) {
+			const directory = join(import.meta.dirname, overlay, libraries);
 			for (const name of readdirSync(directory))
 				if (
 					statSync(join(directory, name), { throwIfNoEntry: false })?.isFile()
