@@ -6,6 +6,7 @@ const libraryDirectory = "usr/lib/app-platform";
 /** Written by the build; common.sha256 and the manager's programs into the installed system. */
 const generated = [
 	"boot-menu.sh",
+	"layout.sh",
 	"common.sha256",
 	"manager",
 	"write-core-file",

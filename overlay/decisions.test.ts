@@ -24,8 +24,6 @@ function call(
 
 const address = (...words: (string | number)[]) =>
 	call(join(libraries("both"), "address.sh"), words);
-const partitions = (...words: number[] | [string, ...number[]]) =>
-	call(join(libraries("rescue"), "partitions.sh"), words);
 const installState = (...words: string[]) =>
 	call(join(libraries("rescue"), "install-state.sh"), words);
 const postgresql = (words: (string | number)[], input = "") =>
@@ -93,30 +91,6 @@ test("IPv6 addresses are recognized by their form", (t) => {
 		"1.2.3.4",
 	])
 		t.is(address("is_ipv6", wrong), undefined, wrong);
-});
-
-test("the data partition is last and uses the remaining space", (t) => {
-	const gib16 = 16 * 1024 * 2048;
-	t.deepEqual(partitions("partition_table_of", gib16, 718848)?.split("\n"), [
-		"3 718848 1024000 83",
-		"4 1742848 1048576 82",
-		"2 2791424 30763008 83",
-	]);
-});
-
-test("a disk has a minimum size, and its partitions end where an MBR ends", (t) => {
-	const minMib = Number(partitions("min_disk_mib", 718848));
-	t.is(minMib, 351 + 500 + 512 + 1024);
-	t.not(partitions("partition_table_of", minMib * 2048, 718848), undefined);
-	t.is(
-		partitions("partition_table_of", (minMib - 1) * 2048, 718848),
-		undefined,
-	);
-	const data = partitions("partition_table_of", 2 ** 33, 718848)
-		?.split("\n")[2]
-		?.split(" ")
-		.map(Number);
-	t.true((data?.[1] ?? 0) + (data?.[2] ?? 0) < 2 ** 32);
 });
 
 test("work is due only if the rescue system is the default boot entry", (t) => {

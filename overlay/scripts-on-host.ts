@@ -12,7 +12,12 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { bootMenuFile } from "../partitioning/boot-menu.ts";
-import type { BootLoader } from "../partitioning/layout.ts";
+import {
+	type BootLoader,
+	gatewayLayout,
+	layoutFile,
+	vmLayout,
+} from "../partitioning/layout.ts";
 
 const libraries = "usr/lib/app-platform";
 
@@ -39,6 +44,8 @@ export class ScriptsOnHost {
 					);
 		}
 		this.write(`${libraries}/boot-menu.sh`, bootMenuFile(bootLoader));
+		const layout = bootLoader === "grub" ? vmLayout : gatewayLayout;
+		this.write(`${libraries}/layout.sh`, layoutFile(layout));
 		this.write("run/.keep", "");
 	}
 

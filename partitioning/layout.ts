@@ -2,8 +2,8 @@
  * Disk layouts as data: the code that writes images depends on no particular layout.
  *
  * The documentation uses the units of `fdisk` and `df -h`: 350 MB means 350 MiB.
- * The rescue system partitions the rest of the disk on the machine, where no Node runs: overlay/rescue/ has
- * the same figures for its shell. Change both together.
+ * The rescue system partitions the rest of the disk on the machine, where no Node runs: `layoutFile` gives
+ * its shell the same figures.
  */
 
 export const SECTOR_BYTES = 512;
@@ -14,6 +14,12 @@ export const GIB = 1024 * MIB;
 
 /** Every partition starts at a multiple of this, which suits any SSD and flash card. */
 export const ALIGNMENT_BYTES = MIB;
+
+/** What an MBR can address in sectors of 32 bits, without the last MiB. */
+export const MAX_DISK_BYTES = (2 ** 32 - 2048) * SECTOR_BYTES;
+
+/** What the data partition needs at least. */
+const MIN_DATA_BYTES = 1024 * MIB;
 
 export type FileSystem = "ext2" | "ext4" | "fat32" | "swap";
 
@@ -63,11 +69,11 @@ export const vmLayout = {
 	installed,
 } as const satisfies DiskLayout;
 
-export const gatewayLayout: DiskLayout = {
+export const gatewayLayout = {
 	bootLoader: "u-boot",
 	boot: { number: 1, label: "BOOT", fileSystem: "fat32", sizeBytes: 200 * MIB },
 	installed,
-};
+} as const satisfies DiskLayout;
 
 export interface Extent {
 	number: Partition["number"];
@@ -83,12 +89,13 @@ export function partitionExtents(
 	layout: DiskLayout,
 	diskBytes: number,
 ): Extent[] {
+	const endBytes = Math.min(diskBytes, MAX_DISK_BYTES);
 	let startBytes = ALIGNMENT_BYTES;
 	return [layout.boot, ...layout.installed].map((partition) => {
 		const restBytes =
-			Math.floor((diskBytes - startBytes) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+			Math.floor((endBytes - startBytes) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
 		const sizeBytes = partition.sizeBytes ?? restBytes;
-		if (restBytes <= 0 || sizeBytes > restBytes)
+		if (restBytes < (partition.sizeBytes ?? MIN_DATA_BYTES))
 			throw new Error(
 				`a disk of ${diskBytes} bytes is too small for partition ${partition.number} (${partition.label})`,
 			);
@@ -96,4 +103,29 @@ export function partitionExtents(
 		startBytes += sizeBytes;
 		return extent;
 	});
+}
+
+/**
+ * Returns the figures as a file that the shell of the rescue system and the system can source. The rescue
+ * system adds the partitions after sda1.
+ */
+export function layoutFile({ installed }: DiskLayout): string {
+	const minBytes = installed.reduce(
+		(sum, { sizeBytes }) => sum + (sizeBytes ?? MIN_DATA_BYTES),
+		0,
+	);
+	const rows = installed.map(({ number, sizeBytes, fileSystem }) => {
+		const size = sizeBytes === undefined ? "rest" : sizeBytes / SECTOR_BYTES;
+		return `${number} ${size} ${MBR_TYPES[fileSystem].toString(16)}`;
+	});
+	return `# The disk layout in sectors.
+SECTOR_BYTES=${SECTOR_BYTES}
+SECTORS_PER_MIB=${MIB / SECTOR_BYTES}
+ALIGNMENT=${ALIGNMENT_BYTES / SECTOR_BYTES}
+MAX_DISK=${MAX_DISK_BYTES / SECTOR_BYTES}
+# What the partitions after sda1 need at least.
+MIN_INSTALLED=${minBytes / SECTOR_BYTES}
+# NUMBER SIZE TYPE of the partitions after sda1, in their order on the disk.
+INSTALLED_PARTITIONS='${rows.join("\n")}'
+`;
 }

@@ -1,7 +1,12 @@
 import { open } from "node:fs/promises";
 import test from "ava";
 import { $ } from "zx";
-import { MIB, partitionExtents, vmLayout } from "../partitioning/layout.ts";
+import {
+	MIB,
+	partitionExtents,
+	SECTOR_BYTES,
+	vmLayout,
+} from "../partitioning/layout.ts";
 import {
 	builtImage,
 	copyOf,
@@ -20,7 +25,6 @@ import { enterRescue, restart, runUntilRestart } from "./system/rescue.ts";
 import { loginPage, logins, outputOf } from "./system/steps.ts";
 
 const minute = 60_000;
-const sectorBytes = 512;
 const quiet = $({ quiet: true });
 const foreignContent = Buffer.alloc(4 * MIB, "somebody else's data\n");
 const image = { path: builtImage("img"), format: "raw" } as const;
@@ -159,7 +163,7 @@ async function archiveSector({ path }: DiskFile): Promise<number> {
 	const partition = `${path}?offset=${startBytes}`;
 	const { stdout } =
 		await quiet`debugfs -R ${"bmap /a/rootfs.tar.xz 2000"} ${partition}`;
-	return (startBytes + Number(stdout) * 4096) / sectorBytes;
+	return (startBytes + Number(stdout) * 4096) / SECTOR_BYTES;
 }
 
 /**
@@ -168,7 +172,7 @@ async function archiveSector({ path }: DiskFile): Promise<number> {
  */
 function systemSectors(): number[] {
 	const { startBytes } = extentOf(3);
-	return [60, 100, 140].map((mib) => (startBytes + mib * MIB) / sectorBytes);
+	return [60, 100, 140].map((mib) => (startBytes + mib * MIB) / SECTOR_BYTES);
 }
 
 function extentOf(wanted: number) {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestFn } from "ava";
+import { gatewayLayout } from "../partitioning/layout.ts";
 import { machineForTests, timeLimit } from "./machine/index.ts";
 import { diskAt } from "./powercut/replay.ts";
 import { cutTests, middleCut } from "./powercut/sample.ts";
@@ -79,12 +80,7 @@ export function gatewayTests(test: TestFn, target: GatewayTarget): void {
 		t.pass();
 	});
 
-	installedDiskTests(test, machine, {
-		mbrType: "c",
-		fileSystem: "vfat",
-		label: "BOOT",
-		sizeMiB: 200,
-	});
+	installedDiskTests(test, machine, gatewayLayout);
 
 	test.serial("keeps U-Boot's partition as FAT32", async (t) => {
 		const version = "blkid -p -s VERSION -o value /dev/sda1";

@@ -2,6 +2,7 @@ import { chmod, cp, lstat, mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Target } from "../board/target.ts";
 import { bootMenuFile } from "../partitioning/boot-menu.ts";
+import { layoutFile } from "../partitioning/layout.ts";
 import { type Release, releaseFile } from "./release.ts";
 
 const directory = join(import.meta.dirname, "../overlay");
@@ -50,7 +51,7 @@ async function copyOverlay(from: string, to: string): Promise<void> {
 	}
 }
 
-/** Generated files of the system and the rescue system; the release and boot menu can be sourced by a shell. */
+/** Generated files of the system and the rescue system; a shell can source all but the keys. */
 export function generatedFiles(
 	{ layout }: Target,
 	release: Release,
@@ -62,6 +63,7 @@ export function generatedFiles(
 		...Object.fromEntries(keys),
 		"etc/app-platform-release": releaseFile(release),
 		"usr/lib/app-platform/boot-menu.sh": bootMenuFile(layout.bootLoader),
+		"usr/lib/app-platform/layout.sh": layoutFile(layout),
 	};
 }
 

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { $ } from "zx";
+import { ALIGNMENT_BYTES, MIB } from "../../partitioning/layout.ts";
 import { builtImage } from "./build-output.ts";
 import { temporaryDirectory } from "./cleanup.ts";
 import type { DiskFile } from "./disks.ts";
@@ -17,18 +18,18 @@ export async function bootFile(
 	disk: DiskFile,
 	path: string,
 ): Promise<string> {
-	const { fileSystem, sizeMB } = targets[target].boot;
+	const { fileSystem, sizeBytes } = targets[target].boot;
 	const directory = temporaryDirectory().path;
 	const start = join(directory, "start-of-disk");
 	const copy = join(directory, "copy");
-	// The first partition begins at 1 MiB.
-	const size = sizeMB + 1;
-	await quiet`qemu-img dd -f ${disk.format} -O raw bs=1M count=${size} if=${disk.path} of=${start}`;
+	const endBytes = ALIGNMENT_BYTES + sizeBytes;
+	await quiet`qemu-img dd -f ${disk.format} -O raw bs=${MIB} count=${endBytes / MIB} if=${disk.path} of=${start}`;
 	// An image may end before the end of its partition.
-	await quiet`truncate --size ${size}M ${start}`;
+	await quiet`truncate --size ${endBytes} ${start}`;
 	if (fileSystem === "ext2")
-		await quiet`debugfs -R ${`dump /${path} ${copy}`} ${`${start}?offset=1048576`}`;
-	else await quiet`mcopy -i ${`${start}@@1M`} ${`::/${path}`} ${copy}`;
+		await quiet`debugfs -R ${`dump /${path} ${copy}`} ${`${start}?offset=${ALIGNMENT_BYTES}`}`;
+	else
+		await quiet`mcopy -i ${`${start}@@${ALIGNMENT_BYTES}`} ${`::/${path}`} ${copy}`;
 	await rm(start);
 	return copy;
 }
@@ -36,5 +37,5 @@ export async function bootFile(
 /** Returns a copy of the kernel that the built image boots. */
 export async function kernelOfImage(target: TargetName): Promise<string> {
 	const image: DiskFile = { path: builtImage("img", target), format: "raw" };
-	return bootFile(target, image, targets[target].boot.kernel);
+	return bootFile(target, image, targets[target].kernel);
 }

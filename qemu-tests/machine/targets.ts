@@ -1,3 +1,8 @@
+import {
+	gatewayLayout,
+	type Partition,
+	vmLayout,
+} from "../../partitioning/layout.ts";
 import type {
 	AgentChannel,
 	DiskControllerName,
@@ -25,8 +30,10 @@ export type Target = {
 	};
 	/** The name of the target's images, without the extension. */
 	imageName: string;
-	/** The first partition of its images, and the kernel on it. */
-	boot: { fileSystem: "ext2" | "fat32"; sizeMB: number; kernel: string };
+	/** The first partition of its images. */
+	boot: Partition & { sizeBytes: number };
+	/** The kernel's path on it. */
+	kernel: string;
 };
 
 /**
@@ -46,7 +53,8 @@ const gateway = {
 		guestAgent: "none",
 		memoryMB: 256,
 	},
-	boot: { fileSystem: "fat32", sizeMB: 200, kernel: "linux" },
+	boot: gatewayLayout.boot,
+	kernel: "linux",
 } as const satisfies Partial<Target>;
 
 export const targets = {
@@ -63,7 +71,8 @@ export const targets = {
 			memoryMB: 512,
 		},
 		imageName: "app-platform-x86_64",
-		boot: { fileSystem: "ext2", sizeMB: 350, kernel: "a/linux" },
+		boot: vmLayout.boot,
+		kernel: "a/linux",
 	},
 	arm64: {
 		...gateway,

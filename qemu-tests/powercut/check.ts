@@ -4,6 +4,7 @@ import {
 	type DiskLayout,
 	MIB,
 	partitionExtents,
+	SECTOR_BYTES,
 } from "../../partitioning/layout.ts";
 import {
 	type BootFilesBefore,
@@ -11,7 +12,7 @@ import {
 	BootPartitionCheck,
 	type SlotContent,
 } from "./boot-partition.ts";
-import { type DiskState, SECTOR_BYTES } from "./disk-state.ts";
+import type { DiskState } from "./disk-state.ts";
 import { Fault } from "./fault.ts";
 import {
 	backupLabel,

@@ -1,4 +1,5 @@
-import { type Cut, SECTOR_BYTES } from "./disk-state.ts";
+import { SECTOR_BYTES } from "../../partitioning/layout.ts";
+import type { Cut } from "./disk-state.ts";
 import type { Random } from "./random.ts";
 import type { Entry } from "./write-log.ts";
 

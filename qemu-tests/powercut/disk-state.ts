@@ -7,12 +7,11 @@ import {
 	readSync,
 	writeSync,
 } from "node:fs";
+import { ALIGNMENT_BYTES, SECTOR_BYTES } from "../../partitioning/layout.ts";
 import type { Range, WriteLog } from "./write-log.ts";
 
-export const SECTOR_BYTES = 512;
-
 /** Partitions start at multiples of this. */
-const chunkBytes = 1024 * 1024;
+const chunkBytes = ALIGNMENT_BYTES;
 
 /**
  * What a power cut leaves: all entries of the log up to a point, and some later ones from the disk's cache, each whole

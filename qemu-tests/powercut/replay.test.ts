@@ -2,13 +2,14 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
+import { SECTOR_BYTES } from "../../partitioning/layout.ts";
 import {
 	flushIntervals,
 	prefixes,
 	reorderedWrites,
 	tornWrites,
 } from "./cuts.ts";
-import { DiskState, SECTOR_BYTES } from "./disk-state.ts";
+import { DiskState } from "./disk-state.ts";
 import { Random } from "./random.ts";
 import { WriteLog } from "./write-log.ts";
 

@@ -1,4 +1,5 @@
 import type { TestFn } from "ava";
+import { vmLayout } from "../../partitioning/layout.ts";
 import {
 	type Machine,
 	type MachineOptions,
@@ -35,12 +36,7 @@ export function installationTests(
 		});
 	});
 
-	installedDiskTests(test, machine, {
-		mbrType: "83",
-		fileSystem: "ext2",
-		label: "boot",
-		sizeMiB: 350,
-	});
+	installedDiskTests(test, machine, vmLayout);
 
 	test.serial(
 		"makes the system GRUB's default, below the rescue system",

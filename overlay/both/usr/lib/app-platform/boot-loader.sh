@@ -3,9 +3,9 @@
 # update. All of it is in the menu's first sector, which is overwritten in place with one write that a
 # power cut cannot tear.
 . /usr/lib/app-platform/boot-menu.sh
+. /usr/lib/app-platform/layout.sh
 
 BOOT=/mnt/sda1
-SECTOR_BYTES=512
 
 # Prints `rescue` or `system`; fails if the first line of the menu is not ours.
 default_entry() {
@@ -40,7 +40,7 @@ is_update_due() {
 }
 
 sector() {
-	head -c $SECTOR_BYTES "$MENU"
+	head -c "$SECTOR_BYTES" "$MENU"
 }
 
 # set_default_entry rescue|system: changes nothing else, even in an edited menu.
@@ -82,7 +82,7 @@ set_boot_state() {
 	}
 	head -c $((padding - 1)) /dev/zero | tr '\0' '#' >>/run/menu-sector
 	echo >>/run/menu-sector
-	dd if=/run/menu-sector of="$MENU" bs=$SECTOR_BYTES count=1 conv=notrunc,fsync 2>/dev/null ||
+	dd if=/run/menu-sector of="$MENU" bs="$SECTOR_BYTES" count=1 conv=notrunc,fsync 2>/dev/null ||
 		return 1
 	[ "$(default_entry) $(boot_slot) $(update_state)" = "$1 $2 $3" ]
 }

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # Finds the boot disk, and tells what its partitions hold and who uses them.
 . /usr/lib/app-platform/disk.sh
+. /usr/lib/app-platform/layout.sh
 
 # Prints the name of the disk with the MBR signature that the boot loader passes (disk=…), or, without a
 # signature, of the disk whose first partition has the label `boot`. If there is none or more than one,
@@ -13,8 +14,8 @@ find_boot_disk() {
 	for entry in /sys/block/*; do
 		candidate=${entry##*/}
 		is_disk "$candidate" || continue
-		# The partition table was made for sectors of 512 bytes.
-		if [ "$(sector_bytes "$candidate")" != 512 ]; then
+		# The partition table was made for sectors of this size.
+		if [ "$(sector_bytes "$candidate")" != "$SECTOR_BYTES" ]; then
 			large_sectors=$candidate
 			continue
 		fi
@@ -33,7 +34,7 @@ find_boot_disk() {
 	if [ -z "$found$read_only" ]; then
 		echo "There is no disk with ${signature:+the signature $signature and }boot files${large_sectors:+;} \
 ${large_sectors:+/dev/$large_sectors has sectors of $(sector_bytes "$large_sectors") bytes, on which App Platform \
-cannot be installed: set them to 512 bytes}"
+cannot be installed: set them to $SECTOR_BYTES bytes}"
 		return 2
 	fi
 	if [ -z "$found" ]; then

@@ -1,32 +1,34 @@
 # shellcheck shell=sh
-# The partitions of an installed disk. Their order on the disk is 1, 3, 4, 2, so that the data partition is
-# last and can grow. The same sizes are in partitioning/layout.ts.
+# The partitions of an installed disk. The data partition, sda2, is last on the disk, so that it can grow.
+# layout.sh is generated from partitioning/layout.ts.
+. /usr/lib/app-platform/layout.sh
 
-ROOTFS_MIB=500
-SWAP_MIB=512
-MIN_DATA_MIB=1024
-SECTORS_PER_MIB=2048
-# What an MBR can address, without the last MiB.
-MAX_SECTORS=4294965248
-
-# partition_table_of DISK_SECTORS SDA1_END: prints lines `NUMBER START SIZE TYPE` in sectors of 512 bytes;
-# prints nothing and fails if the disk is too small.
+# partition_table_of DISK_SECTORS SDA1_END: prints lines `NUMBER START SIZE TYPE` in sectors; prints nothing
+# and fails if the disk is too small.
 partition_table_of() {
-	disk_end=$1
-	[ "$disk_end" -le $MAX_SECTORS ] || disk_end=$MAX_SECTORS
-	rootfs_start=$((($2 + SECTORS_PER_MIB - 1) / SECTORS_PER_MIB * SECTORS_PER_MIB))
-	swap_start=$((rootfs_start + ROOTFS_MIB * SECTORS_PER_MIB))
-	data_start=$((swap_start + SWAP_MIB * SECTORS_PER_MIB))
-	data_size=$(((disk_end - data_start) / SECTORS_PER_MIB * SECTORS_PER_MIB))
-	[ $data_size -ge $((MIN_DATA_MIB * SECTORS_PER_MIB)) ] || return 1
-	echo "3 $rootfs_start $((swap_start - rootfs_start)) 83"
-	echo "4 $swap_start $((data_start - swap_start)) 82"
-	echo "2 $data_start $data_size 83"
+	[ "$1" -ge "$(min_disk "$2")" ] || return 1
+	start=$(align_up "$2")
+	end=$(usable_end "$1")
+	echo "$INSTALLED_PARTITIONS" | while read -r number size type; do
+		[ "$size" != rest ] || size=$(((end - start) / ALIGNMENT * ALIGNMENT))
+		echo "$number $start $size $type"
+		start=$((start + size))
+	done
 }
 
-# min_disk_mib SDA1_END
-min_disk_mib() {
-	echo $((($1 + SECTORS_PER_MIB - 1) / SECTORS_PER_MIB + ROOTFS_MIB + SWAP_MIB + MIN_DATA_MIB))
+# min_disk SDA1_END: prints the sectors of the smallest disk.
+min_disk() {
+	echo $(($(align_up "$1") + MIN_INSTALLED))
+}
+
+align_up() {
+	echo $((($1 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT))
+}
+
+# usable_end DISK_SECTORS: prints the first sector that no partition can use.
+usable_end() {
+	[ "$1" -le "$MAX_DISK" ] || set -- "$MAX_DISK"
+	echo "$1"
 }
 
 disk_sectors() {
@@ -49,7 +51,7 @@ partition_name() {
 
 check_disk_size() {
 	boot_end=$(boot_partition_end "$1")
-	min=$(min_disk_mib "$boot_end")
+	min=$(sectors_to_mib "$(min_disk "$boot_end")")
 	have=$(($(disk_sectors "$1") / SECTORS_PER_MIB))
 	say "/dev/$1 has $have MiB, at least $min MiB are needed"
 	[ "$have" -ge "$min" ] ||
@@ -59,8 +61,8 @@ check_disk_size() {
 # report_unused_space DISK: for a disk that is larger than an MBR can address.
 report_unused_space() {
 	have=$(disk_sectors "$1")
-	[ "$have" -gt $((MAX_SECTORS + SECTORS_PER_MIB)) ] || return 0
-	say "Only the first $((MAX_SECTORS / SECTORS_PER_MIB)) MiB (2 TiB) of the $((have / SECTORS_PER_MIB)) MiB of" \
+	[ "$have" -gt $((MAX_DISK + ALIGNMENT)) ] || return 0
+	say "Only the first $((MAX_DISK / SECTORS_PER_MIB)) MiB (2 TiB) of the $((have / SECTORS_PER_MIB)) MiB of" \
 		"/dev/$1 are used, because its MBR partition table cannot address more: a disk of 2 TiB is enough"
 }
 
@@ -110,9 +112,8 @@ rewrite_partitions() {
 enlarge_data_partition() {
 	entry=/sys/class/block/$(partition_of "$1" 2)
 	start=$(cat "$entry/start")
-	disk_end=$(disk_sectors "$1")
-	[ "$disk_end" -le $MAX_SECTORS ] || disk_end=$MAX_SECTORS
-	size=$(((disk_end - start) / SECTORS_PER_MIB * SECTORS_PER_MIB))
+	end=$(usable_end "$(disk_sectors "$1")")
+	size=$(((end - start) / ALIGNMENT * ALIGNMENT))
 	if [ $size -le "$(cat "$entry/size")" ]; then
 		say "The data partition reaches to the end of the usable part of /dev/$1 already"
 		return 0
