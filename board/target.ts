@@ -11,6 +11,8 @@ export interface Target {
 	imageName: string;
 	/** Debian's name of the architecture. */
 	debianArchitecture: string;
+	/** Node's name of the architecture, by which the manager finds the apps for its target. */
+	nodeArchitecture: NodeJS.Architecture;
 	/** GNU triplet: the prefix of its compiler's name. */
 	gnuTriplet: string;
 	/** The kernel's ARCH, its make target and the resulting file. */
@@ -39,6 +41,7 @@ export const targets: readonly Target[] = [
 		name: "x86_64",
 		imageName: "app-platform-x86_64",
 		debianArchitecture: "amd64",
+		nodeArchitecture: "x64",
 		gnuTriplet: "x86_64-linux-gnu",
 		kernel: {
 			arch: "x86",
@@ -62,6 +65,7 @@ export const targets: readonly Target[] = [
 		name: "arm64",
 		imageName: "app-platform-arm64",
 		debianArchitecture: "arm64",
+		nodeArchitecture: "arm64",
 		gnuTriplet: "aarch64-linux-gnu",
 		kernel: {
 			arch: "arm64",
@@ -81,6 +85,7 @@ export const targets: readonly Target[] = [
 		// Gateways request this name; the contents are ARMv7 with hard float (Debian's armhf).
 		imageName: "app-platform-armel",
 		debianArchitecture: "armhf",
+		nodeArchitecture: "arm",
 		gnuTriplet: "arm-linux-gnueabihf",
 		kernel: {
 			arch: "arm",
@@ -94,3 +99,8 @@ export const targets: readonly Target[] = [
 		formats: ["img", "update"],
 	},
 ];
+
+/** The targets' names, by Node's names of their architectures. */
+export const targetNames: Readonly<Record<string, string>> = Object.fromEntries(
+	targets.map(({ nodeArchitecture, name }) => [nodeArchitecture, name]),
+);

@@ -16,6 +16,8 @@ import {
 } from "../manager/app-hosting/store/catalogue.ts";
 import { bundleProgram } from "../manager/bundle.ts";
 
+export { targetNames } from "../board/target.ts";
+
 /** The directory of an app with its web pages. */
 const webDirectory = "web";
 

@@ -8,6 +8,7 @@ import type { Readable } from "node:stream";
 import pretty from "pino-pretty";
 import { onExit } from "signal-exit";
 import { Agent, request } from "undici";
+import { targetNames } from "../board/target.ts";
 import { bundleManager } from "../manager/bundle.ts";
 import {
 	startTemporaryCluster,
@@ -85,6 +86,7 @@ export class Platform {
 					outputFile: program,
 					version: "development",
 					build: 0,
+					targetNames,
 				}),
 				appDirectoriesIn(join(here, "../apps")).then((apps) =>
 					makeStore(apps, store),

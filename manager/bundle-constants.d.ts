@@ -3,6 +3,9 @@
 declare const MANAGER_VERSION: string;
 declare const MANAGER_BUILD: number;
 
+/** The names of targets in a store, by Node's names of their architectures. */
+declare const TARGET_NAMES: Readonly<Partial<Record<string, string>>>;
+
 /** The built web pages. */
 declare const WEB_FILES: import("./web/build.ts").WebFile[];
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import test from "ava";
+import { targetNames } from "../board/target.ts";
 import { TestManager } from "../testing/test-manager.ts";
 import { bundleManager } from "./bundle.ts";
 
@@ -14,7 +15,12 @@ test("the bundle is one executable file, reproducible and without build paths", 
 	t.teardown(() => rm(directory, { recursive: true }));
 	const files = [join(directory, "first"), join(directory, "second")] as const;
 	for (const outputFile of files)
-		await bundleManager({ outputFile, version: "1.2.3", build: 42 });
+		await bundleManager({
+			outputFile,
+			version: "1.2.3",
+			build: 42,
+			targetNames,
+		});
 	const [first, second] = await Promise.all(
 		files.map((file) => readFile(file, "utf8")),
 	);
@@ -28,7 +34,7 @@ test("an invalid environment makes the manager exit with an error", async (t) =>
 	const directory = await mkdtemp(join(tmpdir(), "app-platform-bundle-"));
 	t.teardown(() => rm(directory, { recursive: true }));
 	const outputFile = join(directory, "manager");
-	await bundleManager({ outputFile, version: "1.2.3", build: 42 });
+	await bundleManager({ outputFile, version: "1.2.3", build: 42, targetNames });
 	const error = await t.throwsAsync<Error & { code: number; stderr: string }>(
 		run(outputFile, { env: { PATH: process.env.PATH, MANAGER_PORT: "x" } }),
 	);

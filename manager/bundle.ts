@@ -16,16 +16,19 @@ const helpers = {
  * Bundles the manager into one executable file that needs only Node (20 or later). The
  * same sources give the same bytes.
  * @param options.build the image build number.
+ * @param options.targetNames the names of targets, by Node's names of their architectures.
  * @throws Error if a source does not compile.
  */
 export async function bundleManager(options: {
 	outputFile: string;
 	version: string;
 	build: number;
+	targetNames: Readonly<Record<string, string>>;
 }): Promise<void> {
 	await bundleProgram(join(sources, "main.ts"), options.outputFile, {
 		MANAGER_VERSION: JSON.stringify(options.version),
 		MANAGER_BUILD: JSON.stringify(options.build),
+		TARGET_NAMES: JSON.stringify(options.targetNames),
 		WEB_FILES: JSON.stringify(await buildWeb()),
 		CONNECTION_TEST_PROGRAM: JSON.stringify(
 			await bundle(connectionTestBuild()),

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { targetNames } from "../board/target.ts";
 import {
 	bundleHelpers,
 	bundleManager,
@@ -25,7 +26,7 @@ export async function managerStage({
 		async make({ directory, report }) {
 			report("bundling");
 			const outputFile = join(directory, "manager");
-			await bundleManager({ outputFile, version, build });
+			await bundleManager({ outputFile, version, build, targetNames });
 			await bundleHelpers(directory);
 		},
 	};

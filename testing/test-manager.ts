@@ -9,6 +9,7 @@ import { Client } from "pg";
 import { onExit } from "signal-exit";
 import { Agent, request } from "undici";
 import { WebSocket } from "ws";
+import { targetNames } from "../development/make-store.ts";
 import { bundleManager } from "../manager/bundle.ts";
 import {
 	startTemporaryCluster,
@@ -69,7 +70,12 @@ export class TestManager {
 		await chmod(directory, 0o711);
 		await mkdir(join(directory, "data"));
 		const outputFile = join(directory, "manager");
-		await bundleManager({ outputFile, version: "1.2.3", build: 42 });
+		await bundleManager({
+			outputFile,
+			version: "1.2.3",
+			build: 42,
+			targetNames,
+		});
 		return new TestManager(directory, await startTemporaryCluster());
 	}
 

@@ -12,13 +12,6 @@ import { fileMissing, type StoreSource } from "./store-source.ts";
 const maxCatalogueBytes = 8 * 1024 * 1024;
 const maxListBytes = 64 * 1024;
 
-/** The store's targets, by Node's names of processors. */
-const targets: Partial<Record<string, string>> = {
-	x64: "x86_64",
-	arm64: "arm64",
-	arm: "arm",
-};
-
 /** A file of an app as a store lists it. */
 export interface ListedFile extends Pick<ServiceFile, "name"> {
 	/** In the store. */
@@ -34,7 +27,7 @@ export async function listFiles(
 	build: string,
 	signal: AbortSignal,
 ): Promise<ListedFile[]> {
-	const target = targets[process.arch] ?? process.arch;
+	const target = TARGET_NAMES[process.arch] ?? process.arch;
 	const listFile = `${build}/${id}_files`;
 	const list = await source.text(listFile, maxListBytes, signal);
 	const names = parseStoreFile(listFile, () => parseFileList(list));
