@@ -1,14 +1,14 @@
 import { constants, type FileHandle, open, rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import {
+	type DownloadTarget,
+	download,
+} from "../../shared/download/download.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { retryDelayMs } from "../../shared/retry.ts";
 import { sha256Of } from "../services/service-files.ts";
 import type { Staging } from "./staging.ts";
-import {
-	emptyFile,
-	type PartialFile,
-	type StoreSource,
-} from "./store-source.ts";
+import type { StoreSource } from "./store-source.ts";
 
 /** In a row, without receiving a byte: about half a minute. */
 const maxFailures = 8;
@@ -46,34 +46,42 @@ export async function downloadFile(
 	const { O_RDWR, O_CREAT } = constants;
 	const file = await open(to, O_RDWR | O_CREAT, 0o755);
 	try {
-		const etag = staging.etag(name);
-		let received: PartialFile = emptyFile;
-		if (etag) received = { bytes: (await file.stat()).size, etag };
-		for (let failures = 0; ; ) {
-			const bytesBefore = received.bytes;
-			try {
-				const { start, chunks } = await source.resume(path, received, signal);
-				received = start;
-				if ((await file.stat()).size > received.bytes) {
-					await file.truncate(received.bytes);
-					// Otherwise a power cut could leave old bytes under the new entity tag.
+		const target: DownloadTarget = {
+			received: async () => ({
+				bytes: (await file.stat()).size,
+				validator: staging.validator(name),
+			}),
+			keep: async ({ bytes, validator }) => {
+				if ((await file.stat()).size > bytes) {
+					await file.truncate(bytes);
 					await file.sync();
 				}
-				await staging.setEtag(name, received.etag);
-				for await (const chunk of chunks) {
-					await writeAll(file, chunk, received.bytes);
-					received = { ...received, bytes: received.bytes + chunk.length };
-					onProgress(received.bytes);
-					if (received.bytes > maxBytes)
-						throw source.toOperationError(
-							path,
-							new Error(`it has more than ${maxBytes} bytes`),
-						);
-				}
+				await staging.setValidator(name, validator);
+			},
+			write: (chunk, position) => writeAll(file, chunk, position),
+		};
+		let receivedBytes = 0;
+		for (let failures = 0; ; ) {
+			const bytesBefore = receivedBytes;
+			try {
+				await download(
+					(received, attempt) => source.request(path, received, attempt),
+					target,
+					(bytes) => {
+						receivedBytes = bytes;
+						onProgress(bytes);
+						if (bytes > maxBytes)
+							throw source.toOperationError(
+								path,
+								new Error(`it has more than ${maxBytes} bytes`),
+							);
+					},
+					signal,
+				);
 				break;
 			} catch (error) {
 				signal.throwIfAborted();
-				failures = received.bytes > bytesBefore ? 1 : failures + 1;
+				failures = receivedBytes > bytesBefore ? 1 : failures + 1;
 				if (!isRetryable(error)) {
 					await rm(to);
 					throw source.toOperationError(path, error);

@@ -9,7 +9,7 @@ const stagedSchema = z.object({
 	build: z.string(),
 	/** Of the store. */
 	url: z.string(),
-	/** The strong entity tag of each file for which the server sends one. */
+	/** The strong validator of each file for which the server sends one. */
 	versions: z.record(z.string(), z.string()),
 });
 type Staged = z.output<typeof stagedSchema>;
@@ -67,18 +67,21 @@ export class Staging {
 		return path;
 	}
 
-	/** The entity tag with which the partial file was sent. */
-	etag(name: string): string | undefined {
+	/** The validator with which the partial file was sent. */
+	validator(name: string): string | undefined {
 		const { versions = {} } = this.#staged ?? {};
 		// A file may be called "constructor".
 		return Object.hasOwn(versions, name) ? versions[name] : undefined;
 	}
 
-	/** Call this before writing bytes that were sent with this entity tag. */
-	async setEtag(name: string, etag: string | undefined): Promise<void> {
-		if (!this.#staged || this.etag(name) === etag) return;
-		if (etag === undefined) delete this.#staged.versions[name];
-		else this.#staged.versions[name] = etag;
+	/** Call this before writing bytes that were sent with this validator. */
+	async setValidator(
+		name: string,
+		validator: string | undefined,
+	): Promise<void> {
+		if (!this.#staged || this.validator(name) === validator) return;
+		if (validator === undefined) delete this.#staged.versions[name];
+		else this.#staged.versions[name] = validator;
 		await this.#write();
 	}
 

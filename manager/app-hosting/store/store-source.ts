@@ -1,32 +1,17 @@
 import { createReadStream } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { bodyChunks } from "../../shared/download/body-chunks.ts";
 import {
-	followRedirects,
-	RedirectRefused,
-} from "../../shared/download/follow-redirects.ts";
+	download,
+	emptyFile,
+	type PartialFile,
+	type Remainder,
+	requestRemainder,
+} from "../../shared/download/download.ts";
+import { DownloadRefused } from "../../shared/download/follow-redirects.ts";
 import { OperationError } from "../../shared/operation-error.ts";
-
-const stallTimeoutMs = 60_000;
 
 /** The error code for a file that the store does not have. */
 export const fileMissing = "storeFileMissing";
-
-/** The part of a file that has been downloaded. */
-export interface PartialFile {
-	bytes: number;
-	/** The strong entity tag with which the server sent that part, if it sends any. */
-	etag: string | undefined;
-}
-
-export const emptyFile: PartialFile = { bytes: 0, etag: undefined };
-
-/** The rest of a file after `start`. */
-export interface Remainder {
-	/** The part that is still valid: empty if the file has changed. */
-	start: PartialFile;
-	chunks: AsyncIterable<Uint8Array>;
-}
 
 /** A directory of files: `https://…`, `http://…`, or a directory of this machine. */
 export class StoreSource {
@@ -43,30 +28,24 @@ export class StoreSource {
 	 * @throws OperationError if retrying is pointless; any other error, also while reading the
 	 * chunks, is worth a retry.
 	 */
-	async resume(
+	async request(
 		path: string,
-		downloaded: PartialFile,
+		received: PartialFile,
 		signal: AbortSignal,
 	): Promise<Remainder> {
 		const location = this.#locationOf(path);
-		const stalled = new AbortController();
-		const timer = setTimeout(
-			() => stalled.abort(new Error("the server has stopped sending")),
-			stallTimeoutMs,
-		);
-		try {
-			const { start, chunks } = isAbsolute(this.#base)
-				? openLocal(location)
-				: await openRemote(
-						location,
-						downloaded,
-						AbortSignal.any([signal, stalled.signal]),
-					);
-			return { start, chunks: refreshing(timer, chunks) };
-		} catch (error) {
-			clearTimeout(timer);
-			throw error;
-		}
+		if (isAbsolute(this.#base))
+			return {
+				start: emptyFile,
+				totalBytes: undefined,
+				chunks: chunksOf(location),
+			};
+		return requestRemainder(location, received, signal).catch((error) => {
+			if (!(error instanceof DownloadRefused)) throw error;
+			throw error.status === 404
+				? noSuchFile(location)
+				: storeFailed(location, error.message);
+		});
 	}
 
 	/** Returns the content of a small file. @throws OperationError naming it. */
@@ -75,16 +54,24 @@ export class StoreSource {
 		maxBytes: number,
 		signal: AbortSignal,
 	): Promise<string> {
-		try {
-			const { chunks } = await this.resume(path, emptyFile, signal);
-			const parts: Uint8Array[] = [];
-			let bytes = 0;
-			for await (const chunk of chunks) {
-				bytes += chunk.length;
-				if (bytes > maxBytes)
-					throw new Error(`it has more than ${maxBytes} bytes`);
+		const parts: Uint8Array[] = [];
+		const memory = {
+			received: async () => emptyFile,
+			keep: async () => {},
+			write: async (chunk: Uint8Array) => {
 				parts.push(chunk);
-			}
+			},
+		};
+		try {
+			await download(
+				(received, attempt) => this.request(path, received, attempt),
+				memory,
+				(bytes) => {
+					if (bytes > maxBytes)
+						throw new Error(`it has more than ${maxBytes} bytes`);
+				},
+				signal,
+			);
 			return Buffer.concat(parts).toString("utf8");
 		} catch (error) {
 			throw this.toOperationError(path, error);
@@ -107,63 +94,9 @@ export class StoreSource {
 	}
 }
 
-function openLocal(path: string): Remainder {
-	return { start: emptyFile, chunks: createReadStream(path) };
-}
-
-async function openRemote(
-	url: string,
-	{ bytes, etag }: PartialFile,
-	signal: AbortSignal,
-): Promise<Remainder> {
-	// Without an entity tag, the two parts could belong to different files.
-	const from = etag === undefined ? 0 : bytes;
-	const range: Record<string, string> =
-		from > 0 && etag !== undefined
-			? { range: `bytes=${from}-`, "if-range": etag }
-			: {};
-	const response = await followRedirects(url, range, signal).catch((error) => {
-		throw error instanceof RedirectRefused
-			? storeFailed(url, error.message)
-			: error;
-	});
-	const { status, headers, body } = response;
-	const tag = headers.get("etag") ?? undefined;
-	// A weak tag does not promise the same bytes (RFC 9110, 8.8.1).
-	const strongTag = tag?.startsWith("W/") ? undefined : tag;
-	if (status === 200 && body)
-		return { start: { bytes: 0, etag: strongTag }, chunks: bodyChunks(body) };
-	// Some servers ignore If-Range, or send a different range than requested.
-	const isRemainder =
-		headers.get("content-range")?.startsWith(`bytes ${from}-`) &&
-		(tag === undefined || strongTag === etag);
-	if (status === 206 && from > 0 && body && isRemainder)
-		return {
-			start: { bytes: from, etag: strongTag },
-			chunks: bodyChunks(body),
-		};
-	await body?.cancel();
-	// A wrong range; or no range is left: the file is complete or has become shorter.
-	if ((status === 206 || status === 416) && from > 0)
-		return openRemote(url, emptyFile, signal);
-	if (status === 404) throw noSuchFile(url);
-	const message = `the server answers ${status}`;
-	throw status >= 500 ? new Error(message) : storeFailed(url, message);
-}
-
-/** Passes chunks through and restarts the timer at each. */
-async function* refreshing(
-	timer: NodeJS.Timeout,
-	chunks: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-	try {
-		for await (const chunk of chunks) {
-			timer.refresh();
-			yield chunk;
-		}
-	} finally {
-		clearTimeout(timer);
-	}
+/** Opens the file only when it is read. */
+async function* chunksOf(file: string): AsyncGenerator<Uint8Array> {
+	yield* createReadStream(file);
 }
 
 function noSuchFile(location: string): OperationError {

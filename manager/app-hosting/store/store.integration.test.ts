@@ -158,6 +158,27 @@ test.serial(
 	},
 );
 
+test.serial(
+	"a file that changes during a download without an entity tag is downloaded from the start",
+	async (t) => {
+		const ranges: (string | undefined)[] = [];
+		serve = ({ headers: { range } }, response, content) => {
+			ranges.push(range);
+			if (ranges.length > 1) {
+				response.writeHead(range ? 206 : 200, {
+					...(range && contentRange(content, 1_000)),
+				});
+				return void response.end(content.subarray(range ? 1_000 : 0));
+			}
+			response.writeHead(200, { "content-length": content.length });
+			response.write(Buffer.alloc(1_000), () => response.destroy());
+		};
+		t.is((await install()).status, 200);
+		t.deepEqual(ranges, [undefined, undefined]);
+		await appliance.done("serviceRemove", { id });
+	},
+);
+
 /** Headers that describe a range. */
 const contentRange = ({ length }: Buffer, start: number) => ({
 	"content-range": `bytes ${start}-${length - 1}/${length}`,

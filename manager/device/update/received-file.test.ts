@@ -59,6 +59,30 @@ test("a download resumes only from the same URL", async (t) => {
 	t.is(await file.size(), 0);
 });
 
+test("a download keeps its validator, and deletes the bytes of another", async (t) => {
+	const { directory, file } = await emptyReceivedFile(t);
+	const url = "https://store.example/one.img";
+	const restarted = async () => {
+		const found = new ReceivedFile(directory);
+		await found.resumeFrom(url);
+		return found;
+	};
+	await file.resumeFrom(url);
+	await file.keep({ bytes: 0, validator: '"1"' });
+	await file.write(first, 0);
+	t.deepEqual(await (await restarted()).received(), {
+		bytes: 1_000,
+		validator: '"1"',
+	});
+	await file.keep({ bytes: 0, validator: undefined });
+	await file.write(second, 0);
+	t.deepEqual(await (await restarted()).received(), {
+		bytes: 1_000,
+		validator: undefined,
+	});
+	t.deepEqual(await readFile(file.path), second);
+});
+
 async function* chunks(...parts: (Buffer | Error)[]) {
 	for (const part of parts) {
 		if (part instanceof Error) throw part;

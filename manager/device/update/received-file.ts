@@ -1,15 +1,22 @@
 import { open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type {
+	DownloadTarget,
+	PartialFile,
+} from "../../shared/download/download.ts";
 import { makeDirectory } from "../../shared/make-directory.ts";
 import { UpdateError } from "./update-error.ts";
 import { maxUpdateBytes } from "./update-file.ts";
 import type { UploadPart } from "./upload-part.ts";
 
 /** The part of the update file received so far, on the disk so that the transfer can be resumed. */
-export class ReceivedFile {
+export class ReceivedFile implements DownloadTarget {
 	readonly path: string;
 	readonly #directory: string;
-	/** Contains where the file comes from: the URL of a download, or the size of an upload. */
+	/**
+	 * Contains where the file comes from: the URL of a download, and below it the validator with which the server
+	 * sent the part; or the size of an upload.
+	 */
 	readonly #sourcePath: string;
 	/** Settles after the last write, so that writes do not overlap. */
 	#lastWrite: Promise<unknown> = Promise.resolve();
@@ -37,7 +44,35 @@ export class ReceivedFile {
 
 	/** Keeps the bytes received if they came from the same URL; otherwise deletes them. */
 	async resumeFrom(url: string): Promise<void> {
-		if ((await this.#source()) !== url) await this.#startFrom(url);
+		const [source] = (await this.#source()).split("\n");
+		if (source !== url) await this.#startFrom(url);
+	}
+
+	async received(): Promise<PartialFile> {
+		// The file of an older manager has no second line.
+		const [, validator] = (await this.#source()).split("\n");
+		return { bytes: await this.size(), validator };
+	}
+
+	async keep({ bytes, validator }: PartialFile): Promise<void> {
+		if ((await this.size()) > bytes) {
+			const file = await open(this.path, "r+");
+			try {
+				await file.truncate(bytes);
+				await file.sync();
+			} finally {
+				await file.close();
+			}
+		}
+		const before = await this.#source();
+		const [url] = before.split("\n");
+		const source = validator === undefined ? url : `${url}\n${validator}`;
+		if (source !== undefined && source !== before)
+			await this.#handleFullDisk(() => writeFile(this.#sourcePath, source));
+	}
+
+	async write(chunk: Uint8Array, position: number): Promise<void> {
+		await this.add(position, Buffer.from(chunk));
 	}
 
 	#source(): Promise<string> {

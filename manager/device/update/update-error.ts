@@ -16,7 +16,6 @@ export type UpdateErrorCode =
 	| "wrongOffset"
 	| "wrongFile"
 	| "nothingReceived"
-	| "notReachable"
 	| "bootPartition";
 
 /** An update is refused. Nothing has changed on the device. */

@@ -210,7 +210,11 @@ test.serial("an interrupted download resumes where it broke off", async (t) => {
 		ranges.push(range);
 		const from = Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? 0);
 		response.writeHead(from === 0 ? 200 : 206, {
+			etag: '"one"',
 			"content-length": file.length - from,
+			...(from > 0 && {
+				"content-range": `bytes ${from}-${file.length - 1}/${file.length}`,
+			}),
 		});
 		if (ranges.length > 2) return void response.end(file.subarray(from));
 		response.write(file.subarray(from, from + 120_000), () =>
@@ -232,6 +236,59 @@ test.serial("an interrupted download resumes where it broke off", async (t) => {
 	t.regex(ranges[1] ?? "", /^bytes=\d+-$/);
 	t.like((await call("updateCheck")).body, { build: 200_000 });
 });
+
+for (const [words, headers] of [
+	["with an entity tag", (part: number) => ({ etag: `"${part}"` })],
+	[
+		"with a date",
+		(part: number) => ({
+			"last-modified": new Date(Date.UTC(2026, 0, part)).toUTCString(),
+		}),
+	],
+	["without any", () => ({})],
+] as const)
+	test.serial(
+		`an update that changes at the server during the download is the new one, ${words}`,
+		async (t) => {
+			const files = [
+				await archiveOf(await updateMembers(key, { build: 200_000 })),
+				await archiveOf(await updateMembers(key, { build: 200_001 })),
+			] as const;
+			let requests = 0;
+			const server = createServer((request, response) => {
+				requests += 1;
+				const content = files[requests === 1 ? 0 : 1];
+				const validators: Record<string, string> = headers(
+					requests === 1 ? 1 : 2,
+				);
+				const { range, "if-range": ifRange } = request.headers;
+				const isSame = Object.values(validators).includes(String(ifRange));
+				const start =
+					range && (!ifRange || isSame) ? Number(/\d+/.exec(range)?.[0]) : 0;
+				response.writeHead(start === 0 ? 200 : 206, {
+					...validators,
+					"content-length": content.length - start,
+					...(start > 0 && {
+						"content-range": `bytes ${start}-${content.length - 1}/${content.length}`,
+					}),
+				});
+				if (requests > 1) return void response.end(content.subarray(start));
+				response.write(content.subarray(0, 120_000), () => response.destroy());
+			});
+			await once(server.listen(0, "127.0.0.1"), "listening");
+			t.teardown(() => server.close());
+			const { port } = server.address() as AddressInfo;
+			await call("updateCancel");
+			await call("updateDownload", { url: `http://127.0.0.1:${port}/new.img` });
+			for (;;) {
+				const { body } = await call("updateStatus");
+				if (body.step === "idle") break;
+				await new Promise((resolve) => setTimeout(resolve, 50));
+			}
+			t.is(requests, 2);
+			t.like((await call("updateCheck")).body, { build: 200_001 });
+		},
+	);
 
 test.serial("the status shows why a download failed", async (t) => {
 	const server = createServer((_request, response) => {

@@ -4,18 +4,20 @@ import type { Readable } from "node:stream";
 import { promisify } from "node:util";
 import type { Database } from "../../database/database.ts";
 import type { Job, JobDescription, Jobs } from "../../jobs/jobs.ts";
+import { download, requestRemainder } from "../../shared/download/download.ts";
+import { DownloadRefused } from "../../shared/download/follow-redirects.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
 import { type Release, readRelease } from "../system/release.ts";
 import { BootPartition } from "./boot-partition.ts";
-import { download } from "./download.ts";
 import { deleteBadFile, FileCheck } from "./file-check.ts";
 import { importResult, readHistory, type UpdateResult } from "./history.ts";
 import { IncomingUpload } from "./incoming-upload.ts";
 import { ReceivedFile } from "./received-file.ts";
 import { UpdateError } from "./update-error.ts";
-import { readUpdate } from "./update-file.ts";
+import { maxUpdateBytes, readUpdate } from "./update-file.ts";
 import type { UploadPart } from "./upload-part.ts";
 
 const run = promisify(execFile);
@@ -191,7 +193,7 @@ export class Updates implements Part {
 		)
 			.catch((error) => {
 				// A cancelled download has no problem.
-				if (error instanceof UpdateError) this.#problem = error.message;
+				if (error instanceof OperationError) this.#problem = error.message;
 			})
 			.finally(() => {
 				this.#step = "idle";
@@ -201,9 +203,14 @@ export class Updates implements Part {
 	async #download(url: string, job: Job): Promise<void> {
 		const attempt = () =>
 			download(
-				url,
+				(received, attempt) => requestRemainder(url, received, attempt),
 				this.#received,
 				(done, total) => {
+					if (total !== undefined && total > maxUpdateBytes)
+						throw new UpdateError(
+							"tooLarge",
+							`${url} has ${total} bytes, an update has at most ${maxUpdateBytes}`,
+						);
 					this.#totalBytes = total;
 					job.report({ done, total, unit: "bytes" });
 				},
@@ -211,6 +218,12 @@ export class Updates implements Part {
 			).catch((error) => {
 				// Retrying would not help.
 				if (error instanceof UpdateError) return error;
+				if (error instanceof DownloadRefused)
+					return new OperationError(
+						"upstream",
+						"downloadRefused",
+						`${url}: ${error.message}`,
+					);
 				throw error;
 			});
 		const onFailure = (error: unknown) => {

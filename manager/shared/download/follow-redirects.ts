@@ -1,14 +1,21 @@
 const maxRedirects = 5;
 
-/** A redirect that is not followed; retrying would give the same result. */
-export class RedirectRefused extends Error {
-	override name = "RedirectRefused";
+/** The server refuses, or a redirect is not followed; retrying would give the same result. */
+export class DownloadRefused extends Error {
+	override name = "DownloadRefused";
+	/** Of the response, if it is the reason. */
+	readonly status: number | undefined;
+
+	constructor(message: string, status?: number) {
+		super(message);
+		this.status = status;
+	}
 }
 
 /**
  * Fetches a URL and follows redirects manually, none of them from https to http.
  * @returns the first response that is not a redirect; its body is not read yet.
- * @throws RedirectRefused; any other error is worth a retry.
+ * @throws DownloadRefused; any other error is worth a retry.
  */
 export async function followRedirects(
 	start: string,
@@ -29,12 +36,10 @@ export async function followRedirects(
 		await response.body?.cancel();
 		const next = new URL(location, url);
 		if (next.protocol !== "https:" && next.protocol !== url.protocol)
-			throw new RedirectRefused(
+			throw new DownloadRefused(
 				`${url} redirects to ${next.protocol}//, which is not followed`,
 			);
 		url = next;
 	}
-	throw new RedirectRefused(
-		`${start} redirects more than ${maxRedirects} times`,
-	);
+	throw new DownloadRefused(`it redirects more than ${maxRedirects} times`);
 }
