@@ -20,7 +20,8 @@ export class LocalWebServer {
 	readonly runDirectory: string;
 	/** The program, and arguments that precede its own. */
 	command: readonly [string, ...string[]] = ["/usr/sbin/haproxy"];
-	maxConnections = 100;
+	/** About those of the image with 256 MB of memory. */
+	maxConnections = 1_800;
 	port = 0;
 	/** For plain HTTP. */
 	httpPort = 0;
@@ -52,7 +53,6 @@ export class LocalWebServer {
 			.replace("/mnt/sda2/system/webserver", this.certificates)
 			.replace(":::443 v4v6", `127.0.0.1:${this.port}`)
 			.replace(":::80 v4v6", `127.0.0.1:${this.httpPort}`)
-			.replace(/maxconn \d+/, `maxconn ${this.maxConnections}`)
 			.replaceAll(/^\t(user|group|log) .*\n/gm, "")
 			.replace(/ user root group root/, "");
 		const file = join(this.directory, "haproxy.cfg");
@@ -62,7 +62,11 @@ export class LocalWebServer {
 		this.#process = spawn(program, [...prefix, "-db", "-f", file], {
 			stdio: "ignore",
 			detached: true, // Ctrl-C must not reach it directly.
-			env: { ...process.env, ...environment() },
+			env: {
+				...process.env,
+				...environment(),
+				MAX_CONNECTIONS: String(this.maxConnections),
+			},
 		});
 		const child = this.#process;
 		child.once(
