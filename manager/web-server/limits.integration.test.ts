@@ -186,6 +186,13 @@ test.serial(
 		// Nor can the rest be taken by one source.
 		await attack((address) => web.tcp(address), third, 150);
 		t.is((await web.get("/manager/", other)).text, "the manager");
+		// A WebSocket counts no longer once it is closed.
+		web.disconnect();
+		await until("no WebSocket is counted", async () =>
+			/^(?!.*conn_cur=[1-9])/s.test(
+				await web.command("show table app-websockets"),
+			),
+		);
 	},
 );
 

@@ -74,13 +74,16 @@ export function runningMachine(
 /**
  * Returns a machine for the tests of a file that do not depend on kernel, disks and power: the installed system in a
  * container, booted up to the login page.
+ * @param lan is stopped after the tests.
  */
 export function runningContainer(
 	test: TestFn,
 	name: string,
-	{ hostServices = [] }: { hostServices?: readonly HostService[] } = {},
+	{
+		hostServices = [],
+		lan = new Lan(),
+	}: { hostServices?: readonly HostService[]; lan?: Lan } = {},
 ): Machine {
-	const lan = new Lan();
 	const machine = machineForTests(
 		test,
 		containerOptions({ name, hostServices, lan }),
