@@ -9,11 +9,11 @@ import { extract } from "tar-stream";
 import { hashOfFile } from "../pipeline/hash.ts";
 import { bootMenus } from "./boot-menu.ts";
 import { makeBootPartition } from "./boot-partition.ts";
+import { hashOfSparseFile } from "./checksums.ts";
 import { makeDiskImage } from "./disk-image.ts";
 import { grubConfig, makeGrub } from "./grub.ts";
 import { type DiskLayout, MIB, partitionExtents, vmLayout } from "./layout.ts";
 import { makeOva } from "./ova.ts";
-import { hashOfSparseFile } from "./sparse-hash.ts";
 import { toolsIn } from "./tools.ts";
 import { makeQcow2, makeVhdx, makeVmdk } from "./vm-disks.ts";
 

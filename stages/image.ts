@@ -3,13 +3,13 @@ import { join, relative } from "node:path";
 import type { Format, Target } from "../board/target.ts";
 import {
 	type DescribedFile,
+	hashOfSparseFile,
 	writeChecksums,
 } from "../partitioning/checksums.ts";
 import { makeDiskImage } from "../partitioning/disk-image.ts";
 import { diskSignature } from "../partitioning/identity.ts";
 import { vmLayout } from "../partitioning/layout.ts";
 import { makeOva } from "../partitioning/ova.ts";
-import { hashOfSparseFile } from "../partitioning/sparse-hash.ts";
 import {
 	makeQcow2,
 	makeVhdx,
