@@ -6,8 +6,7 @@ import { freePort } from "../development/free-port.ts";
 import { TestAcmeServer } from "../testing/test-acme-server.ts";
 import { eventually, temporaryDirectory, timeLimit } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
-import { guestBrowser } from "./system/guest-browser.ts";
-import { card, logInToPage } from "./system/manager-page.ts";
+import { card, guestBrowser, logInToPage } from "./system/manager-page.ts";
 import { loginPage, logins, outputOf, setClock } from "./system/steps.ts";
 
 // A certificate authority on the network, Pebble on this host, issues a certificate to the device.

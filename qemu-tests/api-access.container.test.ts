@@ -3,8 +3,12 @@ import test from "ava";
 import { AppClient } from "../testing/app-client.ts";
 import { within } from "./machine/index.ts";
 import { runningContainer } from "./system/base.ts";
-import { guestBrowser } from "./system/guest-browser.ts";
-import { card, logInToPage, unfold } from "./system/manager-page.ts";
+import {
+	card,
+	guestBrowser,
+	logInToPage,
+	unfold,
+} from "./system/manager-page.ts";
 import { managerCookie, managerPassword } from "./system/steps.ts";
 
 // Clients of the manager's API: a PBX by AppWebsocket, scripts with tokens.

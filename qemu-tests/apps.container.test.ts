@@ -3,8 +3,12 @@ import { eventually, timeLimit } from "./machine/index.ts";
 import { appRightsTests } from "./system/app-rights.ts";
 import { runningContainer } from "./system/base.ts";
 import { startDatabaseRelay } from "./system/database-relay.ts";
-import { guestBrowser } from "./system/guest-browser.ts";
-import { card, logInToPage, unfold } from "./system/manager-page.ts";
+import {
+	card,
+	guestBrowser,
+	logInToPage,
+	unfold,
+} from "./system/manager-page.ts";
 import {
 	newerNotes,
 	notesPage,

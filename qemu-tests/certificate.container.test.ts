@@ -5,8 +5,7 @@ import test from "ava";
 import { TestAuthority } from "../testing/test-authority.ts";
 import { eventually } from "./machine/index.ts";
 import { runningContainer } from "./system/base.ts";
-import { guestBrowser } from "./system/guest-browser.ts";
-import { card, logInToPage } from "./system/manager-page.ts";
+import { card, guestBrowser, logInToPage } from "./system/manager-page.ts";
 import { killProcess, processes } from "./system/processes.ts";
 import { logins, managerCookie, setClock } from "./system/steps.ts";
 

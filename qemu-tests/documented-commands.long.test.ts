@@ -14,7 +14,7 @@ import {
 import { runningMachine } from "./system/base.ts";
 import { runOnHost } from "./system/host-shell.ts";
 import type { OwnerData } from "./system/owner-data.ts";
-import { createOwnerState, readOwnerState } from "./system/owner-state.ts";
+import { createOwnerState, readOwnerState } from "./system/owner-data.ts";
 import { killProcess, processes } from "./system/processes.ts";
 import { enterRescue, powerCycleAfterReboot } from "./system/rescue.ts";
 import {

@@ -1,14 +1,13 @@
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { newGateway } from "./system/gateway-boot.ts";
-import { memoryFigures } from "./system/memory.ts";
 import {
 	installNotes,
 	notesPage,
 	notesPath,
 	openNotes,
 } from "./system/notes.ts";
-import { report } from "./system/report.ts";
+import { memoryFigures, report } from "./system/report.ts";
 import { loginPage, outputOf, watchInstallation } from "./system/steps.ts";
 
 // An app on the smallest machine, an ARMv7 gateway with 256 MB.

@@ -15,8 +15,7 @@ import {
 	waitForUBoot,
 } from "./system/gateway-boot.ts";
 import { installedDiskTests } from "./system/installed-disk.ts";
-import { memoryFigures } from "./system/memory.ts";
-import { report } from "./system/report.ts";
+import { memoryFigures, report } from "./system/report.ts";
 import {
 	checkFileSystems,
 	loginPage,

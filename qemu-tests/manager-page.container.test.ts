@@ -1,7 +1,7 @@
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { runningContainer } from "./system/base.ts";
-import { guestBrowser } from "./system/guest-browser.ts";
+import { guestBrowser } from "./system/manager-page.ts";
 import { logins, managerPassword, postgresqlVersion } from "./system/steps.ts";
 
 const machine = runningContainer(test, "manager-page");

@@ -2,7 +2,6 @@ import { once } from "node:events";
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
-import { memoryFigures } from "./system/memory.ts";
 import {
 	installNotes,
 	notesPage,
@@ -11,7 +10,7 @@ import {
 	waitForNotes,
 } from "./system/notes.ts";
 import { killProcess, processes } from "./system/processes.ts";
-import { report } from "./system/report.ts";
+import { memoryFigures, report } from "./system/report.ts";
 import { outputOf } from "./system/steps.ts";
 
 // Fifty instances on a machine with 512 MB, the default of a virtual machine.

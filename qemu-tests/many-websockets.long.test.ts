@@ -3,9 +3,8 @@ import test from "ava";
 import { Clients } from "../bench/websockets/clients-process.ts";
 import { type Console, timeLimit } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
-import { memoryFigures } from "./system/memory.ts";
 import { notesPage, putStore, storeDirectory } from "./system/notes.ts";
-import { report } from "./system/report.ts";
+import { memoryFigures, report } from "./system/report.ts";
 import { loginPage, managerSession, outputOf } from "./system/steps.ts";
 
 // Thousands of idle TLS WebSockets to an app, on a machine with 512 MB. WEBSOCKETS=10000 is the goal for one machine.

@@ -1,4 +1,9 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import test from "ava";
+import { $ } from "zx";
 import { timeLimit } from "./machine/index.ts";
 import {
 	livedInMachine,
@@ -6,13 +11,13 @@ import {
 	ownLogins,
 	without,
 } from "./system/lived-in/index.ts";
-import { olderServer } from "./system/older-server.ts";
 import { powerCycleAfterReboot, restart } from "./system/rescue.ts";
 import { loginPage, managerSession, outputOf } from "./system/steps.ts";
 
 // Updates a lived-in machine with databases of PostgreSQL 15 to a system with PostgreSQL 17. No release has PostgreSQL
 // 15: the old slot is today's with the server of Debian 12 added to its archive, and the databases are restored into
 // that server.
+const quiet = $({ quiet: true });
 const minute = 60_000;
 const major = "15";
 const { machine, before } = livedInMachine(test, {
@@ -181,3 +186,41 @@ test.serial("a rollback finds the databases of its version", async (t) => {
 	t.not(exitCode, 0);
 	t.regex(output, /are of PostgreSQL 15; this system has 17/);
 });
+
+/**
+ * Packs the PostgreSQL server of this host as an archive (tar.xz), with the libraries that the guest lacks.
+ * @throws Error when this host does not have the version.
+ */
+async function olderServer(
+	major: string,
+	librariesOfGuest: readonly string[],
+): Promise<Buffer> {
+	const programs = `/usr/lib/postgresql/${major}`;
+	if (!existsSync(programs))
+		throw new Error(
+			`This host has no PostgreSQL ${major}, which creates the databases to upgrade: apt-get install postgresql-${major}`,
+		);
+	const { stdout } =
+		await quiet`ldd ${programs}/bin/postgres ${programs}/bin/initdb ${programs}/bin/pg_ctl`;
+	const libraries = new Set(
+		[...stdout.matchAll(/=> (\/\S+)/g)].map(([, path]) => path as string),
+	);
+	const missing = [...libraries].filter(
+		(path) => !librariesOfGuest.includes(basename(path)),
+	);
+	const directory = await mkdtemp(join(tmpdir(), "app-platform-server-"));
+	try {
+		const archive = join(directory, "server.tar.xz");
+		const parts = [programs, `/usr/share/postgresql/${major}`, ...missing].map(
+			(path) => path.slice(1),
+		);
+		const excluded = ["bitcode", "llvmjit*", "man"].map(
+			(name) => `--exclude=${name}`,
+		);
+		// -h follows links, so that each library has the name that programs load.
+		await quiet`tar -cJh -C / --transform s,^lib/,usr/lib/, ${excluded} -f ${archive} ${parts}`;
+		return await readFile(archive);
+	} finally {
+		await rm(directory, { recursive: true, force: true });
+	}
+}

@@ -6,8 +6,12 @@ import {
 	timeLimit,
 } from "./machine/index.ts";
 import { lastReleaseImage } from "./system/last-release.ts";
-import { type OwnerData, ownLogins } from "./system/owner-data.ts";
-import { createOwnerState, readOwnerState } from "./system/owner-state.ts";
+import {
+	createOwnerState,
+	type OwnerData,
+	ownLogins,
+	readOwnerState,
+} from "./system/owner-data.ts";
 import { powerCycleAfterReboot } from "./system/rescue.ts";
 import {
 	loginPage,

@@ -5,8 +5,8 @@ import {
 	livedInState,
 	ownLogins,
 } from "./system/lived-in/index.ts";
+import { resizeDisk } from "./system/partitions.ts";
 import { enterRescue, restart, runUntilRestart } from "./system/rescue.ts";
-import { resizeDisk } from "./system/resize-disk.ts";
 import {
 	checkFileSystems,
 	loginPage,

@@ -10,9 +10,8 @@ import {
 	readOwnerData,
 	writeOwnerData,
 } from "./system/owner-data.ts";
-import { partitions } from "./system/partitions.ts";
+import { partitions, resizeDisk } from "./system/partitions.ts";
 import { enterRescue, runUntilRestart } from "./system/rescue.ts";
-import { resizeDisk } from "./system/resize-disk.ts";
 import {
 	loginPage,
 	logins,

@@ -1,8 +1,7 @@
 import test from "ava";
 import { timeLimit } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
-import { memoryFigures } from "./system/memory.ts";
-import { report } from "./system/report.ts";
+import { memoryFigures, report } from "./system/report.ts";
 import { loginPage, logins, outputOf } from "./system/steps.ts";
 
 const machine = installedMachine(test, {

@@ -3,9 +3,9 @@ import { posix } from "node:path";
 import { bootMenus } from "../../partitioning/boot-menu.ts";
 import type { DiskLayout } from "../../partitioning/layout.ts";
 import { bootedSlot, menuState } from "./boot-menu.ts";
-import { Fault } from "./fault.ts";
 import { type Files, filesOf, repairedBoot } from "./file-systems.ts";
 import { rememberRootfs } from "./rootfs.ts";
+import { Fault } from "./story.ts";
 
 /** A slot on sda1. */
 export interface SlotContent {

@@ -13,7 +13,6 @@ import {
 	type SlotContent,
 } from "./boot-partition.ts";
 import type { DiskState } from "./disk-state.ts";
-import { Fault } from "./fault.ts";
 import {
 	backupLabel,
 	ext,
@@ -22,6 +21,7 @@ import {
 	withTemporaryDirectory,
 } from "./file-systems.ts";
 import { rootfsFault } from "./rootfs.ts";
+import { Fault } from "./story.ts";
 import type { Range } from "./write-log.ts";
 
 /** Parts of a disk that are tracked separately. */

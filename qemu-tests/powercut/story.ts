@@ -16,3 +16,8 @@ export interface Story {
 	/** Asserts on a machine booted after a cut that the system runs and nothing is lost. */
 	assertRecovered(machine: Machine): Promise<void>;
 }
+
+/** The reason why a disk would not boot, or would boot something incomplete. */
+export class Fault extends Error {
+	override name = "Fault";
+}

@@ -1,7 +1,20 @@
+import { join } from "node:path";
+import type { TestFn } from "ava";
 import type { Locator, Page } from "playwright-core";
+import { type BrowserPage, browserPage } from "../../testing/browser.ts";
+import { logDirectory, timeLimit } from "../machine/index.ts";
 import { managerPassword } from "./steps.ts";
 
 // Steps on the manager's pages, in a browser.
+
+/** Returns a browser for the pages of a guest. @param name of the screenshot of a page when a test fails. */
+export function guestBrowser(test: TestFn, name: string): BrowserPage {
+	return browserPage(
+		test,
+		join(logDirectory, `${name}.png`),
+		timeLimit(30_000),
+	);
+}
 
 /** Opens the manager's page and logs in. @param origin such as `https://127.0.0.1:443`. */
 export async function logInToPage(

@@ -1,5 +1,9 @@
-import type { Console } from "../machine/index.ts";
+import { $ } from "zx";
+import type { Console, Machine } from "../machine/index.ts";
 import { outputOf } from "./steps.ts";
+
+const quiet = $({ quiet: true });
+const KiB = 1024;
 
 export type PartitionFound = {
 	number: number;
@@ -46,4 +50,16 @@ export async function partitions(
 	}
 	found.sort((a, b) => a.startBytes - b.startBytes);
 	return { diskBytes, found };
+}
+
+/** Changes the size of the first disk, as the owner does in the hypervisor. The machine must be off. */
+export async function resizeDisk(
+	machine: Machine,
+	change: { toMiB: number } | { byKiB: number },
+): Promise<void> {
+	const [disk] = await machine.disks();
+	if (!disk) throw new Error(`${machine.name} has no disk`);
+	const size =
+		"toMiB" in change ? `${change.toMiB}M` : `+${change.byKiB * KiB}`;
+	await quiet`qemu-img resize -q --shrink -f ${disk.format} ${disk.path} ${size}`;
 }

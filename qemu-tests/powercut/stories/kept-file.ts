@@ -21,8 +21,8 @@ import {
 	outputOf,
 	watchInstallation,
 } from "../../system/steps.ts";
-import { Fault } from "../fault.ts";
 import { ext } from "../file-systems.ts";
+import { Fault } from "../story.ts";
 
 const quiet = $({ quiet: true });
 const path = "/home/admin/kept";

@@ -14,8 +14,8 @@ import {
 	ownLogins,
 } from "../../system/lived-in/index.ts";
 import { loginPage, setLoginsOf } from "../../system/steps.ts";
-import { Fault } from "../fault.ts";
 import { runTool, withTemporaryDirectory } from "../file-systems.ts";
+import { Fault } from "../story.ts";
 import { waitForUpdateEnd } from "./kept-file.ts";
 
 /** Returns the lived-in disk of a target in raw format. */
