@@ -5,9 +5,8 @@ import { prepareHost } from "../../pipeline/host.ts";
 import { TestAppliance } from "../../testing/test-appliance.ts";
 import { Clients } from "./clients-process.ts";
 import { EchoApp } from "./echo-app.ts";
-import { imageHaproxy } from "./image-haproxy.ts";
 import { cpuMs, processTree, settledMemoryBytes } from "./process-figures.ts";
-import { startNginx, startNodeProxy } from "./web-servers.ts";
+import { imageHaproxy, startNginx, startNodeProxy } from "./web-servers.ts";
 
 /**
  * Measures idle TLS WebSockets to an app through our web server and others in turn: memory, connection rate, added
