@@ -15,8 +15,7 @@ import {
 } from "../machine/index.ts";
 import { containerMemoryMB, installedRawDisk } from "../system/base.ts";
 import { loginPage } from "../system/steps.ts";
-import { loginHelp } from "./login-help.ts";
-import { persistentDisk } from "./persistent-disk.ts";
+import { loginHelp, persistentDisk } from "./by-hand.ts";
 
 /** Contains the disks, and the file and log of the keeper process. */
 const directory =

@@ -15,8 +15,7 @@ import {
 	type TargetName,
 	targets,
 } from "../machine/index.ts";
-import { loginHelp } from "./login-help.ts";
-import { persistentDisk } from "./persistent-disk.ts";
+import { loginHelp, persistentDisk } from "./by-hand.ts";
 
 /** `npm run vm` runs a built image as a virtual machine, for manual use. */
 const command = new Command("npm run vm --")
