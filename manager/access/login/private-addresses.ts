@@ -1,23 +1,15 @@
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
+import ipaddr from "ipaddr.js";
 
-const privateRanges = new BlockList();
-privateRanges.addSubnet("10.0.0.0", 8); // RFC 1918
-privateRanges.addSubnet("172.16.0.0", 12);
-privateRanges.addSubnet("192.168.0.0", 16);
-privateRanges.addSubnet("127.0.0.0", 8); // loopback
-privateRanges.addAddress("::1", "ipv6");
-privateRanges.addSubnet("169.254.0.0", 16); // link-local
-privateRanges.addSubnet("fe80::", 10, "ipv6");
-privateRanges.addSubnet("fc00::", 7, "ipv6"); // unique local
+/** The names that ipaddr.js gives to RFC 1918, loopback, link-local and unique local addresses. */
+const privateRanges = ["private", "loopback", "linkLocal", "uniqueLocal"];
 
 /**
  * Whether an IP address is private. An IPv4-mapped IPv6 address counts as its IPv4 address.
  * An unknown address is not private.
  */
 export function isPrivateAddress(address: string | undefined): boolean {
-	if (address === undefined) return false;
-	const [bare = ""] = address.split("%"); // fe80::1%eth0
-	const version = isIP(bare);
-	if (version === 0) return false;
-	return privateRanges.check(bare, version === 4 ? "ipv4" : "ipv6");
+	// isIP first: ipaddr.js also accepts 10.1 and 0x0a000001.
+	if (address === undefined || isIP(address) === 0) return false;
+	return privateRanges.includes(ipaddr.process(address).range());
 }
