@@ -1,4 +1,5 @@
 import test from "ava";
+import fc from "fast-check";
 import { hrefOf, isWithin, parsePath, parseReference } from "./paths.ts";
 
 const instancePath = "/example.com/files/";
@@ -63,4 +64,27 @@ test("a path is within itself and its ancestors", (t) => {
 	t.true(isWithin(["a"], []));
 	t.false(isWithin(["a"], ["a", "b"]));
 	t.false(isWithin(["ab"], ["a"]));
+});
+
+test("any path is the same after formatting and parsing", (t) => {
+	const name = fc
+		.oneof(
+			fc.string({ unit: "grapheme", maxLength: 20 }),
+			fc.string({ unit: "grapheme-ascii", maxLength: 20 }),
+		)
+		.map((one) => one.normalize("NFC"))
+		.filter(
+			(one) => statusOf(`/dav/${encodeURIComponent(one)}/`) === undefined,
+		);
+	fc.assert(
+		fc.property(
+			fc.array(name, { maxLength: 5 }),
+			fc.boolean(),
+			(path, slash) => {
+				const href = hrefOf(path, slash, instancePath);
+				t.deepEqual(parsePath(`/${href.slice(instancePath.length)}`), path);
+				t.deepEqual(parseReference(href, "device:8443", instancePath), path);
+			},
+		),
+	);
 });

@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
+import fc from "fast-check";
 import { SECTOR_BYTES } from "../../partitioning/layout.ts";
 import {
 	flushIntervals,
@@ -98,15 +99,18 @@ test("no write is reordered across a flush", (t) => {
 		{ complete: 0, writes: [0, 1] },
 		{ complete: 3, writes: [3, 4] },
 	]);
-	for (const { complete, also } of reorderedWrites(entries, new Random(1), 5))
-		t.true(
-			also.every(({ entry }) => entry >= complete && entry < complete + 2),
-		);
 	t.is(prefixes(entries).length, 5);
-	t.true(
-		tornWrites(entries, new Random(1)).every(
-			({ also }) => also[0]?.entry === 0,
-		),
+	fc.assert(
+		fc.property(fc.integer(), (seed) => {
+			const random = new Random(seed);
+			for (const { complete, also } of reorderedWrites(entries, random, 5))
+				t.true(
+					also.every(({ entry }) => entry >= complete && entry < complete + 2),
+				);
+			t.true(
+				tornWrites(entries, random).every(({ also }) => also[0]?.entry === 0),
+			);
+		}),
 	);
 });
 
@@ -116,4 +120,14 @@ test("the same seed gives the same sample", (t) => {
 	t.deepEqual(sample(7), sample(7));
 	t.notDeepEqual(sample(7), sample(8));
 	t.is(sample(7).length, 10);
+	fc.assert(
+		fc.property(fc.integer(), fc.nat({ max: 120 }), (seed, count) => {
+			const chosen = new Random(seed).sample(numbers, count);
+			t.is(chosen.length, Math.min(count, numbers.length));
+			t.deepEqual(
+				chosen,
+				numbers.filter((number) => chosen.includes(number)),
+			);
+		}),
+	);
 });

@@ -1,4 +1,5 @@
 import test from "ava";
+import fc from "fast-check";
 import { parseRange } from "./send-content.ts";
 
 test("a single range is parsed, others are ignored", (t) => {
@@ -18,4 +19,19 @@ test("a single range is parsed, others are ignored", (t) => {
 	t.is(parseRange(undefined, 100), undefined);
 	t.is(parseRange("bytes=0-0", 0), "none");
 	t.is(parseRange("bytes=-1", 0), "none");
+});
+
+test("any range lies within the content", (t) => {
+	const position = fc.oneof(
+		fc.constant(""),
+		fc.bigInt({ min: 0n }).map(String),
+	);
+	fc.assert(
+		fc.property(position, position, fc.nat(), (from, to, sizeBytes) => {
+			const range = parseRange(`bytes=${from}-${to}`, sizeBytes);
+			if (range === undefined || range === "none") return;
+			t.true(0 <= range.first && range.first <= range.last);
+			t.true(range.last < sizeBytes);
+		}),
+	);
 });

@@ -1,4 +1,6 @@
+import { posix } from "node:path";
 import test from "ava";
+import fc from "fast-check";
 import { filePathOf, isVisible } from "./static-files.ts";
 
 test("a URL names a file, a directory its index page", (t) => {
@@ -26,4 +28,31 @@ test("hidden files and paths out of the directory are refused", (t) => {
 		t.is(filePathOf(url), undefined, url);
 	t.true(isVisible("") && isVisible("a/b.c"));
 	t.false(isVisible("..") || isVisible("../a") || isVisible("a/.b"));
+});
+
+test("no URL leads out of the directory or to a hidden file", (t) => {
+	const piece = fc.oneof(
+		fc.constantFrom(
+			"/",
+			"..",
+			".",
+			"%2e",
+			"%2F",
+			"%5c",
+			"%25",
+			"%00",
+			"\\",
+			"?",
+		),
+		fc.string({ unit: "binary", maxLength: 3 }),
+	);
+	fc.assert(
+		fc.property(fc.array(piece), (pieces) => {
+			const path = filePathOf(`/${pieces.join("")}`);
+			if (path === undefined) return;
+			t.is(posix.resolve("/web", path), `/web/${path}`);
+			t.true(isVisible(path));
+		}),
+		{ numRuns: 1_000 },
+	);
 });

@@ -3,6 +3,7 @@ import { mkdtemp, rm, stat, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
+import fc from "fast-check";
 import {
 	keyBytes,
 	readKey,
@@ -51,4 +52,22 @@ test("a key is created once and only its owner can read it, a damaged key is rep
 	await truncate(file, 5); // As a power cut may leave it.
 	t.is(await readKey(file), undefined);
 	t.notDeepEqual(await readOrCreateKey(file), key);
+});
+
+test("any secret can be unsealed, and no changed bit goes unnoticed", (t) => {
+	const anyText = fc.string({ unit: "grapheme" });
+	fc.assert(
+		fc.property(anyText, anyText, fc.nat(), (secret, context, at) => {
+			const box = seal(secret, key, context);
+			t.is(unseal(box, key, context), secret);
+			for (const part of ["nonce", "content", "tag"] as const) {
+				const bytes = Buffer.from(box[part], "base64");
+				if (bytes.length === 0) continue;
+				const bit = at % (8 * bytes.length);
+				bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+				const changed = { ...box, [part]: bytes.toString("base64") };
+				t.is(unseal(changed, key, context), undefined);
+			}
+		}),
+	);
 });

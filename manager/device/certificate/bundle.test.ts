@@ -1,12 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import test from "ava";
+import fc from "fast-check";
 import {
 	type CertificateOptions,
 	TestAuthority,
 } from "../../../testing/test-authority.ts";
 import { checkBundle, maxPemBytes } from "./bundle.ts";
-import type { CertificateRefused } from "./pem.ts";
+import { CertificateRefused } from "./pem.ts";
 
 const rsa = (bits: number) => ({ newKey: [`rsa:${bits}`] });
 const name = "device.example.com";
@@ -246,4 +247,24 @@ test("refuses more than the web server accepts", async (t) => {
 	);
 	t.is(code, "tooLarge");
 	t.true(message.includes(String(maxPemBytes)));
+});
+
+test("whatever is in a file, it is refused with a reason", (t) => {
+	const line = fc.oneof(
+		fc.constantFrom(
+			...["-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"],
+			...["-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"],
+			...["-----BEGIN EC PARAMETERS-----", "subject=CN = a", "# a", ""],
+		),
+		fc.base64String(),
+		fc.string(),
+	);
+	const end = fc.constantFrom("\n", "\r\n", "\r");
+	fc.assert(
+		fc.property(fc.array(line), end, (lines, separator) => {
+			t.throws(() => checkBundle(lines.join(separator), new Date()), {
+				instanceOf: CertificateRefused,
+			});
+		}),
+	);
 });
