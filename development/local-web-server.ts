@@ -8,7 +8,8 @@ import { onExit } from "signal-exit";
 import { freePort } from "./free-port.ts";
 
 const run = promisify(execFile);
-const image = join(import.meta.dirname, "../overlay/system/etc/haproxy");
+const overlay = join(import.meta.dirname, "../overlay");
+const image = join(overlay, "system/etc/haproxy");
 
 /** HAProxy with the image's configuration on this machine, with other paths and ports. */
 export class LocalWebServer {
@@ -100,7 +101,7 @@ export class LocalWebServer {
 
 /** The environment of the image's HAProxy. */
 function environment(): NodeJS.ProcessEnv {
-	const script = readFileSync(join(image, "../sv/haproxy/run"), "utf8");
+	const script = readFileSync(join(overlay, "both/etc/sv/haproxy/run"), "utf8");
 	const exported = [...script.matchAll(/^export (\w+)=(.*)$/gm)];
 	return Object.fromEntries(exported.map(([, name, value]) => [name, value]));
 }
