@@ -21,7 +21,7 @@ const layout: DiskLayout = {
 const diskSignature = "1234abcd";
 const epochSeconds = 1_767_225_600;
 const seed = "grub test";
-const RESCUE = "Booting `Rescue and setup'";
+const RESCUE = "Booting `Rescue system'";
 const SYSTEM = "Booting `App Platform'";
 
 const directory = mkdtempSync(join(tmpdir(), "app-platform-grub-"));
@@ -85,7 +85,7 @@ test("GRUB shows both entries on the serial console and boots the first", async 
 	const path = at("menu.img");
 	await copyFile(at("disk.img"), path);
 	const console = await consoleOf(t, "menu", path);
-	await console.expect("Rescue and setup");
+	await console.expect("Rescue system");
 	await console.expect("App Platform");
 	await console.expect(RESCUE);
 	t.notRegex(console.tail, /damaged/);

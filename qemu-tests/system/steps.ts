@@ -77,7 +77,9 @@ export async function switchOff(machine: Machine): Promise<void> {
 
 /** Stops GRUB's countdown and boots the first entry. The machine has just been switched on. */
 export async function chooseRescue(machine: Machine): Promise<void> {
-	await machine.console.expect("Rescue and setup", { timeoutMs: 30_000 });
+	// An update keeps the menu of the first installation, with the older title.
+	const title = /Rescue (system|and setup)/;
+	await machine.console.expect(title, { timeoutMs: 30_000 });
 	const upAndEnter = "\u0010\n";
 	machine.console.send(upAndEnter);
 	await machine.console.expect(/Linux version \d/, { timeoutMs: 60_000 });
