@@ -25,7 +25,7 @@ function isShellScript(path: string): boolean {
 	} catch {
 		return false; // a link to a directory, or a deleted file
 	}
-	return /^#!\s*\/(usr\/)?bin\/(env )?(sh|bash)\b/.test(
+	return /^#!\s*\/(usr\/)?bin\/((env|busybox) )?(sh|bash)\b/.test(
 		head.toString("latin1"),
 	);
 }

@@ -27,7 +27,10 @@ is_mounted() {
 
 # Prints the disk that holds the root file system.
 disk_of_root() {
-	disk=$(readlink -f "/sys/dev/block/$(mountpoint -d /)/..")
+	while read -r _ _ device _ mount_point _; do
+		[ "$mount_point" != / ] || root=$device
+	done </proc/self/mountinfo
+	disk=$(readlink -f "/sys/dev/block/$root/..")
 	echo "${disk##*/}"
 }
 

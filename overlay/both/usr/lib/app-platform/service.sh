@@ -67,6 +67,11 @@ service_copy() {
 }
 
 service_is_supervised() {
+	# At boot, no file is left of an earlier supervisor, and `sv` takes longer.
+	if [ -n "${BEGUN:-}" ]; then
+		[ -p "$SERVICES/$1/supervise/ok" ]
+		return
+	fi
 	read_state "$1"
 	case $state in
 	run:* | down:* | finish:*) return 0 ;;
