@@ -25,7 +25,7 @@ export async function bundleManager(options: {
 	build: number;
 	targetNames: Readonly<Record<string, string>>;
 }): Promise<void> {
-	await bundleProgram(join(sources, "main.ts"), options.outputFile, {
+	const program = managerBuild({
 		MANAGER_VERSION: JSON.stringify(options.version),
 		MANAGER_BUILD: JSON.stringify(options.build),
 		TARGET_NAMES: JSON.stringify(options.targetNames),
@@ -34,6 +34,7 @@ export async function bundleManager(options: {
 			await bundle(connectionTestBuild()),
 		),
 	});
+	await writeProgram(options.outputFile, program);
 }
 
 /** Bundles the manager's helper programs into executable files in a directory. */
@@ -48,7 +49,7 @@ export async function bundleHelpers(directory: string): Promise<void> {
  */
 export async function managerSources(): Promise<string[]> {
 	const builds = [
-		programBuild(join(sources, "main.ts")),
+		managerBuild({}),
 		connectionTestBuild(),
 		...Object.values(helpers).map((entryPoint) => programBuild(entryPoint)),
 		webBuild,
@@ -69,7 +70,14 @@ export async function bundleProgram(
 	outputFile: string,
 	define: Record<string, string> = {},
 ): Promise<void> {
-	await writeFile(outputFile, await bundle(programBuild(entryPoint, define)));
+	await writeProgram(outputFile, programBuild(entryPoint, define));
+}
+
+async function writeProgram(
+	outputFile: string,
+	program: BuildOptions,
+): Promise<void> {
+	await writeFile(outputFile, await bundle(program));
 	await chmod(outputFile, 0o755);
 }
 
@@ -78,6 +86,15 @@ async function bundle(options: BuildOptions): Promise<string> {
 	const [output] = outputFiles;
 	if (output === undefined) throw new Error("esbuild created no file");
 	return output.text;
+}
+
+function managerBuild(define: Record<string, string>): BuildOptions {
+	const unused = join(sources, "unused-packages.ts");
+	return programBuild(join(sources, "main.ts"), define, {
+		cluster: unused,
+		"node:http2": unused,
+		"iconv-lite": unused,
+	});
 }
 
 function connectionTestBuild(): BuildOptions {

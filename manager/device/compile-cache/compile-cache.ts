@@ -2,7 +2,6 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import Module, { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { constants, Script } from "node:vm";
-import { isMainThread } from "node:worker_threads";
 
 /**
  * Speeds up the next start of a program. Preloaded with `node --require`, it saves the code that V8 has compiled in
@@ -10,18 +9,23 @@ import { isMainThread } from "node:worker_threads";
  * version 22 on (`module.enableCompileCache`).
  */
 
-/** A program that crashes because of its cache has crashed before this time. */
-const settledAfterMs = 20_000;
+/**
+ * A program that crashes because of its cache has crashed before this time, and one that loads in portions has called
+ * all that a start needs, also on a slow machine.
+ */
+const settledAfterMs = 60_000;
 
 type Loaded = NodeJS.Module & {
 	_compile(source: string, file: string): unknown;
 };
 const loader = Module.prototype as unknown as Loaded;
 const compile = loader._compile;
-if (isMainThread) loader._compile = runFromCache;
+loader._compile = runFromCache;
 
 function runFromCache(this: Loaded, source: string, file: string): unknown {
-	loader._compile = compile; // Modules that the program requires are not cached.
+	// Not what the program requires, nor what its worker threads run.
+	if (this !== process.mainModule) return compile.call(this, source, file);
+	loader._compile = compile;
 	const cache = `${file}.cache`;
 	// The cache is renamed while the program starts: after a crash, the next start does without it.
 	const tried = `${cache}.tried`;

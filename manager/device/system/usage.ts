@@ -1,5 +1,4 @@
 import { type CpuInfo, cpus } from "node:os";
-import { getDiskInfo } from "node-disk-info";
 
 const minCpuPeriodMs = 1_000;
 const maxDisksAgeMs = 15_000;
@@ -72,6 +71,7 @@ export class DiskMeter {
 }
 
 async function readDisks(): Promise<Disk[]> {
+	const { getDiskInfo } = await import("node-disk-info");
 	const drives = await getDiskInfo();
 	return drives
 		.filter((drive) => shownMountPoints.includes(drive.mounted))
