@@ -1,175 +1,26 @@
-import { Login } from "./access/login/login.ts";
-import { loginOperations } from "./access/login/operations.ts";
-import { tokenOperations } from "./access/tokens/operations.ts";
-import { Tokens } from "./access/tokens/tokens.ts";
-import { Alarms } from "./alarms/alarms.ts";
-import { alarmOperations } from "./alarms/operations.ts";
-import { ApiServer } from "./api/api-server.ts";
-import { ManagerAppWebsocket } from "./api/app-websocket/app-websocket.ts";
-import { CleanUps } from "./app-hosting/instances/clean-up.ts";
-import { ConnectionTests } from "./app-hosting/instances/connection-test/connection-test.ts";
-import { instanceDatabaseOperations } from "./app-hosting/instances/database-operations.ts";
-import { Instances } from "./app-hosting/instances/instances.ts";
-import { instanceOperations } from "./app-hosting/instances/operations.ts";
-import { serviceOperations } from "./app-hosting/service-operations.ts";
-import { Services } from "./app-hosting/services/services.ts";
-import {
-	storeOperations,
-	storeUploads,
-} from "./app-hosting/store/operations.ts";
-import { Store } from "./app-hosting/store/store.ts";
-import { databaseOperations } from "./data/operations.ts";
-import { Optimization } from "./data/optimization.ts";
-import { optimizationOperations } from "./data/optimization-operations.ts";
-import { Database } from "./database/database.ts";
-import { Acme } from "./device/certificate/acme/acme.ts";
-import { acmeOperations } from "./device/certificate/acme/operations.ts";
-import { Certificate } from "./device/certificate/certificate.ts";
-import { certificateOperations } from "./device/certificate/operations.ts";
-import { Reserve } from "./device/reserve/reserve.ts";
-import { systemOperations } from "./device/system/operations.ts";
-import { updateOperations } from "./device/update/operations.ts";
-import { Updates } from "./device/update/updates.ts";
-import { updateUploads } from "./device/update/uploads.ts";
-import { readEnvironment } from "./environment/environment.ts";
-import { Jobs } from "./jobs/jobs.ts";
-import { jobOperations } from "./jobs/operations.ts";
-import { migrations } from "./migrations.ts";
-import {
-	type OperationTable,
-	operationTable,
-	type TokenUse,
-} from "./operations/operation.ts";
-import { tokenUseOf } from "./operations/stream-operation.ts";
-import { ConfigTable } from "./settings/config-table.ts";
-import { settingOperations } from "./settings/operations.ts";
-import { Settings } from "./settings/settings.ts";
-import { runParts } from "./shared/lifecycle.ts";
-import { createLog } from "./shared/log.ts";
-import { Scheduler } from "./shared/scheduler.ts";
-import { Routes } from "./web-server/routes.ts";
+import { setImmediate } from "node:timers/promises";
+import { PageServer } from "./api/page-server.ts";
+import { readListenAddress } from "./environment/listen-address.ts";
 
-// The manager's parts …
-const environment = readEnvironment(process.env);
-const log = createLog(environment.logLevel);
-const database = new Database(environment.postgres, migrations, log);
-const config = new ConfigTable(database);
-const settings = new Settings(
-	config,
-	database,
-	{ appStoreUrl: environment.store.url },
-	log,
-);
-const scheduler = new Scheduler(log);
-const alarms = new Alarms(database, log);
-const login = new Login(config, settings, environment.passwordKeyFile, log);
-const tokens = new Tokens(database, log);
-const reserve = new Reserve(
-	environment.dataDirectory,
-	environment.reserveSizeBytes,
-	log,
-);
-const jobs = new Jobs();
-const updates = new Updates(environment.updates, database, jobs, log);
-const routes = new Routes(environment.routes, log);
-const certificate = new Certificate(
-	environment.certificate,
-	database,
-	config,
-	alarms,
-	scheduler,
-	log,
-);
-const acme = new Acme(
-	environment.acmeAuthoritiesFile,
-	database,
-	config,
-	certificate,
-	jobs,
-	scheduler,
-	log,
-);
-const services = new Services(environment.services, database, alarms, log);
-certificate.watch((certificates) =>
-	services.announce({ mt: "CertificateChanged", certificates }),
-);
-settings.watch("dnsName", (name) =>
-	services.announce({ mt: "DnsNameChanged", dnsName: name ?? undefined }),
-);
-const instances = new Instances(
-	database,
-	environment.postgres.host,
-	services,
-	routes,
-	log,
-);
-const cleanUps = new CleanUps(database, environment.dataDirectory, log);
-const optimization = new Optimization(database, settings, scheduler, log);
-const store = new Store(
-	settings,
-	database,
-	services,
-	jobs,
-	environment.store.directory,
-	log,
-);
-const streams = [...updateUploads(updates), ...storeUploads(store)];
-const operations = operationTable([
-	...loginOperations(login, environment.setPasswordsCommand),
-	...alarmOperations(alarms),
-	...jobOperations(jobs),
-	...tokenOperations(tokens, (name: string): TokenUse | undefined =>
-		tokenUseOf(name, operations, streams),
-	),
-	...systemOperations(environment.releaseFile),
-	...databaseOperations(database),
-	...updateOperations(updates, jobs),
-	...certificateOperations(certificate, acme),
-	...acmeOperations(acme, jobs),
-	...settingOperations(settings),
-	...storeOperations(store),
-	...serviceOperations(services, instances, store, jobs),
-	...instanceOperations(instances, cleanUps, database),
-	...instanceDatabaseOperations(
-		instances,
-		cleanUps,
-		new ConnectionTests(),
-		environment.postgres.host,
-	),
-	...optimizationOperations(optimization),
-]);
-const appWebsocket = new ManagerAppWebsocket(
-	login,
-	environment.releaseFile,
-	log,
-);
-const apiServer = new ApiServer(
-	environment.listen,
-	{ operations, streams, appWebsocket, challenges: acme.challenges },
-	{ login, tokens },
-	log,
-);
+/** Serves the pages, and then loads the manager in portions, between which pages are answered. */
+async function main(): Promise<void> {
+	const pages = new PageServer(readListenAddress(process.env));
+	// The API server reports a failure.
+	await pages.listening.catch(() => {});
+	for (const load of [
+		() => import("./shared/log.ts"),
+		() => import("./database/database.ts"),
+		() => import("./environment/environment.ts"),
+		() => import("./access/login/login.ts"),
+		() => import("./api/api-server.ts"),
+		() => import("./app-hosting/instances/instances.ts"),
+	]) {
+		await load();
+		await setImmediate();
+	}
+	const { startManager } = await import("./manager.ts");
+	await setImmediate();
+	startManager(pages);
+}
 
-/** The operations that pages can call. */
-export type ManagerOperation =
-	typeof operations extends OperationTable<infer Known> ? Known : never;
-
-// … and the order in which they start. They stop in reverse order.
-// Pages come first, so that they show which parts are not available yet.
-log.info(
-	{ version: MANAGER_VERSION, build: MANAGER_BUILD, node: process.version },
-	"App Platform manager starts",
-);
-void runParts(log, [
-	...[apiServer, database, alarms, reserve, updates],
-	...[
-		routes,
-		certificate,
-		acme,
-		settings,
-		services,
-		instances,
-		store,
-		scheduler,
-	],
-]);
+void main();

@@ -7,7 +7,6 @@ import {
 	type Challenges,
 	serveChallenges,
 } from "../device/certificate/acme/challenges.ts";
-import type { ListenAddress } from "../environment/environment.ts";
 import type { OperationTable } from "../operations/operation.ts";
 import type { StreamOperation } from "../operations/stream-operation.ts";
 import type { Part } from "../shared/lifecycle.ts";
@@ -16,8 +15,8 @@ import { OperationError } from "../shared/operation-error.ts";
 import type { ManagerAppWebsocket } from "./app-websocket/app-websocket.ts";
 import { authenticateTokens } from "./bearer.ts";
 import { answerErrors, serveOverHttp } from "./http.ts";
-import { listen } from "./listen.ts";
 import { isOwnOrigin } from "./origin.ts";
+import type { PageServer } from "./page-server.ts";
 import { servePages } from "./pages.ts";
 import { continueUnlessRefused, limitRequests } from "./request-limits.ts";
 import { securityHeaders } from "./security-headers.ts";
@@ -41,7 +40,7 @@ export interface Endpoints {
 /** Serves the manager's pages and API below `/manager`. */
 export class ApiServer implements Part {
 	readonly name = "API server";
-	readonly #address: ListenAddress;
+	readonly #pages: PageServer;
 	readonly #endpoints: Endpoints;
 	readonly #login: Login;
 	readonly #tokens: Tokens;
@@ -49,17 +48,17 @@ export class ApiServer implements Part {
 	readonly #server: FastifyInstance;
 
 	constructor(
-		address: ListenAddress,
+		pages: PageServer,
 		endpoints: Endpoints,
 		{ login, tokens }: { login: Login; tokens: Tokens },
 		log: Log,
 	) {
-		this.#address = address;
+		this.#pages = pages;
 		this.#endpoints = endpoints;
 		this.#login = login;
 		this.#tokens = tokens;
 		this.#log = log;
-		this.#server = createServer(address);
+		this.#server = createServer(pages);
 	}
 
 	async start(): Promise<void> {
@@ -98,19 +97,22 @@ export class ApiServer implements Part {
 		);
 		serveChallenges(server, this.#endpoints.challenges);
 		servePages(server, this.#endpoints.appWebsocket);
-		const address = await listen(server, this.#address);
+		const address = await this.#pages.listening;
+		await server.ready();
+		this.#pages.takeOver(server.routing);
 		this.#log.info({ address }, "listening");
 	}
 
 	async stop(): Promise<void> {
 		await this.#server.close();
+		await this.#pages.close();
 	}
 }
 
-function createServer(address: ListenAddress): FastifyInstance {
+function createServer({ server, address }: PageServer): FastifyInstance {
 	return fastify({
 		bodyLimit: maxMessageBytes,
-		forceCloseConnections: true,
+		serverFactory: () => server,
 		// Requests on the UNIX socket come from our web server, which appends the client's address
 		// to X-Forwarded-For. On loopback the header may be forged.
 		trustProxy:

@@ -1,14 +1,9 @@
-import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { chmod, rm } from "node:fs/promises";
-import { connect } from "node:net";
+import { chmod, chown, readFile, rm } from "node:fs/promises";
+import { type AddressInfo, connect, type Server } from "node:net";
 import { dirname } from "node:path";
-import { promisify } from "node:util";
-import type { FastifyInstance } from "fastify";
-import type { ListenAddress } from "../environment/environment.ts";
+import type { ListenAddress } from "../environment/listen-address.ts";
 import { makeDirectory } from "../shared/make-directory.ts";
-
-const run = promisify(execFile);
 
 /**
  * Opens the listener.
@@ -16,11 +11,13 @@ const run = promisify(execFile);
  * @throws Error if another manager already listens there.
  */
 export async function listen(
-	server: FastifyInstance,
+	server: Server,
 	address: ListenAddress,
 ): Promise<string> {
-	if (address.kind === "loopback")
-		return server.listen({ host: "127.0.0.1", port: address.port });
+	if (address.kind === "loopback") {
+		await once(server.listen(address.port, "127.0.0.1"), "listening");
+		return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	}
 
 	const { path, group } = address;
 	await makeDirectory(dirname(path));
@@ -28,15 +25,23 @@ export async function listen(
 	// Accessible to nobody else at first, then to the web server's group.
 	const umask = process.umask(0o177);
 	try {
-		await server.listen({ path });
+		await once(server.listen(path), "listening");
 	} finally {
 		process.umask(umask);
 	}
 	if (group !== "") {
-		await run("chgrp", [group, path]);
+		await chown(path, process.geteuid?.() ?? 0, await groupId(group));
 		await chmod(path, 0o660);
 	}
 	return path;
+}
+
+/** Reads the file: `chgrp` would take longer than everything else here. */
+async function groupId(group: string): Promise<number> {
+	const lines = (await readFile("/etc/group", "utf8")).split("\n");
+	const line = lines.find((line) => line.startsWith(`${group}:`));
+	if (line === undefined) throw new Error(`There is no group ${group}`);
+	return Number(line.split(":")[2]);
 }
 
 /** A killed manager leaves its socket behind. */

@@ -25,9 +25,15 @@ export function servePages(
 		server.route({
 			...(file.name === "" ? withWebSocket : { method: "GET" }),
 			url: `/manager/${file.name}`,
-			handler: (_request, reply) => {
-				if (file.name !== "") reply.header("cache-control", cacheForever);
-				return reply.type(file.type).send(file.content);
-			},
+			handler: (_request, reply) =>
+				reply
+					.headers(cacheControlOf(file.name))
+					.type(file.type)
+					.send(file.content),
 		});
+}
+
+/** Returns a header that replaces the one in `securityHeaders`; none for the page itself. */
+export function cacheControlOf(name: string): { "cache-control"?: string } {
+	return name === "" ? {} : { "cache-control": cacheForever };
 }

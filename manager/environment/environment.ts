@@ -8,7 +8,6 @@ const appliance = {
 	keysDirectory: "/etc/app-platform-keys",
 	bootPartitionCommand: "/usr/lib/app-platform/boot-partition",
 	restartCommand: "reboot",
-	socketPath: "/run/manager/manager.sock",
 	socketGroup: "webserver",
 	reserveSizeBytes: 500 * 1024 * 1024,
 	postgresHost: "/run/postgresql",
@@ -31,9 +30,7 @@ const environmentSchema = z
 			.string()
 			.min(1)
 			.default(appliance.restartCommand),
-		MANAGER_SOCKET: z.string().min(1).default(appliance.socketPath),
 		MANAGER_SOCKET_GROUP: z.string().default(appliance.socketGroup),
-		MANAGER_PORT: z.coerce.number().int().min(0).max(65535).optional(),
 		MANAGER_RESERVE_BYTES: z.coerce
 			.number()
 			.int()
@@ -100,32 +97,12 @@ const environmentSchema = z
 		},
 		acmeAuthoritiesFile: environment.MANAGER_ACME_CA_FILE,
 		logLevel: environment.MANAGER_LOG_LEVEL,
-		listen: listenOn(environment),
 		// Set explicitly because runit starts services without USER, which `pg` would use.
 		postgres: {
 			host: environment.PGHOST,
 			user: environment.PGUSER ?? userInfo().username,
 		},
 	}));
-
-/** Where the manager listens: behind the web server, or on loopback for a developer. */
-export type ListenAddress =
-	| { kind: "socket"; path: string; group: string }
-	| { kind: "loopback"; port: number };
-
-function listenOn(environment: {
-	MANAGER_SOCKET: string;
-	MANAGER_SOCKET_GROUP: string;
-	MANAGER_PORT?: number | undefined;
-}): ListenAddress {
-	if (environment.MANAGER_PORT !== undefined)
-		return { kind: "loopback", port: environment.MANAGER_PORT };
-	return {
-		kind: "socket",
-		path: environment.MANAGER_SOCKET,
-		group: environment.MANAGER_SOCKET_GROUP,
-	};
-}
 
 export type Environment = z.output<typeof environmentSchema>;
 

@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import type { ManagerOperation } from "../main.ts";
+import type { ManagerOperation } from "../manager.ts";
 
 // The client's types are those of the server's table of operations: a wrong name or field does not compile.
 export type OperationName = ManagerOperation["name"];
