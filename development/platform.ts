@@ -107,7 +107,6 @@ export class Platform {
 				MANAGER_SOCKET_GROUP: "",
 				MANAGER_STORE_URL: store,
 				PGHOST: cluster.host,
-				PGUSER: cluster.user,
 			});
 			return new Platform(directory, data, cluster, webServer, manager);
 		} catch (error) {

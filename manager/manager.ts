@@ -105,7 +105,13 @@ const instances = new Instances(
 	log,
 );
 const cleanUps = new CleanUps(database, environment.dataDirectory, log);
-const optimization = new Optimization(database, settings, scheduler, log);
+const optimization = new Optimization(
+	database,
+	() => instances.databases(),
+	settings,
+	scheduler,
+	log,
+);
 const store = new Store(
 	settings,
 	database,

@@ -99,7 +99,6 @@ export class TestManager {
 				MANAGER_SOCKET: this.socket,
 				MANAGER_SOCKET_GROUP: "",
 				PGHOST: this.cluster.host,
-				PGUSER: this.cluster.user,
 				...environment,
 			},
 		});

@@ -1,4 +1,5 @@
 import type { Database } from "../database/database.ts";
+import type { ForeignDatabase } from "../database/foreign-database.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Log } from "../shared/log.ts";
 import { OperationError } from "../shared/operation-error.ts";
@@ -6,6 +7,9 @@ import type { Scheduler } from "../shared/scheduler.ts";
 import { isOptimizationDue, nextOptimization } from "./next-optimization.ts";
 
 const maxOffsetMs = 7 * 60 * 60_000;
+/** An owner whose functions never end does not keep the others waiting for long. */
+const limitMs = 60 * 60_000;
+const statement = "VACUUM (ANALYZE, SKIP_LOCKED)";
 
 export interface OptimizationRun {
 	startedAt: Date;
@@ -16,12 +20,13 @@ export interface OptimizationRun {
 }
 
 /**
- * Frees the space of deleted rows for new ones and updates the planner's statistics in all
- * databases, once a night, like `vacuumdb --all --analyze`. Unlike "clean up", it runs in the
- * background: apps stay available.
+ * Frees the space of deleted rows for new ones and updates the planner's statistics in the databases of the manager
+ * and of all instances, once a night. Unlike "clean up", it runs in the background: apps stay available. PostgreSQL's
+ * autovacuum looks after other databases.
  */
 export class Optimization {
 	readonly #database: Database;
+	readonly #instanceDatabases: () => Promise<ForeignDatabase[]>;
 	readonly #settings: Settings;
 	readonly #log: Log;
 	/** Random, so that virtual machines on one host do not all work at the same time. */
@@ -31,11 +36,13 @@ export class Optimization {
 
 	constructor(
 		database: Database,
+		instanceDatabases: () => Promise<ForeignDatabase[]>,
 		settings: Settings,
 		scheduler: Scheduler,
 		log: Log,
 	) {
 		this.#database = database;
+		this.#instanceDatabases = instanceDatabases;
 		this.#settings = settings;
 		this.#log = log;
 		scheduler.everyMinute("database optimization", () => this.#runIfDue());
@@ -83,23 +90,29 @@ export class Optimization {
 	}
 
 	async #optimizeAll(run: OptimizationRun): Promise<void> {
-		const names = await this.#database.query<{ name: string }>(
-			`SELECT datname AS name FROM pg_database
-			 WHERE datallowconn AND NOT pg_is_in_recovery() ORDER BY datname`,
+		const [server] = await this.#database.query<{ isStandby: boolean }>(
+			`SELECT pg_is_in_recovery() AS "isStandby"`,
 		);
+		if (server?.isStandby) return;
 		// A locked table is skipped until the next night.
-		for (const { name } of names)
-			await this.#database
-				.queryIn(name, "VACUUM (ANALYZE, SKIP_LOCKED)")
-				.catch((error) => {
-					this.#log.warn(
-						{ err: error, name },
-						"optimization of a database failed",
-					);
-					run.failed.push(name);
-				});
+		const attempt = (name: string, work: () => Promise<unknown>) =>
+			work().catch((error) => {
+				this.#log.warn(
+					{ err: error, name },
+					"optimization of a database failed",
+				);
+				run.failed.push(name);
+			});
+		await attempt("manager", () => this.#database.maintain(statement));
+		const databases = await this.#instanceDatabases();
+		for (const one of databases)
+			await attempt(one.database, () =>
+				this.#database.inForeignDatabase(one, limitMs, (query) =>
+					query(statement),
+				),
+			);
 		this.#log.info(
-			{ databases: names.length, failed: run.failed },
+			{ databases: databases.length + 1, failed: run.failed },
 			"the databases were optimized",
 		);
 	}

@@ -2,10 +2,17 @@ import { Client, type ClientConfig, Pool, type QueryResultRow } from "pg";
 import type { Part } from "../shared/lifecycle.ts";
 import type { Log } from "../shared/log.ts";
 import { retryUntilDone } from "../shared/retry.ts";
+import {
+	type ForeignDatabase,
+	foreignClient,
+	foreignSettingNames,
+} from "./foreign-database.ts";
 import { type Migration, migrate } from "./migrate.ts";
 import { DatabaseUnavailable, isUnavailable } from "./unavailable.ts";
 
-export const managerDatabase = "manager";
+const managerDatabase = "manager";
+/** Not a superuser: see manager-role.sql. */
+export const managerRole = "app_platform_manager";
 
 /** Few, since each connection costs the server some MB. */
 const maxConnections = 4;
@@ -19,8 +26,8 @@ export type Query = <Row extends QueryResultRow>(
 ) => Promise<Row[]>;
 
 /**
- * The manager's database. It is created if missing and migrated as soon as PostgreSQL answers;
- * a connection that is lost later is replaced at the next query.
+ * The manager's database. It is migrated as soon as PostgreSQL answers; a connection that is lost later is replaced
+ * at the next query. Database and role are created at PostgreSQL's start: see manager-role.sql.
  */
 export class Database implements Part {
 	readonly name = "database";
@@ -28,18 +35,22 @@ export class Database implements Part {
 	readonly #migrations: readonly Migration[];
 	readonly #log: Log;
 	readonly #pool: Pool;
+	#foreignSettings: string[] | undefined;
 	readonly #stopping = new AbortController();
 	#preparing: Promise<void> | undefined;
 	#ready = false;
 
 	constructor(
-		server: { host: string; user: string },
+		server: { host: string },
 		migrations: readonly Migration[],
 		log: Log,
 	) {
 		this.#migrations = migrations;
 		this.#log = log;
-		this.#server = { ...server, connectionTimeoutMillis: connectTimeoutMs };
+		this.#server = {
+			...{ ...server, user: managerRole },
+			connectionTimeoutMillis: connectTimeoutMs,
+		};
 		this.#pool = new Pool({
 			...this.#server,
 			database: managerDatabase,
@@ -138,27 +149,72 @@ export class Database implements Part {
 		}
 	}
 
-	/** Runs one statement in another database of the cluster. */
-	async queryIn(database: string, statement: string): Promise<void> {
-		await this.inDatabase(database, (query) => query(statement));
-	}
-
-	/** Runs several statements on one connection to another database, without a time limit. */
-	inDatabase<Result>(
-		database: string,
+	/**
+	 * Runs statements in a database that somebody else can shape, as its owner: the manager's role must not enter it.
+	 * @param limitMs after which the server ends the session, whatever it is doing.
+	 * @throws errors of `work`; DatabaseError if the owner cannot connect; Error after the limit.
+	 */
+	async inForeignDatabase<Result>(
+		foreign: ForeignDatabase,
+		limitMs: number,
 		work: (query: Query) => Promise<Result>,
 	): Promise<Result> {
-		return this.#withClient(database, (client) =>
-			work(
-				async (statement, values = []) =>
-					(await client.query(statement, values)).rows,
-			),
+		this.#foreignSettings ??= await this.#knownSettings();
+		const { client, socket } = foreignClient(
+			this.#server,
+			foreign,
+			this.#foreignSettings,
 		);
+		let tooLate: Error | undefined;
+		const timer = setTimeout(() => {
+			tooLate = new Error(
+				`The work in the database ${foreign.database} has taken more than ${limitMs / 1000} s`,
+			);
+			socket.destroy(tooLate);
+		}, limitMs);
+		let processId: number | undefined;
+		try {
+			await client.connect();
+			const { rows } = await client.query<{ id: number }>(
+				"SELECT pg_catalog.pg_backend_pid() AS id",
+			);
+			processId = rows[0]?.id;
+			const query: Query = async (statement, values = []) =>
+				(await client.query(statement, values)).rows;
+			return await work(query);
+		} catch (error) {
+			throw tooLate ?? error;
+		} finally {
+			clearTimeout(timer);
+			socket.destroy();
+			// The server notices a lost client only when its statement ends. A function of the owner can catch the end of a
+			// statement, but not that of the session.
+			if (processId !== undefined)
+				await this.query(
+					`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+					 WHERE pid = $1 AND datname = $2 AND usename = $3`,
+					[processId, foreign.database, foreign.user],
+				).catch((error) =>
+					this.#log.warn({ err: error }, "cannot end a session"),
+				);
+		}
+	}
+
+	/** Runs one statement in the manager's database, without a time limit and outside of a transaction. */
+	async maintain(statement: string): Promise<void> {
+		await this.#withClient((client) => client.query(statement));
+	}
+
+	async #knownSettings(): Promise<string[]> {
+		const rows = await this.query<{ name: string }>(
+			"SELECT name FROM pg_catalog.pg_settings WHERE name = ANY ($1)",
+			[foreignSettingNames],
+		);
+		return rows.map(({ name }) => name);
 	}
 
 	async #prepare(): Promise<void> {
-		await this.#withClient("postgres", createDatabaseIfMissing);
-		const migrations = await this.#withClient(managerDatabase, (client) =>
+		const migrations = await this.#withClient((client) =>
 			migrate(client, this.#migrations),
 		);
 		this.#ready = true;
@@ -166,10 +222,9 @@ export class Database implements Part {
 	}
 
 	async #withClient<Result>(
-		database: string,
 		work: (client: Client) => Promise<Result>,
 	): Promise<Result> {
-		const client = new Client({ ...this.#server, database });
+		const client = new Client({ ...this.#server, database: managerDatabase });
 		client.on("error", () => {}); // The running query fails as well and reports it.
 		try {
 			await client.connect();
@@ -186,12 +241,4 @@ function toUnavailable(error: unknown): unknown {
 	return new DatabaseUnavailable("PostgreSQL does not answer", {
 		cause: error,
 	});
-}
-
-async function createDatabaseIfMissing(client: Client): Promise<void> {
-	const { rowCount } = await client.query(
-		"SELECT FROM pg_database WHERE datname = $1",
-		[managerDatabase],
-	);
-	if (rowCount === 0) await client.query(`CREATE DATABASE ${managerDatabase}`);
 }

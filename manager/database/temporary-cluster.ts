@@ -1,7 +1,14 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { chown, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import {
+	chown,
+	mkdir,
+	mkdtemp,
+	readdir,
+	rm,
+	writeFile,
+} from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -10,12 +17,24 @@ import { onExit } from "signal-exit";
 
 const run = promisify(execFile);
 const debianServers = "/usr/lib/postgresql";
+const managerRoleFile = join(
+	import.meta.dirname,
+	"../../rootfs-overlay/usr/lib/app-platform/manager-role.sql",
+);
+/** As on an appliance, but without its check which user of this machine connects. */
+const accessRules = `
+local manager app_platform_manager trust
+local all app_platform_manager reject
+local all +app_instances scram-sha-256
+local all all trust
+host all all all scram-sha-256
+`;
 
 /** A private PostgreSQL server, reachable only by its UNIX socket unless `listen_addresses` is set. */
 export interface TemporaryCluster {
-	/** The directory of the socket, for PGHOST. */
+	/** The directory of the socket, for PGHOST. Without a password, only the manager's role and `user` can connect. */
 	host: string;
-	/** A superuser, for PGUSER. */
+	/** A superuser. */
 	user: string;
 	/** Kills all processes of the server at once, as a crash would. */
 	kill(): Promise<void>;
@@ -26,7 +45,8 @@ export interface TemporaryCluster {
 }
 
 /**
- * Creates and starts a cluster in a temporary directory, with the newest installed PostgreSQL.
+ * Creates and starts a cluster in a temporary directory, with the newest installed PostgreSQL, and with the
+ * manager's role and database.
  * For tests and developers; its data does not survive a power cut.
  * @param settings additional settings of postgresql.conf; network clients need a password.
  * @param dataDirectory keeps the data, which then survives a power cut; may already contain some.
@@ -50,10 +70,9 @@ export async function startTemporaryCluster(
 
 	const initdb = ["--pgdata", data, "--username", user];
 	if (!dataDirectory) initdb.push("--no-sync");
-	const access = ["--auth-local", "trust", "--auth-host", "scram-sha-256"];
 	const encoding = ["--encoding", "UTF8", "--no-locale"];
 	if (!existsSync(join(data, "PG_VERSION")))
-		await run(join(programs, "initdb"), [...initdb, ...access, ...encoding], {
+		await run(join(programs, "initdb"), [...initdb, ...encoding], {
 			...owner,
 			cwd: directory,
 		}).catch(({ stderr }) => {
@@ -62,9 +81,22 @@ export async function startTemporaryCluster(
 			);
 		});
 
+	const accessFile = join(data, "pg_hba.conf");
+	await writeFile(accessFile, accessRules);
+
 	const start = () =>
 		startServer(join(programs, "postgres"), data, directory, owner, settings);
 	let server = await start();
+	try {
+		const connection = ["--host", directory, "--username", user];
+		await run("psql", [
+			...["--no-psqlrc", "--quiet", "--dbname", "postgres", ...connection],
+			...["--file", managerRoleFile],
+		]);
+	} catch (error) {
+		await server.end("SIGKILL");
+		throw error;
+	}
 	return {
 		host: directory,
 		user,

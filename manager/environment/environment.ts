@@ -1,4 +1,3 @@
-import { userInfo } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
 
@@ -54,7 +53,6 @@ const environmentSchema = z
 			.enum(["trace", "debug", "info", "warn", "error", "fatal"])
 			.default("info"),
 		PGHOST: z.string().min(1).default(appliance.postgresHost),
-		PGUSER: z.string().min(1).optional(),
 	})
 	.transform((environment) => ({
 		dataDirectory: environment.MANAGER_DATA_DIRECTORY,
@@ -97,11 +95,7 @@ const environmentSchema = z
 		},
 		acmeAuthoritiesFile: environment.MANAGER_ACME_CA_FILE,
 		logLevel: environment.MANAGER_LOG_LEVEL,
-		// Set explicitly because runit starts services without USER, which `pg` would use.
-		postgres: {
-			host: environment.PGHOST,
-			user: environment.PGUSER ?? userInfo().username,
-		},
+		postgres: { host: environment.PGHOST },
 	}));
 
 export type Environment = z.output<typeof environmentSchema>;

@@ -1,14 +1,24 @@
 import { statfs } from "node:fs/promises";
 import * as z from "zod";
 import type { Database, Query } from "../../database/database.ts";
+import type { ForeignDatabase } from "../../database/foreign-database.ts";
 import { isUnavailable } from "../../database/unavailable.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { missingSpaceMessage } from "./clean-up-space.ts";
+import { ownerOf } from "./instance-database.ts";
 import type { Instance } from "./instance-table.ts";
 
-/** How long a clean-up waits for a table that is in use. */
-const lockTimeout = "60s";
+/** For reading the list of tables. */
+const listLimitMs = 90_000;
+/** An owner whose functions never end, or who has countless tables, does not keep the others waiting for ever. */
+const minLimitMs = 10 * 60_000;
+const minBytesPerMs = 500;
+const maxTables = 5_000;
+/** Node's timers go off at once after a longer time. */
+const maxTimerMs = 2 ** 31 - 1;
+/** A table in use is skipped after this time: the lock timeout of foreign databases. */
+const maxLockMs = 60_000;
 
 export const cleanUpStatus = z.object({
 	state: z.enum(["running", "done", "failed"]),
@@ -70,7 +80,12 @@ export class CleanUps {
 		this.#isBusy = true;
 		const { databaseName } = instance;
 		try {
-			const tables = await this.#database.inDatabase(databaseName, tablesOf);
+			const owner = ownerOf(instance);
+			const tables = await this.#database.inForeignDatabase(
+				owner,
+				listLimitMs,
+				tablesOf,
+			);
 			await this.#assertSpace(
 				Math.max(...tables.map(({ sizeBytes }) => sizeBytes)),
 			);
@@ -82,7 +97,7 @@ export class CleanUps {
 				sizeBeforeBytes: await this.#sizeOf(databaseName),
 			};
 			this.#status.set(instance.id, status);
-			void this.#cleanUp(databaseName, tables, status);
+			void this.#cleanUp(owner, tables, status);
 		} catch (error) {
 			this.#isBusy = false;
 			throw error;
@@ -90,15 +105,22 @@ export class CleanUps {
 	}
 
 	async #cleanUp(
-		databaseName: string,
+		owner: ForeignDatabase,
 		tables: Table[],
 		status: CleanUpStatus,
 	): Promise<void> {
+		const databaseName = owner.database;
 		const log = this.#log.child({ databaseName });
 		log.info({ bytes: status.sizeBeforeBytes }, "database clean-up started");
 		try {
-			const skipped = await this.#database.inDatabase(databaseName, (query) =>
-				this.#rewriteTables(query, tables, status),
+			const limitMs =
+				minLimitMs +
+				status.sizeBeforeBytes / minBytesPerMs +
+				tables.length * maxLockMs;
+			const skipped = await this.#database.inForeignDatabase(
+				owner,
+				Math.min(limitMs, maxTimerMs),
+				(query) => this.#rewriteTables(query, tables, status),
 			);
 			status.sizeAfterBytes = await this.#sizeOf(databaseName);
 			status.state = skipped.length === 0 ? "done" : "failed";
@@ -124,7 +146,6 @@ export class CleanUps {
 		status: CleanUpStatus,
 	): Promise<string[]> {
 		const skipped: string[] = [];
-		await query(`SET lock_timeout = '${lockTimeout}'`);
 		for (const { name, sizeBytes } of tables) {
 			try {
 				await this.#assertSpace(sizeBytes);
@@ -162,13 +183,18 @@ export class CleanUps {
 	}
 }
 
-/** Smallest first: the space that they free helps with the large ones. Includes PostgreSQL's own tables. */
+/**
+ * Smallest first: the space that they free helps with the large ones. Includes PostgreSQL's own tables. Runs as the
+ * owner, who controls what is in the database.
+ */
 function tablesOf(query: Query): Promise<Table[]> {
 	return query<{ name: string; sizeBytes: number }>(
-		`SELECT format('%I.%I', nspname, relname) AS name,
-			pg_total_relation_size(pg_class.oid)::float8 AS "sizeBytes"
-		 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-		 WHERE relkind IN ('r', 'm') AND NOT relisshared AND relpersistence <> 't'
-		 ORDER BY 2`,
+		`SELECT * FROM (
+			SELECT pg_catalog.format('%I.%I', nspname, relname) AS name,
+				pg_catalog.pg_total_relation_size(c.oid)::pg_catalog.float8 AS "sizeBytes"
+			FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = relnamespace
+			WHERE relkind IN ('r', 'm') AND NOT relisshared AND relpersistence <> 't'
+			ORDER BY 2 DESC LIMIT ${maxTables}
+		 ) AS largest ORDER BY 2`,
 	);
 }

@@ -30,10 +30,14 @@ const names = {
 };
 let id = 0;
 
-const connect = async (database: string) => {
+const connect = async (
+	database: string,
+	login: { user: string; password?: string } = manager.cluster,
+) => {
 	const client = new Client({
 		host: manager.cluster.host,
-		user: manager.cluster.user,
+		user: login.user,
+		password: login.password,
 		database,
 	});
 	client.on("error", () => {}); // A test terminates the connection.
@@ -105,7 +109,9 @@ async function verifier(): Promise<string> {
 }
 
 test.serial("names are changed although a client is connected", async (t) => {
-	const guest = await connect(names.old.databaseName);
+	const { databaseName: database, databaseUser: user } = names.old;
+	const { databasePassword } = await done("instanceCredentials", { id });
+	const guest = await connect(database, { user, password: databasePassword });
 	await guest.query("CREATE TABLE kept AS SELECT 1 AS one");
 	const { status, body } = await edit(names.new);
 	t.is(status, 200, JSON.stringify(body));
@@ -120,6 +126,19 @@ test.serial("names are changed although a client is connected", async (t) => {
 	await waitForState("running");
 	t.is(await currentNames(), "old");
 });
+
+test.serial(
+	"names do not change while an administrator is connected",
+	async (t) => {
+		const administrator = await connect(names.old.databaseName);
+		const { status, body } = await edit(names.new);
+		t.is(status, 409);
+		t.regex(body.error.message, /session of an administrator/);
+		t.is(await currentNames(), "old");
+		await administrator.end();
+		await waitForState("running");
+	},
+);
 
 test.serial("passwords change, missing fields do not", async (t) => {
 	const before = await done("instanceCredentials", { id });

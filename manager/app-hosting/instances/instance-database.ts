@@ -1,13 +1,42 @@
-import { escapeIdentifier, escapeLiteral } from "pg";
-import type { Database, Query } from "../../database/database.ts";
+import { randomBytes } from "node:crypto";
+import { DatabaseError, escapeIdentifier, escapeLiteral } from "pg";
+import {
+	type Database,
+	managerRole,
+	type Query,
+} from "../../database/database.ts";
+import type { ForeignDatabase } from "../../database/foreign-database.ts";
 import { scramVerifier } from "../../database/scram.ts";
+import { OperationError } from "../../shared/operation-error.ts";
+import { deletedUserPrefix } from "./names.ts";
 import { instancesRole } from "./schema.ts";
+
+/**
+ * PostgreSQL has 189 connections for apps (max_connections less what is reserved): eleven apps that take all they can
+ * leave some for the others. The SDK takes two.
+ */
+const maxConnections = 16;
+/** For rolling back a transaction. */
+const rollbackLimitMs = 60_000;
+
+/** SQLSTATEs. */
+const noRights = "42501";
+const stillReferredTo = "2BP01";
 
 /** The name and the credentials of an instance's database. */
 export interface InstanceDatabase {
 	databaseName: string;
 	databaseUser: string;
 	databasePassword: string;
+}
+
+/** Returns what is needed to enter the database with the instance's rights. */
+export function ownerOf(instance: InstanceDatabase): ForeignDatabase {
+	return {
+		database: instance.databaseName,
+		user: instance.databaseUser,
+		password: instance.databasePassword,
+	};
 }
 
 /**
@@ -20,15 +49,30 @@ export async function createDatabase(
 ): Promise<void> {
 	const user = escapeIdentifier(databaseUser);
 	const name = escapeIdentifier(databaseName);
-	const role = escapeIdentifier(instancesRole);
 	if (!(await hasUser(database, databaseUser)))
 		await database.query(`CREATE ROLE ${user}`);
+	// The manager has the rights of all owners; none of them has the manager's.
+	await database.query(`GRANT ${user} TO ${managerRole}`);
 	const verifier = escapeLiteral(scramVerifier(databasePassword));
-	await database.query(`ALTER ROLE ${user} LOGIN PASSWORD ${verifier}`);
-	await database.query(`GRANT ${role} TO ${user}`);
+	await database.query(
+		`ALTER ROLE ${user} LOGIN PASSWORD ${verifier} CONNECTION LIMIT ${maxConnections}`,
+	);
+	await database.query(`GRANT ${instancesRole} TO ${user}`);
 	if (!(await hasDatabase(database, databaseName)))
 		await database.query(`CREATE DATABASE ${name} OWNER ${user}`);
 	await database.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
+}
+
+/** Limits the connections of users that have no limit: those of older versions. */
+export async function limitConnections(database: Database): Promise<void> {
+	const unlimited = await database.query<{ user: string }>(
+		`SELECT database_user AS user FROM instance
+		 JOIN pg_roles ON rolname = database_user WHERE rolconnlimit = -1`,
+	);
+	for (const { user } of unlimited)
+		await database.query(
+			`ALTER ROLE ${escapeIdentifier(user)} CONNECTION LIMIT ${maxConnections}`,
+		);
 }
 
 /**
@@ -42,11 +86,7 @@ export async function changeDatabase(
 	from: InstanceDatabase,
 	to: InstanceDatabase,
 ): Promise<void> {
-	await query(
-		`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-		 WHERE datname = $1 OR usename = $2`,
-		[from.databaseName, from.databaseUser],
-	);
+	await endSessions(query, from);
 	const rename = (kind: string, name: string, newName: string) =>
 		query(
 			`ALTER ${kind} ${escapeIdentifier(name)} RENAME TO ${escapeIdentifier(newName)}`,
@@ -61,39 +101,145 @@ export async function changeDatabase(
 	);
 }
 
+/** Ends the sessions in an instance's database and of its user, but not those of superusers. */
+async function endSessions(
+	query: Query,
+	{ databaseName, databaseUser }: InstanceDatabase,
+): Promise<void> {
+	await query(
+		`SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid
+		 WHERE (datname = $1 OR usename = $2) AND NOT rolsuper`,
+		[databaseName, databaseUser],
+	);
+}
+
 /**
  * Deletes what exists of an instance's database and user, and closes their connections, whatever
- * the user has changed with the rights of a database owner.
+ * the user has changed with the rights of a database owner. The user of an instance to which others have granted
+ * rights, or that owns something in their databases, is only disabled and renamed: the manager does not enter those.
+ * @param all the databases of all instances.
+ * @throws OperationError if an administrator uses the database.
  */
 export async function dropDatabase(
 	database: Database,
-	{ databaseName, databaseUser }: InstanceDatabase,
+	instance: InstanceDatabase,
+	all: readonly InstanceDatabase[],
 ): Promise<void> {
+	const { databaseName, databaseUser } = instance;
 	const name = escapeIdentifier(databaseName);
-	if (await hasDatabase(database, databaseName)) {
-		await database.query(`ALTER DATABASE ${name} IS_TEMPLATE false`);
-		await database.query(`DROP DATABASE ${name} WITH (FORCE)`);
-	}
-	if (!(await hasUser(database, databaseUser))) return;
 	const user = escapeIdentifier(databaseUser);
-	// Rights that other instances have granted it in their databases.
-	for (const other of await databasesReferringTo(database, databaseUser))
-		await database.queryIn(other, `DROP OWNED BY ${user}`);
-	await database.query(`DROP ROLE ${user}`);
+	if (await hasUser(database, databaseUser))
+		await database.query(`ALTER ROLE ${user} NOLOGIN`);
+	await endSessions((...query) => database.query(...query), instance);
+	await rollBackPrepared(database, instance, all);
+	if (await hasDatabase(database, databaseName))
+		try {
+			await database.query(`ALTER DATABASE ${name} IS_TEMPLATE false`);
+			await database.query(`DROP DATABASE ${name} WITH (FORCE)`);
+		} catch (error) {
+			throw isDatabaseError(error, noRights)
+				? usedByAdministrator(
+						`PostgreSQL refuses to delete the database ${databaseName}: ${error.message}`,
+					)
+				: error;
+		}
+	if (await hasUser(database, databaseUser)) await dropUser(database, user);
+	await dropDisabledUsers(database);
 }
 
-async function databasesReferringTo(
-	database: Database,
-	user: string,
-): Promise<string[]> {
-	const rows = await database.query<{ name: string }>(
-		`SELECT DISTINCT datname AS name FROM pg_shdepend
-		 JOIN pg_database ON pg_database.oid = dbid
-		 JOIN pg_roles ON pg_roles.oid = refobjid
-		 WHERE refclassid = 'pg_authid'::regclass AND rolname = $1`,
-		[user],
+/** @param user quoted. */
+async function dropUser(database: Database, user: string): Promise<void> {
+	try {
+		await database.query(`DROP ROLE ${user}`);
+	} catch (error) {
+		if (!isDatabaseError(error, stillReferredTo)) throw error;
+		await database.query(
+			`ALTER ROLE ${user} RENAME TO ${deletedUserPrefix}${randomBytes(8).toString("hex")}`,
+		);
+	}
+}
+
+/** Deletes the disabled users to which nothing refers any longer. */
+async function dropDisabledUsers(database: Database): Promise<void> {
+	const disabled = await database.query<{ user: string }>(
+		"SELECT rolname AS user FROM pg_roles WHERE starts_with(rolname, $1) AND NOT rolcanlogin",
+		[deletedUserPrefix],
 	);
-	return rows.map(({ name }) => name);
+	for (const { user } of disabled)
+		await database
+			.query(`DROP ROLE ${escapeIdentifier(user)}`)
+			.catch((error) => {
+				if (!isDatabaseError(error, stillReferredTo)) throw error;
+			});
+}
+
+/**
+ * Rolls back the prepared transactions in a database, which could not be deleted otherwise, and those of its user,
+ * which would remain for ever. PostgreSQL wants them to be rolled back by who prepared them, in the same database.
+ */
+async function rollBackPrepared(
+	database: Database,
+	instance: InstanceDatabase,
+	all: readonly InstanceDatabase[],
+): Promise<void> {
+	const prepared = await database.query<{
+		gid: string;
+		user: string;
+		name: string;
+	}>(
+		`SELECT gid, owner AS user, database AS name FROM pg_prepared_xacts
+		 WHERE database = $1 OR owner = $2`,
+		[instance.databaseName, instance.databaseUser],
+	);
+	for (const { gid, user, name } of prepared) {
+		const owner = all.find(({ databaseUser }) => databaseUser === user);
+		if (!owner)
+			throw usedByAdministrator(
+				`The database ${name} has a prepared transaction ${gid} of ${user}`,
+			);
+		await allowConnections(database, name, owner);
+		await database.inForeignDatabase(
+			{ ...ownerOf(owner), database: name },
+			rollbackLimitMs,
+			(query) => query(`ROLLBACK PREPARED ${escapeLiteral(gid)}`),
+		);
+	}
+	if (prepared.length > 0)
+		await database.query(
+			`ALTER ROLE ${escapeIdentifier(instance.databaseUser)} NOLOGIN`,
+		);
+}
+
+/** Lets the manager connect as the user of an instance, whatever database owners have changed. */
+async function allowConnections(
+	database: Database,
+	name: string,
+	{ databaseUser, databasePassword }: InstanceDatabase,
+): Promise<void> {
+	const verifier = escapeLiteral(scramVerifier(databasePassword));
+	const user = escapeIdentifier(databaseUser);
+	const quoted = escapeIdentifier(name);
+	await database.query(`ALTER ROLE ${user} LOGIN PASSWORD ${verifier}`);
+	for (const statement of [
+		`ALTER DATABASE ${quoted} WITH ALLOW_CONNECTIONS true CONNECTION LIMIT -1`,
+		`GRANT CONNECT ON DATABASE ${quoted} TO ${user}`,
+	])
+		await database.query(statement).catch((error) => {
+			// An administrator's database, where it may be allowed to connect anyway.
+			if (!isDatabaseError(error, noRights)) throw error;
+		});
+}
+
+function isDatabaseError(error: unknown, code: string): error is DatabaseError {
+	return error instanceof DatabaseError && error.code === code;
+}
+
+function usedByAdministrator(what: string): OperationError {
+	return new OperationError(
+		"conflict",
+		"databaseInUse",
+		`${what}. Use psql as root to end what an administrator does in the database, then delete the instance again`,
+	);
 }
 
 export async function hasDatabase(

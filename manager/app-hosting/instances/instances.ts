@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { Mutex } from "async-mutex";
 import { DatabaseError } from "pg";
 import type { Database } from "../../database/database.ts";
+import type { ForeignDatabase } from "../../database/foreign-database.ts";
 import type { Changes } from "../../operations/operation.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
@@ -15,6 +16,8 @@ import {
 	dropDatabase,
 	hasDatabase,
 	hasUser,
+	limitConnections,
+	ownerOf,
 } from "./instance-database.ts";
 import {
 	type Instance,
@@ -72,7 +75,11 @@ export class Instances implements Part {
 	start(): void {
 		void this.#database.whenReady(async () => {
 			await retryUntilDone(
-				() => this.#exclusively(() => this.#finishAll()),
+				() =>
+					this.#exclusively(async () => {
+						await limitConnections(this.#database);
+						await this.#finishAll();
+					}),
 				(error) =>
 					this.#log.warn(
 						{ err: error },
@@ -96,6 +103,12 @@ export class Instances implements Part {
 	/** @throws OperationError if there is no such instance. */
 	find(id: number): Promise<Instance> {
 		return this.#table.find(id);
+	}
+
+	/** Returns the databases on this machine with their owners' credentials. */
+	async databases(): Promise<ForeignDatabase[]> {
+		const all = await this.all();
+		return all.filter(({ state }) => state === "ready").map(ownerOf);
 	}
 
 	runningState(id: number): RunningState {
@@ -224,7 +237,7 @@ export class Instances implements Part {
 	async #delete(instance: Instance): Promise<void> {
 		await this.#table.setState(instance.id, "deleting");
 		this.#running.stop(instance);
-		await dropDatabase(this.#database, instance);
+		await dropDatabase(this.#database, instance, await this.all());
 		await this.#running.delete(instance);
 		await this.#table.delete(instance.id);
 	}
@@ -335,7 +348,7 @@ function toOperationError(error: unknown): unknown {
 		return new OperationError(
 			"conflict",
 			"databaseInUse",
-			"The database cannot be renamed because a client keeps connecting to it; nothing has changed",
+			"The database cannot be renamed because a client keeps connecting to it, or a session of an administrator is open (see the table pg_stat_activity); nothing has changed",
 		);
 	return error;
 }

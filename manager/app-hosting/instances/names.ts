@@ -47,10 +47,13 @@ export const instanceDatabaseName = databaseName.refine(
 
 const systemUsers = new Set(["root", "postgres", "admin", "app_instances"]);
 
+/** Users of deleted instances that others' databases still refer to. */
+export const deletedUserPrefix = "app_platform_deleted_";
+
 export const instanceDatabaseUser = databaseName.refine(
 	(name) =>
 		!systemUsers.has(name) &&
-		!/^pg_/.test(name) &&
+		!/^(pg|app_platform)_/.test(name) &&
 		!["public", "none"].includes(name),
 	{ error: "is a user of the system" },
 );

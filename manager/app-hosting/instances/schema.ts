@@ -1,7 +1,6 @@
 import type { ClientBase } from "pg";
-import { escapeIdentifier } from "pg";
 
-/** Its members may connect with a password through the UNIX socket: pg_hba.conf names this role. */
+/** Its members may connect with a password through the UNIX socket: see manager-role.sql and pg_hba.conf. */
 export const instancesRole = "app_instances";
 
 /**
@@ -24,17 +23,6 @@ export async function createInstanceTable(client: ClientBase): Promise<void> {
 			log_flags bigint NOT NULL,
 			UNIQUE (domain, name)
 		)`);
-	const { rowCount } = await client.query(
-		"SELECT FROM pg_roles WHERE rolname = $1",
-		[instancesRole],
-	);
-	if (rowCount === 0)
-		await client.query(`CREATE ROLE ${escapeIdentifier(instancesRole)}`);
-	// Instances must not read the manager's data, nor block CREATE DATABASE by connecting to template1.
-	for (const database of ["manager", "postgres", "template1"])
-		await client.query(
-			`REVOKE CONNECT, TEMPORARY ON DATABASE ${database} FROM PUBLIC`,
-		);
 }
 
 /** Null means that the instance's database is on this machine. */

@@ -2,7 +2,7 @@
 # Functions for the scripts in /etc/init.d, which take start|stop|restart|status.
 #
 # A script ends with `service_main NAME "$@"`. It may define `prepare` before that, which runs before the
-# service starts; if it fails, the service is not started. The service itself is /etc/sv/NAME/run,
+# service starts; if it fails, the service is not started. `finish_start` runs once the service is up. The service itself is /etc/sv/NAME/run,
 # supervised by runit. Its working copy with the supervision state is in /run/service, so that nothing is
 # written to the root file system.
 
@@ -168,6 +168,7 @@ service_start() {
 	if [ -n "${BEGUN:-}" ]; then
 		echo "$1 $0" >>"$BEGUN"
 	elif service_comes_up "$1"; then
+		finish_start
 		say "$1 runs"
 	else
 		lines=$(service_log_tail "$1")
@@ -243,6 +244,10 @@ prepare() {
 	:
 }
 
+finish_start() {
+	:
+}
+
 service_main() {
 	case ${2:-} in
 	start)
@@ -256,6 +261,8 @@ service_main() {
 		service_start "$1"
 		;;
 	status) service_status "$1" ;;
+	# For rcS, when the service is up.
+	finish-start) finish_start ;;
 	*)
 		echo "usage: $0 start|stop|restart|status" >&2
 		exit 2

@@ -67,10 +67,36 @@ END
 allow_instances() {
 	rule='local all +app_instances scram-sha-256'
 	! grep -q '^local[[:blank:]].*+app_instances' "$CLUSTER/pg_hba.conf" || return 0
-	{ echo "$rule" && cat "$CLUSTER/pg_hba.conf"; } >"$CLUSTER/pg_hba.conf.new"
-	chown postgres:postgres "$CLUSTER/pg_hba.conf.new"
-	chmod 600 "$CLUSTER/pg_hba.conf.new"
-	move_into_place "$CLUSTER/pg_hba.conf.new" "$CLUSTER/pg_hba.conf"
+	{ echo "$rule" && cat "$CLUSTER/pg_hba.conf"; } | replace_configuration pg_hba.conf
+}
+
+# The manager, which runs as root, connects with its own role, and only to its own database: in any other, an
+# app may decide what its statements do. These rules come before the one of instances, of whose roles the
+# manager's is a member.
+allow_manager() {
+	rules='local manager app_platform_manager peer map=app_platform
+local all app_platform_manager reject'
+	[ "$(head -n 2 "$CLUSTER/pg_hba.conf")" = "$rules" ] ||
+		{ echo "$rules" && grep -vxF "$rules" "$CLUSTER/pg_hba.conf"; } | replace_configuration pg_hba.conf
+	map='app_platform root app_platform_manager'
+	grep -qxF "$map" "$CLUSTER/pg_ident.conf" ||
+		{ echo "$map" && cat "$CLUSTER/pg_ident.conf"; } | replace_configuration pg_ident.conf
+}
+
+# replace_configuration FILE: replaces a file of the cluster with standard input.
+replace_configuration() {
+	cat >"$CLUSTER/$1.new"
+	chown postgres:postgres "$CLUSTER/$1.new"
+	chmod 600 "$CLUSTER/$1.new"
+	move_into_place "$CLUSTER/$1.new" "$CLUSTER/$1"
+}
+
+# Creates the manager's role and database, and hands over what belonged to the superuser in older versions.
+# Runs when the server accepts connections.
+prepare_manager_role() {
+	psql -X -q -h "$RUN" -d postgres \
+		-f /usr/lib/app-platform/manager-role.sql >/run/manager-role.log 2>&1 ||
+		fail "The manager cannot use PostgreSQL: $(tail -n 3 /run/manager-role.log)"
 }
 
 # Writes the settings that are calculated at each start.
