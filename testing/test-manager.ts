@@ -63,8 +63,13 @@ export class TestManager {
 		this.#agent = new Agent({ connect: { socketPath: this.socket } });
 	}
 
-	/** Bundles the manager and starts PostgreSQL; `start` starts the manager itself. */
-	static async create(): Promise<TestManager> {
+	/**
+	 * Bundles the manager and starts PostgreSQL; `start` starts the manager itself.
+	 * @param settings additional settings of PostgreSQL.
+	 */
+	static async create(
+		settings: Record<string, string> = {},
+	): Promise<TestManager> {
 		const directory = await mkdtemp(join(tmpdir(), "app-platform-test-"));
 		// The users of services need access to its subdirectories.
 		await chmod(directory, 0o711);
@@ -76,7 +81,7 @@ export class TestManager {
 			build: 42,
 			targetNames,
 		});
-		return new TestManager(directory, await startTemporaryCluster());
+		return new TestManager(directory, await startTemporaryCluster(settings));
 	}
 
 	/**

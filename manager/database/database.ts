@@ -207,7 +207,8 @@ export class Database implements Part {
 
 	async #knownSettings(): Promise<string[]> {
 		const rows = await this.query<{ name: string }>(
-			"SELECT name FROM pg_catalog.pg_settings WHERE name = ANY ($1)",
+			// pg_settings does not list all.
+			"SELECT name FROM unnest($1::text[]) AS name WHERE current_setting(name, true) IS NOT NULL",
 			[foreignSettingNames],
 		);
 		return rows.map(({ name }) => name);

@@ -19,7 +19,7 @@ const run = promisify(execFile);
 const debianServers = "/usr/lib/postgresql";
 const managerRoleFile = join(
 	import.meta.dirname,
-	"../../rootfs-overlay/usr/lib/app-platform/manager-role.sql",
+	"../../overlay/system/usr/lib/app-platform/manager-role.sql",
 );
 /** As on an appliance, but without its check which user of this machine connects. */
 const accessRules = `

@@ -1,4 +1,5 @@
 import { statfs } from "node:fs/promises";
+import { DatabaseError } from "pg";
 import * as z from "zod";
 import type { Database, Query } from "../../database/database.ts";
 import type { ForeignDatabase } from "../../database/foreign-database.ts";
@@ -6,7 +7,7 @@ import { isUnavailable } from "../../database/unavailable.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { missingSpaceMessage } from "./clean-up-space.ts";
-import { ownerOf } from "./instance-database.ts";
+import { maxConnections, ownerOf } from "./instance-database.ts";
 import type { Instance } from "./instance-table.ts";
 
 /** For reading the list of tables. */
@@ -81,11 +82,11 @@ export class CleanUps {
 		const { databaseName } = instance;
 		try {
 			const owner = ownerOf(instance);
-			const tables = await this.#database.inForeignDatabase(
-				owner,
-				listLimitMs,
-				tablesOf,
-			);
+			const tables = await this.#database
+				.inForeignDatabase(owner, listLimitMs, tablesOf)
+				.catch((error) => {
+					throw toEntryError(error, owner);
+				});
 			await this.#assertSpace(
 				Math.max(...tables.map(({ sizeBytes }) => sizeBytes)),
 			);
@@ -181,6 +182,25 @@ export class CleanUps {
 		);
 		return size?.bytes ?? 0;
 	}
+}
+
+/** Explains why the manager cannot connect as the owner. */
+function toEntryError(
+	error: unknown,
+	{ database, user }: ForeignDatabase,
+): unknown {
+	const code = error instanceof DatabaseError ? error.code : undefined;
+	const reason = {
+		"28P01": `the database ${database} does not accept the password of ${user}, which the app has changed: save the instance with a new database password`,
+		"53300": `the app uses all of its ${maxConnections} connections: stop the instance first`,
+	}[code ?? ""];
+	return reason === undefined
+		? error
+		: new OperationError(
+				"conflict",
+				"cannotConnect",
+				`No clean-up is possible: ${reason}`,
+			);
 }
 
 /**

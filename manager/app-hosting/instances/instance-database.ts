@@ -12,10 +12,10 @@ import { deletedUserPrefix } from "./names.ts";
 import { instancesRole } from "./schema.ts";
 
 /**
- * PostgreSQL has 189 connections for apps (max_connections less what is reserved): eleven apps that take all they can
- * leave some for the others. The SDK takes two.
+ * Of an instance. PostgreSQL has 189 connections for apps (max_connections less what is reserved): eleven apps that
+ * take all they can leave some for the others. The SDK takes two.
  */
-const maxConnections = 16;
+export const maxConnections = 16;
 /** For rolling back a transaction. */
 const rollbackLimitMs = 60_000;
 
