@@ -2,8 +2,8 @@
 # An update can bring another major version of PostgreSQL. During its trial boot, the new system then
 # copies the databases from the old server into a new cluster. The old server is unpacked from the old
 # slot, which stays on sda1 until the update is confirmed; the old cluster also stays until then, for a
-# rollback. Used by S50postgresql. Needs service.sh, settings.sh, boot-loader.sh, unpack-slot.sh, trial.sh
-# and postgresql.sh.
+# rollback. Used by S50postgresql. Needs service.sh, settings.sh, boot-loader.sh, unpack-slot.sh, trial.sh,
+# postgresql.sh and postgresql-copy.sh.
 #
 #   pgsql          the cluster in use
 #   pgsql.making   an incomplete cluster
@@ -90,11 +90,10 @@ copy_databases() {
 	: >"$CONVERSION/empty"
 	start_new_server
 	wait_for_server 5432 $old_server && wait_for_server 5433 $new_server || return 1
-	rm -f "$CONVERSION/failed"
-	{ as_postgres pg_dumpall -h "$CONVERSION" -p 5432 || touch "$CONVERSION/failed"; } |
-		sed '1,/^-- Databases$/{/^CREATE ROLE postgres;$/d}' |
-		as_postgres psql -q -h "$CONVERSION" -p 5433 -d postgres -v ON_ERROR_STOP=1 >/dev/null || return 1
-	[ ! -e "$CONVERSION/failed" ] || return 1
+	make_directory "$CONVERSION/copy"
+	# shellcheck disable=SC2034 # for postgresql-copy.sh
+	OLD_SERVER="host=$CONVERSION port=5432" NEW_SERVER="host=$CONVERSION port=5433" COPY_DIRECTORY=$CONVERSION/copy
+	copy_cluster || return 1
 	stop_servers
 }
 
