@@ -84,19 +84,27 @@ export async function startTemporaryCluster(
 	const accessFile = join(data, "pg_hba.conf");
 	await writeFile(accessFile, accessRules);
 
-	const start = () =>
-		startServer(join(programs, "postgres"), data, directory, owner, settings);
+	const start = async () => {
+		const server = await startServer(
+			join(programs, "postgres"),
+			data,
+			directory,
+			owner,
+			settings,
+		);
+		try {
+			await run("psql", [
+				...["--no-psqlrc", "--quiet", "--dbname", "postgres"],
+				...["--host", directory, "--username", user],
+				...["--file", managerRoleFile],
+			]);
+		} catch (error) {
+			await server.end("SIGKILL");
+			throw error;
+		}
+		return server;
+	};
 	let server = await start();
-	try {
-		const connection = ["--host", directory, "--username", user];
-		await run("psql", [
-			...["--no-psqlrc", "--quiet", "--dbname", "postgres", ...connection],
-			...["--file", managerRoleFile],
-		]);
-	} catch (error) {
-		await server.end("SIGKILL");
-		throw error;
-	}
 	return {
 		host: directory,
 		user,
