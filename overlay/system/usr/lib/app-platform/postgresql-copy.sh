@@ -172,12 +172,12 @@ copy_as_owner() {
 # Rights and comments of the database itself.
 OF_DATABASE='^[0-9]+; [0-9]+ [0-9]+ [A-Z ]+ - DATABASE '
 
-# Creates the empty database, with its settings and rights.
+# Creates the empty database, with its settings and rights. Settings that the new version does not know are left out.
 create_database() {
 	dump_old --schema-only --create >"$dump" && in_new pg_restore -l --create "$dump" >"$list" || return 1
 	grep -E "$OF_DATABASE" "$list" >"$list.create" || true
-	restore_new "user=$SUPERUSER dbname=postgres" --create -L "$list.create" "$dump" ||
-		say "Some settings of the database $name cannot be restored"
+	in_new pg_restore --create -L "$list.create" -f - "$dump" |
+		in_new psql -Xq -d "$NEW_SERVER user=$SUPERUSER dbname=postgres" >/dev/null || return 1
 	created=$(ask_new "SELECT count(*) FROM pg_database WHERE datdba::regrole = $(fact "quote_literal(quote_ident(rolname))")::regrole
 		AND datname = $(fact "quote_literal(datname)")") || return 1
 	[ "$created" = 1 ]
