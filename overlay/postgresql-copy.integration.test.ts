@@ -12,10 +12,7 @@ import {
 
 // The copy of all databases for another version of PostgreSQL, here from one server to another of the same version.
 const run = promisify(execFile);
-const libraries = join(
-	import.meta.dirname,
-	"system/usr/lib/app-platform",
-);
+const libraries = join(import.meta.dirname, "system/usr/lib/app-platform");
 const odd = `it's "od\\d" = $db`;
 const clusters: TemporaryCluster[] = [];
 let old: Client;
