@@ -14,8 +14,8 @@ async function server() {
 	}).listen(0, "127.0.0.1");
 	await once(listening, "listening");
 	const { port } = listening.address() as AddressInfo;
-	return async (given?: string, address = "192.0.2.1") => {
-		const basic = Buffer.from(`anybody:${given}`).toString("base64");
+	return async (given?: string, address = "192.0.2.1", user = "anybody") => {
+		const basic = Buffer.from(`${user}:${given}`).toString("base64");
 		const { statusCode, headers, body } = await request(
 			`http://127.0.0.1:${port}`,
 			{
@@ -41,13 +41,26 @@ test("a request with the password is admitted, others get 401", async (t) => {
 	t.is(headers["www-authenticate"], 'Basic realm="realm", charset="UTF-8"');
 });
 
-test("failures are limited per address", async (t) => {
+test("guesses are limited per address, correct passwords elsewhere are not", async (t) => {
 	const ask = await server();
 	for (let n = 0; n < 20; n += 1) t.is((await ask()).status, 401);
-	for (let n = 0; n < 10; n += 1) t.is((await ask("wrong")).status, 401);
+	for (let n = 0; n < 5; n += 1) t.is((await ask(`wrong ${n}`)).status, 401);
 	const { status, headers } = await ask("wrong");
 	t.is(status, 429);
 	t.true(Number(headers["retry-after"]) > 0);
 	t.is((await ask(password)).status, 429);
 	t.is((await ask(password, "192.0.2.2")).status, 200);
+});
+
+test("a client with an old password affects nobody", async (t) => {
+	const ask = await server();
+	for (let n = 0; n < 100; n += 1) t.is((await ask("old")).status, 401);
+	t.is((await ask(password)).status, 200);
+});
+
+test("guesses under many user names are limited too", async (t) => {
+	const ask = await server();
+	for (let n = 0; n < 20; n += 1)
+		t.is((await ask(`wrong ${n}`, "192.0.2.1", `user ${n}`)).status, 401);
+	t.is((await ask(password, "192.0.2.1", "somebody")).status, 429);
 });

@@ -1,22 +1,22 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { RateLimiterMemory } from "rate-limiter-flexible";
-import { addressKey } from "./address-key.ts";
+import { GuessLimiter } from "./guess-limiter.ts";
 
-const maxFailuresPerAddress = 10;
-const windowSeconds = 5 * 60;
-
-/** HTTP Basic authentication with one password and any user name. Failures are limited per address. */
+/**
+ * HTTP Basic authentication with one password and any user name. Guesses are limited per address, which is that of
+ * X-Forwarded-For: App Platform's web server sets it.
+ */
 export class BasicAuthentication {
 	readonly #password: Buffer;
 	readonly #realm: string;
-	readonly #failures = new RateLimiterMemory({
-		points: maxFailuresPerAddress,
-		duration: windowSeconds,
-	});
+	readonly #guesses: GuessLimiter;
 
-	/** @param realm shown by browsers; must not contain quotes. */
-	constructor(password: string, realm: string) {
+	/**
+	 * @param realm shown by browsers; must not contain quotes.
+	 * @param guesses shared with other ways to use the same password.
+	 */
+	constructor(password: string, realm: string, guesses = new GuessLimiter()) {
+		this.#guesses = guesses;
 		this.#password = digest(password);
 		this.#realm = realm;
 	}
@@ -26,25 +26,32 @@ export class BasicAuthentication {
 		request: IncomingMessage,
 		response: ServerResponse,
 	): Promise<boolean> {
-		const key = addressKey(request.headers["x-forwarded-for"]?.toString());
-		const given = passwordOf(request.headers.authorization);
-		const isValid =
-			given !== undefined && timingSafeEqual(digest(given), this.#password);
+		const given = credentialsOf(request.headers.authorization);
 		// Clients send their first request without a password: that is not a failure.
-		if (given !== undefined && !isValid) await this.#failures.penalty(key);
-		const state = await this.#failures.get(key);
-		if (state && state.consumedPoints > maxFailuresPerAddress) {
-			const seconds = Math.ceil(state.msBeforeNext / 1000);
+		if (given === undefined) return this.#refuse(response);
+		const address = request.headers["x-forwarded-for"]?.toString();
+		const guesser = { address, client: given.user };
+		const delayMs = this.#guesses.delayMs(guesser);
+		if (delayMs > 0) {
+			const seconds = Math.ceil(delayMs / 1000);
 			response.writeHead(429, { "retry-after": String(seconds) }).end();
 			return false;
 		}
-		if (!isValid)
-			response
-				.writeHead(401, {
-					"www-authenticate": `Basic realm="${this.#realm}", charset="UTF-8"`,
-				})
-				.end();
-		return isValid;
+		if (timingSafeEqual(digest(given.password), this.#password)) {
+			this.#guesses.succeed(guesser);
+			return true;
+		}
+		this.#guesses.fail(guesser, given.password);
+		return this.#refuse(response);
+	}
+
+	#refuse(response: ServerResponse): false {
+		response
+			.writeHead(401, {
+				"www-authenticate": `Basic realm="${this.#realm}", charset="UTF-8"`,
+			})
+			.end();
+		return false;
 	}
 }
 
@@ -53,10 +60,16 @@ function digest(password: string): Buffer {
 	return createHash("sha256").update(password.normalize("NFC")).digest();
 }
 
-/** The part after the first colon: a user name has none. */
-function passwordOf(authorization: string | undefined): string | undefined {
+/** A user name has no colon. */
+function credentialsOf(
+	authorization: string | undefined,
+): { user: string; password: string } | undefined {
 	const [, encoded] = /^Basic +(\S+)$/i.exec(authorization ?? "") ?? [];
 	if (encoded === undefined) return undefined;
 	const decoded = Buffer.from(encoded, "base64").toString();
-	return decoded.slice(decoded.indexOf(":") + 1);
+	const colon = decoded.indexOf(":");
+	return {
+		user: decoded.slice(0, Math.max(colon, 0)),
+		password: decoded.slice(colon + 1),
+	};
 }

@@ -4,8 +4,10 @@ export {
 	type AppMessage,
 	type AppServer,
 	AppSession,
+	type GuessSource,
 } from "./app-websocket/session.ts";
 export { BasicAuthentication } from "./basic-authentication.ts";
+export { type Guesser, GuessLimiter } from "./guess-limiter.ts";
 export {
 	failedPrecondition,
 	type Version,

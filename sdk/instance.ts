@@ -8,7 +8,9 @@ import {
 } from "node:http";
 import { Pool, type PoolClient, type PoolConfig } from "pg";
 import { WebSocketServer } from "ws";
+import { guessSources } from "./app-websocket/session.ts";
 import { DatabaseStream } from "./database-stream.ts";
+import { GuessLimiter } from "./guess-limiter.ts";
 import { StaticFiles, type StaticFilesOptions } from "./http/static-files.ts";
 import { type LogFlag, logFlags } from "./log-flags.ts";
 import type {
@@ -38,6 +40,8 @@ export class AppInstance {
 		noServer: true,
 		maxPayload: maxMessageBytes,
 	});
+	/** Limits guesses of the instance's password. */
+	readonly guesses = new GuessLimiter();
 	readonly #server: Server;
 	readonly #sendToManager: (message: ToManager) => void;
 	#logFlags: number;
@@ -71,6 +75,8 @@ export class AppInstance {
 			socket.on("error", () => {}); // `close` follows.
 			this.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
 				webSocket.on("error", () => {});
+				const address = request.headers["x-forwarded-for"]?.toString();
+				guessSources.set(webSocket, { limiter: this.guesses, address });
 				this.webSockets.emit("connection", webSocket, request);
 			});
 		});

@@ -12,7 +12,11 @@ import { Storage } from "./storage.ts";
 // Files in the database, for WebDAV clients at `dav/` and for browsers.
 runService(async (instance) => {
 	const { name, domain, password, webServer } = instance.arguments;
-	const authentication = new BasicAuthentication(password, `${name}@${domain}`);
+	const authentication = new BasicAuthentication(
+		password,
+		`${name}@${domain}`,
+		instance.guesses,
+	);
 	const storage = await Storage.open(instance);
 	const pages = await StaticFiles.open("web");
 	instance.onRequest(async (request, response) => {

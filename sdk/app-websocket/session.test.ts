@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
 import { WebSocket, WebSocketServer } from "ws";
+import { GuessLimiter } from "../guess-limiter.ts";
 import { isValidLogin, loginDigest } from "./digest.ts";
 import { type AppMessage, AppSession } from "./session.ts";
 
@@ -18,6 +19,18 @@ server.on(
 				if (message.mt === "Who")
 					session.answer(message, { mt: "WhoResult", dn: session.login.dn });
 			},
+		}),
+);
+/** Limits guesses; the client chooses its address in the URL. */
+const limitedServer = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+const limiter = new GuessLimiter();
+limitedServer.on(
+	"connection",
+	(socket, { url = "" }) =>
+		new AppSession(socket, {
+			password,
+			guesses: { limiter, address: url.slice(1) },
+			opened: () => () => {},
 		}),
 );
 /** Verifies passwords slowly. */
@@ -36,17 +49,18 @@ slowServer.on(
 		}),
 );
 test.before(async () => {
-	for (const each of [server, slowServer])
+	for (const each of [server, slowServer, limitedServer])
 		if (!each.address()) await once(each, "listening");
 });
 test.after.always(() => {
 	server.close();
 	slowServer.close();
+	limitedServer.close();
 });
 
-async function client(to = server) {
+async function client(to = server, path = "") {
 	const { port } = to.address() as AddressInfo;
-	const socket = new WebSocket(`ws://127.0.0.1:${port}`);
+	const socket = new WebSocket(`ws://127.0.0.1:${port}/${path}`);
 	await once(socket, "open");
 	return {
 		socket,
@@ -150,4 +164,22 @@ test("the number of challenges is limited", async (t) => {
 	socket.on("message", () => answers++);
 	t.is((await once(socket, "close"))[0], 4400);
 	t.is(answers, 10);
+});
+
+test("guesses are limited per address", async (t) => {
+	const logIn = async (address: string, word: string) => {
+		const { ask } = await client(limitedServer, address);
+		const { challenge } = await ask({ mt: "AppChallenge" });
+		return ask(loginWith(challenge, word));
+	};
+	for (let n = 0; n < 5; n += 1)
+		t.deepEqual(await logIn("192.0.2.1", `guess ${n}`), {
+			mt: "AppLoginResult",
+			ok: false,
+		});
+	t.like(await logIn("192.0.2.1", password), {
+		ok: false,
+		error: "tooManyAttempts",
+	});
+	t.like(await logIn("192.0.2.2", password), { ok: true });
 });

@@ -1,5 +1,6 @@
 import type { WebSocket } from "ws";
 import * as z from "zod";
+import type { GuessLimiter } from "../guess-limiter.ts";
 import {
 	type AppLogin,
 	appLogin,
@@ -30,11 +31,31 @@ export interface LoginResult {
 	errorText?: string;
 }
 
+export interface GuessSource {
+	/** One for all clients that log in with the same password. */
+	limiter: GuessLimiter;
+	address: string | undefined;
+}
+
+/** Of the WebSockets of instances. */
+export const guessSources = new WeakMap<WebSocket, GuessSource>();
+
+const tooManyGuesses = {
+	ok: false,
+	error: "tooManyAttempts",
+	errorText: "Too many wrong passwords. Try again later.",
+};
+
 export interface AppServer {
 	/** The instance's password, or a function that verifies a login to a challenge. */
 	password:
 		| string
 		| ((login: AppLogin, challenge: string) => Promise<LoginResult>);
+	/**
+	 * Limits guesses by the address of the client. Not needed for a WebSocket of an AppInstance, which has a limiter
+	 * for all of its clients.
+	 */
+	guesses?: GuessSource;
 	/** The answer to AppInfo: `hidden`, `apis`. */
 	info?: Record<string, unknown>;
 	/** Called after a login. @returns the handler of the messages that follow. */
@@ -142,6 +163,25 @@ export class AppSession {
 	}
 
 	async #verify(login: AppLogin, challenge: string): Promise<LoginResult> {
+		const source = this.#server.guesses ?? guessSources.get(this.#socket);
+		if (!source) return this.#verifyPassword(login, challenge);
+		const { limiter, address } = source;
+		const { app, domain, sip, guid, dn } = login;
+		const client = JSON.stringify([app, domain, sip, guid, dn]);
+		const isTooEarly = () => limiter.delayMs({ address, client }) > 0;
+		if (isTooEarly()) return tooManyGuesses;
+		const result = await this.#verifyPassword(login, challenge);
+		// Guesses that were verified at the same time must not show either.
+		if (isTooEarly()) return tooManyGuesses;
+		if (result.ok) limiter.succeed({ address, client });
+		else limiter.fail({ address, client });
+		return result;
+	}
+
+	async #verifyPassword(
+		login: AppLogin,
+		challenge: string,
+	): Promise<LoginResult> {
 		const { password } = this.#server;
 		if (typeof password === "string")
 			return { ok: isValidLogin(login, challenge, password) };
