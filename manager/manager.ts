@@ -63,7 +63,7 @@ const settings = new Settings(
 );
 const scheduler = new Scheduler(log);
 const alarms = new Alarms(database, log);
-const login = new Login(config, settings, environment.passwordKeyFile, log);
+const login = new Login(config, settings, environment.accessDirectory, log);
 const tokens = new Tokens(database, log);
 const reserve = new Reserve(
 	environment.dataDirectory,

@@ -1,13 +1,15 @@
 // rate-limiter-flexible counts in fixed windows and keeps a timer for each key, of which there may be any number.
 
+export const freeFailures = 5;
 const minute = 60_000;
 const firstDelayMs = 2_000;
-export const maxDelayMs = 5 * minute;
+export const longestDelayMs = 5 * minute;
 const forgetAfterMs = 60 * minute;
 
 export interface AttemptLimiterOptions {
 	/** How many failures are free before each further one doubles the delay. */
 	freeFailures?: number;
+	maxDelayMs?: number;
 	/** The source that has failed least recently is forgotten when there are more. */
 	maxSources?: number;
 	/** Monotonic time in ms. */
@@ -29,15 +31,18 @@ interface Source {
 export class AttemptLimiter {
 	readonly #sources = new Map<string, Source>();
 	readonly #freeFailures: number;
+	readonly #maxDelayMs: number;
 	readonly #maxSources: number;
 	readonly #now: () => number;
 
 	constructor({
-		freeFailures = 5,
+		freeFailures: free = freeFailures,
+		maxDelayMs = longestDelayMs,
 		maxSources = 10_000,
 		now = () => performance.now(),
 	}: AttemptLimiterOptions = {}) {
-		this.#freeFailures = freeFailures;
+		this.#freeFailures = free;
+		this.#maxDelayMs = maxDelayMs;
 		this.#maxSources = maxSources;
 		this.#now = now;
 	}
@@ -49,9 +54,9 @@ export class AttemptLimiter {
 		return Math.max(0, source.failedAtMs + source.delayMs - this.#now());
 	}
 
-	/** Whether the source has failed within the last hour. */
-	hasFailed(key: string): boolean {
-		return this.#find(key) !== undefined;
+	/** @returns how often the source has failed, without an hour between two failures. */
+	failures(key: string): number {
+		return this.#find(key)?.failures ?? 0;
 	}
 
 	/** @param attempt what was tried; the same again tells an attacker nothing and is not counted. */
@@ -61,7 +66,7 @@ export class AttemptLimiter {
 		const failures = (before?.failures ?? 0) + 1;
 		const surplus = failures - this.#freeFailures;
 		const delayMs =
-			surplus < 0 ? 0 : Math.min(maxDelayMs, firstDelayMs * 2 ** surplus);
+			surplus < 0 ? 0 : Math.min(this.#maxDelayMs, firstDelayMs * 2 ** surplus);
 		this.#sources.delete(key); // The order is that of the last failure.
 		const [oldest] = this.#sources.keys();
 		if (oldest !== undefined && this.#sources.size >= this.#maxSources)

@@ -45,7 +45,7 @@ export class GuessLimiter {
 	delayMs(guesser: Guesser): number {
 		const [address, client] = keysOf(guesser);
 		const delayMs = this.#clients.delayMs(client);
-		if (this.#known.has(client) || this.#clients.hasFailed(client))
+		if (this.#known.has(client) || this.#clients.failures(client) > 0)
 			return delayMs;
 		return Math.max(delayMs, this.#addresses.delayMs(address));
 	}
@@ -54,7 +54,7 @@ export class GuessLimiter {
 	fail(guesser: Guesser, password?: string): void {
 		const [address, client] = keysOf(guesser);
 		// A client with an old password fails for ever: for its address, only the first time counts.
-		if (!this.#known.has(client) && !this.#clients.hasFailed(client))
+		if (!this.#known.has(client) && this.#clients.failures(client) === 0)
 			this.#addresses.fail(address);
 		this.#clients.fail(
 			client,

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Login } from "../access/login/login.ts";
 import { maxSessionMs } from "../access/login/sessions.ts";
 import type { Caller } from "../operations/caller.ts";
+import { knownBrowser } from "./browser-cookie.ts";
 
 export const sessionCookie = "manager-session";
 
@@ -26,6 +27,7 @@ export function httpCaller(
 	const address: string | undefined = request.ip;
 	const { token } = request;
 	return {
+		...knownBrowser(request, reply),
 		address,
 		token,
 		session: token

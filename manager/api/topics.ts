@@ -58,6 +58,7 @@ const caller: Caller = {
 	session: undefined,
 	token: undefined,
 	keepToken() {},
+	keepBrowser() {},
 };
 
 class Topic {

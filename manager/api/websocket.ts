@@ -101,7 +101,10 @@ export function serveOverWebSocket(
 		const token = bearer === undefined ? undefined : await tokens.find(bearer);
 		const session = bearer === undefined ? findSession(request) : undefined;
 		if (!token && !session) return undefined;
-		return { address: request.ip, token, session, keepToken: () => {} };
+		return {
+			...{ address: request.ip, token, session },
+			...{ keepToken: () => {}, keepBrowser: () => {} },
+		};
 	}
 
 	async function answer(

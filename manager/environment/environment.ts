@@ -65,10 +65,7 @@ const environmentSchema = z
 			restartCommand: environment.MANAGER_RESTART_COMMAND,
 			directory: join(environment.MANAGER_DATA_DIRECTORY, "system/update"),
 		},
-		passwordKeyFile: join(
-			environment.MANAGER_DATA_DIRECTORY,
-			"system/manager/password.key",
-		),
+		accessDirectory: join(environment.MANAGER_DATA_DIRECTORY, "system/manager"),
 		setPasswordsCommand: environment.MANAGER_SET_PASSWORDS_COMMAND,
 		services: {
 			apps: join(environment.MANAGER_DATA_DIRECTORY, "apps"),

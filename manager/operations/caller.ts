@@ -22,6 +22,10 @@ export interface Caller {
 	session: Session | undefined;
 	/** A caller with a token has no session. */
 	token: Token | undefined;
+	/** The token of the browser's cookie, if it has logged in before; not verified. */
+	browser?: string | undefined;
 	/** Sets or, without a token, clears the browser's session cookie. Works only over HTTP. */
 	keepToken(token: string | undefined): void;
+	/** Sets the cookie by which the browser is known at its next login. Works only over HTTP. */
+	keepBrowser(token: string): void;
 }

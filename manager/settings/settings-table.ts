@@ -76,6 +76,19 @@ export const settingsTable = {
 				"Sets the hour after which the databases are optimized each night",
 		},
 	},
+	/** Whether the default passwords are valid from 100.64.0.0/10 (RFC 6598). */
+	sharedAddressSpaceIsInside: {
+		schema: z.boolean(),
+		default: false,
+		api: {
+			operation: "sharedAddressSpace",
+			field: "isInside",
+			summary:
+				"Returns whether 100.64.0.0/10 counts as local network, from which the default passwords are valid",
+			changeSummary:
+				"Sets whether 100.64.0.0/10 counts as local network, from which the default passwords are valid",
+		},
+	},
 	/** Whether apps' WebSocket clients may log in with the password (digest). */
 	appWebsocketLogin: { schema: z.boolean(), default: true },
 } as const satisfies Record<string, Setting>;

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
+import { freeFailures } from "../../../sdk/attempt-limiter.ts";
 import { TestManager } from "../../../testing/test-manager.ts";
-import { maxAttemptsPerAddress } from "./attempt-limiter.ts";
 
 let manager: TestManager;
 
@@ -93,7 +93,7 @@ test.serial(
 	"after too many attempts from one address even the correct password is refused",
 	async (t) => {
 		const from = { address: "192.168.0.66" };
-		for (let i = 0; i < maxAttemptsPerAddress; i++)
+		for (let i = 0; i < freeFailures; i++)
 			t.is((await manager.call("login", { password: "no" }, from)).status, 401);
 		const answer = await manager.call("login", { password: "pwd" }, from);
 		t.is(answer.status, 429);
@@ -105,12 +105,12 @@ test.serial(
 test.serial("concurrent attempts are limited too", async (t) => {
 	const from = { address: "192.168.0.68" };
 	const answers = await Promise.all(
-		Array.from({ length: 3 * maxAttemptsPerAddress }, () =>
+		Array.from({ length: 3 * freeFailures }, () =>
 			manager.call("login", { password: "no" }, from),
 		),
 	);
 	const tried = answers.filter(({ status }) => status === 401);
-	t.is(tried.length, maxAttemptsPerAddress);
+	t.is(tried.length, freeFailures);
 });
 
 test.serial(

@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import * as z from "zod";
+import type { Caller } from "../../operations/caller.ts";
 import { defineOperation } from "../../operations/operation.ts";
 import { OperationError } from "../../shared/operation-error.ts";
-import type { Login } from "./login.ts";
+import type { Login, LoginTokens } from "./login.ts";
 
 const run = promisify(execFile);
 const setPasswordsTimeoutMs = 30_000;
@@ -50,7 +51,7 @@ export function loginOperations(login: Login, setPasswordsCommand: string) {
 			input: z.strictObject({ password: z.string().max(maxPasswordLength) }),
 			output: nothing,
 			async handle({ password }, caller) {
-				caller.keepToken(await login.logIn(password, caller.address));
+				keepTokens(caller, await login.logIn(password, caller));
 				return {};
 			},
 		}),
@@ -79,12 +80,9 @@ export function loginOperations(login: Login, setPasswordsCommand: string) {
 			}),
 			output: nothing,
 			async handle({ currentPassword, newPassword }, caller) {
-				caller.keepToken(
-					await login.changePassword(
-						currentPassword,
-						newPassword,
-						caller.address,
-					),
+				keepTokens(
+					caller,
+					await login.changePassword(currentPassword, newPassword, caller),
 				);
 				return {};
 			},
@@ -102,11 +100,12 @@ export function loginOperations(login: Login, setPasswordsCommand: string) {
 			}),
 			output: nothing,
 			async handle({ currentPassword, newPassword }, caller) {
-				caller.keepToken(
+				keepTokens(
+					caller,
 					await login.changePassword(
 						currentPassword,
 						newPassword,
-						caller.address,
+						caller,
 						(password) => setSystemPasswords(setPasswordsCommand, password),
 					),
 				);
@@ -136,6 +135,11 @@ export function loginOperations(login: Login, setPasswordsCommand: string) {
 			},
 		}),
 	];
+}
+
+function keepTokens(caller: Caller, { session, browser }: LoginTokens): void {
+	caller.keepToken(session);
+	caller.keepBrowser(browser);
 }
 
 /**

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
+import { freeFailures } from "../../../sdk/attempt-limiter.ts";
 import { TestManager } from "../../../testing/test-manager.ts";
-import { maxAttemptsPerAddress } from "../login/attempt-limiter.ts";
 
 const password = "correct horse";
 const manager = await TestManager.create();
@@ -214,7 +214,7 @@ test.serial(
 		const { token } = await create("right", ["read"]);
 		const from = { address: "192.168.0.70" };
 		const wrong = { ...from, headers: bearer(`${token.slice(0, -1)}.`) };
-		for (let i = 0; i < maxAttemptsPerAddress; i++) {
+		for (let i = 0; i < freeFailures; i++) {
 			const { status, body } = await manager.call("systemStatus", {}, wrong);
 			t.is(status, 401);
 			t.is(body.error.code, "wrongToken");

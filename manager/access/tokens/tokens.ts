@@ -1,10 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { ClientBase } from "pg";
+import { addressKey } from "../../../sdk/address-key.ts";
+import { AttemptLimiter } from "../../../sdk/attempt-limiter.ts";
 import type { Database } from "../../database/database.ts";
 import type { Token } from "../../operations/caller.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
-import { AttemptLimiter } from "../login/attempt-limiter.ts";
+import { tooManyAttempts } from "../login/login.ts";
 import { OnceEmitter } from "../login/once-emitter.ts";
 
 const tokenBytes = 32;
@@ -114,7 +116,10 @@ export class Tokens {
 	): Promise<Token> {
 		const token = await this.find(text);
 		if (token) return token;
-		await this.#attempts.count(address);
+		const source = addressKey(address);
+		const delayMs = this.#attempts.delayMs(source);
+		if (delayMs > 0) throw tooManyAttempts(delayMs);
+		this.#attempts.fail(source);
 		this.#log.warn({ address }, "wrong token");
 		throw new OperationError(
 			"unauthenticated",

@@ -7,6 +7,7 @@ import test from "ava";
 import { Agent, request } from "undici";
 import { WebSocket } from "ws";
 import { LocalWebServer } from "../../../development/local-web-server.ts";
+import { freeFailures } from "../../../sdk/attempt-limiter.ts";
 import {
 	AppClient,
 	clientIdentity,
@@ -14,7 +15,6 @@ import {
 	type Message,
 } from "../../../testing/app-client.ts";
 import { TestManager } from "../../../testing/test-manager.ts";
-import { maxAttemptsPerAddress } from "../../access/login/attempt-limiter.ts";
 import { maxPerAddress } from "./pending-logins.ts";
 
 const manager = await TestManager.create();
@@ -157,7 +157,7 @@ test.serial(
 
 test.serial("wrong digests and wrong passwords share one limit", async (t) => {
 	const address = "192.168.0.22";
-	for (let i = 1; i < maxAttemptsPerAddress; i++)
+	for (let i = 1; i < freeFailures; i++)
 		t.like((await logIn("guess", address)).result, { error: "wrongPassword" });
 	const page = await manager.call("login", { password: "x" }, { address });
 	t.is(page.status, 401);
@@ -174,7 +174,7 @@ test.serial("concurrent wrong digests are limited too", async (t) => {
 	const tried = results.filter(
 		({ result }) => result.error === "wrongPassword",
 	);
-	t.is(tried.length, maxAttemptsPerAddress);
+	t.is(tried.length, freeFailures);
 });
 
 test.serial("an invalid message closes the connection", async (t) => {

@@ -37,12 +37,14 @@ export class ManagerAppWebsocket {
 
 	/** @param address of the client. */
 	accept(socket: WebSocket, address: string | undefined): void {
-		const endPendingLogin = this.#pendingLogins.add(address);
-		if (!endPendingLogin) {
-			socket.close(tooMany, "too many pending logins");
-			socket.terminate();
-			return;
-		}
+		const endPendingLogin = this.#pendingLogins.add(
+			address,
+			this.#login.isKnownAddress(address),
+			() => {
+				socket.close(tooMany, "too many pending logins");
+				socket.terminate();
+			},
+		);
 		socket.on("close", endPendingLogin);
 		socket.on("error", (error) =>
 			this.#log.debug({ err: error }, "AppWebsocket connection failed"),

@@ -1,27 +1,54 @@
 import test from "ava";
 import {
 	maxPerAddress,
-	maxPerNetwork,
+	maxStrangers,
 	PendingLogins,
 } from "./pending-logins.ts";
 
-test("one address is limited, another is not", (t) => {
-	const pendingLogins = new PendingLogins();
-	const remove = Array.from({ length: maxPerAddress }, () =>
-		pendingLogins.add("10.0.0.1"),
+function pendingLogins() {
+	const pending = new PendingLogins();
+	const dropped: string[] = [];
+	return {
+		dropped,
+		add: (address: string, name = address, isKnown = false) =>
+			pending.add(address, isKnown, () => dropped.push(name)),
+	};
+}
+
+test("one address loses its own oldest connection, not others'", (t) => {
+	const { add, dropped } = pendingLogins();
+	add("10.0.0.2");
+	const remove = Array.from({ length: maxPerAddress }, (_, n) =>
+		add("10.0.0.1", `first ${n}`),
 	);
-	t.is(pendingLogins.add("10.0.0.1"), undefined);
-	t.truthy(pendingLogins.add("10.0.0.2"));
-	remove[0]?.();
-	remove[0]?.(); // Counts once.
-	t.truthy(pendingLogins.add("10.0.0.1"));
-	t.is(pendingLogins.add("10.0.0.1"), undefined);
+	t.deepEqual(dropped, []);
+	add("10.0.0.1", "newcomer");
+	t.deepEqual(dropped, ["first 0"]);
+	remove[1]?.();
+	add("10.0.0.1", "another");
+	t.deepEqual(dropped, ["first 0"]);
 });
 
-test("many addresses together are limited, the private network is not locked out", (t) => {
-	const pendingLogins = new PendingLogins();
-	for (let i = 0; i < maxPerNetwork; i++)
-		t.truthy(pendingLogins.add(`8.8.8.${i}`));
-	t.is(pendingLogins.add("9.9.9.9"), undefined);
-	t.truthy(pendingLogins.add("192.168.0.1"));
+test("5,000 connections from many addresses keep nobody out", (t) => {
+	const { add, dropped } = pendingLogins();
+	for (let n = 0; n < 5_000; n += 1)
+		add(`10.1.${n % 40}.${n % 5}`, `attacker ${n}`);
+	t.is(dropped.length, 5_000 - maxStrangers);
+	add("192.0.2.1", "PBX");
+	for (let n = 0; n < 100; n += 1)
+		add(`10.1.${n % 40}.${n % 5}`, `attacker ${n}`);
+	t.false(dropped.includes("PBX"));
+});
+
+test("all of loopback is one address", (t) => {
+	const { add, dropped } = pendingLogins();
+	for (let n = 0; n <= maxPerAddress; n += 1) add(`127.0.${n}.1`);
+	t.deepEqual(dropped, ["127.0.0.1"]);
+});
+
+test("strangers do not displace an address with an earlier login", (t) => {
+	const { add, dropped } = pendingLogins();
+	add("192.0.2.1", "PBX", true);
+	for (let n = 0; n < 5_000; n += 1) add(`10.${n >> 8}.${n & 255}.1`);
+	t.false(dropped.includes("PBX"));
 });

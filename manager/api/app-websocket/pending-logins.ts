@@ -1,39 +1,51 @@
 import { addressKey } from "../../../sdk/address-key.ts";
-import { networkKey } from "../../access/login/attempt-limiter.ts";
+import { oldestOfGreediest } from "../../shared/oldest-of-greediest.ts";
 
-export const maxPerAddress = 10;
-export const maxPerNetwork = 50;
+export const maxPerAddress = 50;
+export const maxStrangers = 200;
+export const maxKnown = 200;
+
+interface PendingLogin {
+	source: string;
+	disconnect: () => void;
+}
 
 /**
- * Limits connections that have not logged in yet, per address and per network: one address
- * cannot lock out others, and the internet cannot lock out the private network.
+ * Limits connections that have not logged in yet. A newcomer is never refused: the oldest connection of the address
+ * with the most is disconnected instead. Addresses with an earlier login do not compete with the others.
  */
 export class PendingLogins {
-	readonly #counts = new Map<string, number>();
+	readonly #strangers = new Set<PendingLogin>();
+	readonly #known = new Set<PendingLogin>();
 
 	/**
 	 * Counts a connection.
-	 * @returns a function that uncounts it; undefined if there are too many.
+	 * @param isKnown whether somebody has logged in from the address before.
+	 * @param disconnect called if there are too many.
+	 * @returns a function that uncounts it.
 	 */
-	add(address: string | undefined): (() => void) | undefined {
-		const keys = {
-			[`address ${addressKey(address)}`]: maxPerAddress,
-			[`network ${networkKey(address)}`]: maxPerNetwork,
-		};
-		for (const [key, max] of Object.entries(keys))
-			if ((this.#counts.get(key) ?? 0) >= max) return undefined;
-		for (const key of Object.keys(keys)) this.#change(key, 1);
-		let isPending = true;
-		return () => {
-			if (!isPending) return;
-			isPending = false;
-			for (const key of Object.keys(keys)) this.#change(key, -1);
-		};
-	}
-
-	#change(key: string, difference: number): void {
-		const count = (this.#counts.get(key) ?? 0) + difference;
-		if (count === 0) this.#counts.delete(key);
-		else this.#counts.set(key, count);
+	add(
+		address: string | undefined,
+		isKnown: boolean,
+		disconnect: () => void,
+	): () => void {
+		const pending = isKnown ? this.#known : this.#strangers;
+		const login = { source: addressKey(address), disconnect };
+		pending.add(login);
+		const ofSource = [...pending].filter(
+			({ source }) => source === login.source,
+		);
+		const max = isKnown ? maxKnown : maxStrangers;
+		const dropped =
+			ofSource.length > maxPerAddress
+				? ofSource[0]
+				: pending.size > max
+					? oldestOfGreediest(pending)
+					: undefined;
+		if (dropped) {
+			pending.delete(dropped);
+			dropped.disconnect();
+		}
+		return () => void pending.delete(login);
 	}
 }
