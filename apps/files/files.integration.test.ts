@@ -106,13 +106,15 @@ test.serial("without the password nothing is served", async (t) => {
 		await answer.body.dump();
 		return answer.statusCode;
 	};
-	const wrong = `Basic ${Buffer.from("ann:guess").toString("base64")}`;
+	const guess = (word: string) => ({
+		authorization: `Basic ${Buffer.from(`ann:${word}`).toString("base64")}`,
+	});
 	for (const below of ["", "dav/", "dav/secret", "elsewhere"])
 		t.is(await ask(other + below), 401);
 	t.is(await ask(`${other}dav/`, { authorization }), 200);
-	for (let n = 0; n < 10; n += 1)
-		t.is(await ask(`${other}dav/`, { authorization: wrong }), 401);
-	t.is(await ask(`${other}dav/`, { authorization: wrong }), 429);
+	for (let n = 0; n < 5; n += 1)
+		t.is(await ask(`${other}dav/`, guess(`guess ${n}`)), 401);
+	t.is(await ask(`${other}dav/`, guess("guess")), 429);
 	t.is(await ask(`${other}dav/`, { authorization }), 429);
 	t.is((await dav("PROPFIND", "", { depth: "0" })).status, 207);
 });

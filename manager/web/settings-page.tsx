@@ -2,6 +2,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { Connection } from "./connection.ts";
 import { DnsNameCard } from "./dns-name-card.tsx";
 import { useLive } from "./live.ts";
+import { LocalNetworkCard } from "./local-network-card.tsx";
 import { OptimizationCard } from "./optimization-card.tsx";
 
 /** What is set once for the whole machine. */
@@ -14,11 +15,13 @@ export function SettingsPage({ failed }: { failed: () => void }) {
 		"databaseOptimization",
 		failed,
 	);
-	if (!name || !optimization) return null;
+	const { value: network } = useLive(connection, "sharedAddressSpace", failed);
+	if (!name || !optimization || !network) return null;
 	return (
 		<div class="cards">
 			<DnsNameCard dnsName={name.dnsName} />
 			<OptimizationCard optimization={optimization} />
+			<LocalNetworkCard isInside={network.isInside} />
 		</div>
 	);
 }
