@@ -149,6 +149,7 @@ for (const cookie of [
 	"Manager-Session=x; Path=/example.com/app/",
 	"manager-session =x",
 	"manager-session",
+	"manager-browser=x",
 	"=manager-session=x",
 	"=x",
 	"no-name",
@@ -196,6 +197,7 @@ test.serial("apps do not get the manager's credentials", async (t) => {
 		["manager-session=x", ""],
 		["a=b; manager-session=x; c=d", "a=b; c=d"],
 		["manager-session=x;manager-session=y; a=b", "; a=b"],
+		["a=b; manager-browser=x", "a=b"],
 		["my-manager-session=x; a=b", "my-manager-session=x; a=b"],
 	] as const) {
 		await web.get(path, client, { cookie });
