@@ -45,7 +45,7 @@ test.serial(
 			await t.throwsAsync(machine.ssh("admin", `guess ${n}`), {
 				message: /authentication methods failed/i,
 			});
-		t.regex(await root("nft list set inet ssh_limit waiting4"), /10\.0\.2\.2/);
+		t.regex(await root("nft list table inet ssh_limit"), /10\.0\.2\.2/);
 		await eventually("admin gets in", async () => {
 			(await machine.ssh(...logins.admin)).close();
 			return true;
