@@ -104,11 +104,12 @@ const instances = new Instances(
 	routes,
 	log,
 );
-const cleanUps = new CleanUps(database, environment.dataDirectory, log);
+const cleanUps = new CleanUps(database, environment.dataDirectory, jobs, log);
 const optimization = new Optimization(
 	database,
 	() => instances.databases(),
 	settings,
+	jobs,
 	scheduler,
 	log,
 );
@@ -136,14 +137,14 @@ const operations = operationTable([
 	...settingOperations(settings),
 	...storeOperations(store),
 	...serviceOperations(services, instances, store, jobs),
-	...instanceOperations(instances, cleanUps, database),
+	...instanceOperations(instances, cleanUps, database, jobs),
 	...instanceDatabaseOperations(
 		instances,
 		cleanUps,
 		new ConnectionTests(),
 		environment.postgres.host,
 	),
-	...optimizationOperations(optimization),
+	...optimizationOperations(optimization, settings, jobs),
 ]);
 const appWebsocket = new ManagerAppWebsocket(
 	login,

@@ -1,5 +1,7 @@
 import * as z from "zod";
+import type { Jobs } from "../jobs/jobs.ts";
 import { defineOperation } from "../operations/operation.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { Optimization } from "./optimization.ts";
 
 const nothing = z.strictObject({});
@@ -18,7 +20,11 @@ const optimizationAnswer = z.object({
 });
 export type OptimizationAnswer = z.output<typeof optimizationAnswer>;
 
-export function optimizationOperations(optimization: Optimization) {
+export function optimizationOperations(
+	optimization: Optimization,
+	settings: Settings,
+	jobs: Jobs,
+) {
 	return [
 		defineOperation({
 			name: "databaseOptimization",
@@ -26,7 +32,7 @@ export function optimizationOperations(optimization: Optimization) {
 				"Returns when the databases are optimized next, and the result of the last time",
 			permission: "administrator",
 			tokens: "read",
-			live: { everyMs: 3_000 },
+			live: { changes: [jobs.changes, settings.changes], everyMs: 60_000 },
 			input: nothing,
 			output: optimizationAnswer,
 			async handle() {

@@ -1,5 +1,6 @@
 import type { Database } from "../database/database.ts";
 import type { ForeignDatabase } from "../database/foreign-database.ts";
+import type { Job, Jobs } from "../jobs/jobs.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Log } from "../shared/log.ts";
 import { OperationError } from "../shared/operation-error.ts";
@@ -28,6 +29,7 @@ export class Optimization {
 	readonly #database: Database;
 	readonly #instanceDatabases: () => Promise<ForeignDatabase[]>;
 	readonly #settings: Settings;
+	readonly #jobs: Jobs;
 	readonly #log: Log;
 	/** Random, so that virtual machines on one host do not all work at the same time. */
 	readonly #offsetMs = Math.random() * maxOffsetMs;
@@ -38,12 +40,14 @@ export class Optimization {
 		database: Database,
 		instanceDatabases: () => Promise<ForeignDatabase[]>,
 		settings: Settings,
+		jobs: Jobs,
 		scheduler: Scheduler,
 		log: Log,
 	) {
 		this.#database = database;
 		this.#instanceDatabases = instanceDatabases;
 		this.#settings = settings;
+		this.#jobs = jobs;
 		this.#log = log;
 		scheduler.everyMinute("database optimization", () => this.#runIfDue());
 	}
@@ -72,7 +76,10 @@ export class Optimization {
 			);
 		const run: OptimizationRun = { startedAt: new Date(), failed: [] };
 		this.#last = run;
-		void this.#optimizeAll(run)
+		void this.#jobs
+			.run({ kind: "databaseOptimization" }, (job) =>
+				this.#optimizeAll(run, job),
+			)
 			.catch((error) =>
 				this.#log.warn({ err: error }, "database optimization failed"),
 			)
@@ -89,7 +96,7 @@ export class Optimization {
 		if (isOptimizationDue(lastCheck, now, hour, this.#offsetMs)) this.run();
 	}
 
-	async #optimizeAll(run: OptimizationRun): Promise<void> {
+	async #optimizeAll(run: OptimizationRun, job: Job): Promise<void> {
 		const [server] = await this.#database.query<{ isStandby: boolean }>(
 			`SELECT pg_is_in_recovery() AS "isStandby"`,
 		);
@@ -105,12 +112,20 @@ export class Optimization {
 			});
 		await attempt("manager", () => this.#database.maintain(statement));
 		const databases = await this.#instanceDatabases();
-		for (const one of databases)
+		for (const [index, one] of databases.entries()) {
+			if (job.signal.aborted) return;
+			job.report({
+				step: one.database,
+				done: index + 1,
+				total: databases.length + 1,
+				unit: "databases",
+			});
 			await attempt(one.database, () =>
 				this.#database.inForeignDatabase(one, limitMs, (query) =>
 					query(statement),
 				),
 			);
+		}
 		this.#log.info(
 			{ databases: databases.length + 1, failed: run.failed },
 			"the databases were optimized",

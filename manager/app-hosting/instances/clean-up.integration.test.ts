@@ -68,6 +68,11 @@ test.serial("a clean-up frees the space of deleted rows", async (t) => {
 	t.is(tablesDone, tables);
 	t.is(sizeBeforeBytes, before.databaseSizeBytes);
 	t.true(sizeAfterBytes < sizeBeforeBytes - 20_000_000);
+	const [job] = (await call("jobs")).body.jobs;
+	t.like(job, {
+		...{ kind: "databaseCleanUp", subject: "example.com_one", state: "done" },
+		...{ total: tables, unit: "tables" },
+	});
 	const { rows } = await client.query(
 		`SELECT count(*)::int AS count FROM "a ""b"`,
 	);

@@ -4,6 +4,7 @@ import * as z from "zod";
 import type { Database, Query } from "../../database/database.ts";
 import type { ForeignDatabase } from "../../database/foreign-database.ts";
 import { isUnavailable } from "../../database/unavailable.ts";
+import type { Job, Jobs } from "../../jobs/jobs.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { missingSpaceMessage } from "./clean-up-space.ts";
@@ -45,14 +46,16 @@ interface Table {
 export class CleanUps {
 	readonly #database: Database;
 	readonly #dataDirectory: string;
+	readonly #jobs: Jobs;
 	readonly #log: Log;
 	/** The running or last clean-up by instance id. */
 	readonly #status = new Map<number, CleanUpStatus>();
 	#isBusy = false;
 
 	/** @param dataDirectory a directory on the databases' disk. */
-	constructor(database: Database, dataDirectory: string, log: Log) {
+	constructor(database: Database, dataDirectory: string, jobs: Jobs, log: Log) {
 		this.#database = database;
+		this.#jobs = jobs;
 		this.#dataDirectory = dataDirectory;
 		this.#log = log;
 	}
@@ -98,46 +101,69 @@ export class CleanUps {
 				sizeBeforeBytes: await this.#sizeOf(databaseName),
 			};
 			this.#status.set(instance.id, status);
-			void this.#cleanUp(owner, tables, status);
+			void this.#run(owner, tables, status);
 		} catch (error) {
 			this.#isBusy = false;
 			throw error;
 		}
 	}
 
-	async #cleanUp(
+	async #run(
 		owner: ForeignDatabase,
 		tables: Table[],
 		status: CleanUpStatus,
 	): Promise<void> {
-		const databaseName = owner.database;
-		const log = this.#log.child({ databaseName });
-		log.info({ bytes: status.sizeBeforeBytes }, "database clean-up started");
+		const subject = owner.database;
 		try {
-			const limitMs =
-				minLimitMs +
-				status.sizeBeforeBytes / minBytesPerMs +
-				tables.length * maxLockMs;
-			const skipped = await this.#database.inForeignDatabase(
-				owner,
-				Math.min(limitMs, maxTimerMs),
-				(query) => this.#rewriteTables(query, tables, status),
+			await this.#jobs.run({ kind: "databaseCleanUp", subject }, (job) =>
+				this.#cleanUp(owner, tables, status, job),
 			);
-			status.sizeAfterBytes = await this.#sizeOf(databaseName);
-			status.state = skipped.length === 0 ? "done" : "failed";
-			if (skipped.length > 0)
-				status.text = `these tables were skipped because they are in use or too large: ${skipped.join(", ")}`;
-			log.info(
-				{ bytes: status.sizeAfterBytes, skipped },
-				"database clean-up finished",
-			);
+			status.state = "done";
 		} catch (error) {
-			log.warn({ err: error }, "database clean-up interrupted");
 			status.state = "failed";
-			status.text = "it was interrupted: see the manager's log";
+			if (error instanceof OperationError) status.text = error.message;
+			else {
+				this.#log.warn(
+					{ err: error, subject },
+					"database clean-up interrupted",
+				);
+				status.text = "it was interrupted: see the manager's log";
+			}
 		} finally {
 			this.#isBusy = false;
 		}
+	}
+
+	/** @throws OperationError if tables were skipped. */
+	async #cleanUp(
+		owner: ForeignDatabase,
+		tables: Table[],
+		status: CleanUpStatus,
+		job: Job,
+	): Promise<void> {
+		const databaseName = owner.database;
+		const log = this.#log.child({ databaseName });
+		log.info({ bytes: status.sizeBeforeBytes }, "database clean-up started");
+		const limitMs =
+			minLimitMs +
+			status.sizeBeforeBytes / minBytesPerMs +
+			tables.length * maxLockMs;
+		const skipped = await this.#database.inForeignDatabase(
+			owner,
+			Math.min(limitMs, maxTimerMs),
+			(query) => this.#rewriteTables(query, tables, status, job),
+		);
+		status.sizeAfterBytes = await this.#sizeOf(databaseName);
+		log.info(
+			{ bytes: status.sizeAfterBytes, skipped },
+			"database clean-up finished",
+		);
+		if (skipped.length > 0)
+			throw new OperationError(
+				"conflict",
+				"tablesSkipped",
+				`these tables were skipped because they are in use or too large: ${skipped.join(", ")}`,
+			);
 	}
 
 	/** @returns the names of tables that could not be rewritten. */
@@ -145,9 +171,18 @@ export class CleanUps {
 		query: Query,
 		tables: Table[],
 		status: CleanUpStatus,
+		job: Job,
 	): Promise<string[]> {
 		const skipped: string[] = [];
 		for (const { name, sizeBytes } of tables) {
+			if (job.signal.aborted)
+				throw new OperationError("conflict", "cancelled", "it was cancelled");
+			job.report({
+				step: name,
+				done: status.tablesDone,
+				total: tables.length,
+				unit: "tables",
+			});
 			try {
 				await this.#assertSpace(sizeBytes);
 				await query(`VACUUM (FULL, ANALYZE) ${name}`);

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { allLogFlags } from "../../../sdk/log-flags.ts";
 import type { Database } from "../../database/database.ts";
+import type { Jobs } from "../../jobs/jobs.ts";
 import { defineOperation } from "../../operations/operation.ts";
 import { outcome, outcomeOf } from "../../operations/outcome.ts";
 import type { CleanUps } from "./clean-up.ts";
@@ -15,6 +16,7 @@ export function instanceOperations(
 	instances: Instances,
 	cleanUps: CleanUps,
 	database: Database,
+	jobs: Jobs,
 ) {
 	return [
 		defineOperation({
@@ -23,7 +25,7 @@ export function instanceOperations(
 				"Returns all instances with their states and the sizes of their databases",
 			permission: "administrator",
 			tokens: "read",
-			live: { changes: [instances.changes], everyMs: 5_000 },
+			live: { changes: [instances.changes, jobs.changes], everyMs: 5_000 },
 			input: nothing,
 			output: z.object({ instances: z.array(instanceStatus) }),
 			handle: async () => ({
