@@ -36,7 +36,9 @@ const dumpForOlder = `pg_dumpall -h /run/postgresql | sed \
 	-e '/^SET transaction_timeout/d' \
 	-e '/^CREATE ROLE postgres;/d' \
 	-e '/^CREATE DATABASE/s/ LOCALE_PROVIDER = builtin\\(.*\\) BUILTIN_LOCALE = [^ ;]*/\\1/' \
-	-e '/^GRANT /s/ WITH INHERIT TRUE//'`;
+	-e '/^GRANT pg_use_reserved_connections /d' \
+	-e '/^GRANT /s/,* *\\(INHERIT\\|SET\\) \\(TRUE\\|FALSE\\)//g' \
+	-e '/^GRANT /s/ WITH GRANTED/ GRANTED/'`;
 const startTrial = `sync
 	cd /usr/lib/app-platform
 	for part in service settings disk boot-loader; do . ./$part.sh; done
