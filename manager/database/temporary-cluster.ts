@@ -95,7 +95,8 @@ export async function startTemporaryCluster(
 		try {
 			await run("psql", [
 				...["--no-psqlrc", "--quiet", "--dbname", "postgres"],
-				...["--host", directory, "--username", user],
+				...["--host", directory, "--port", settings.port ?? "5432"],
+				...["--username", user],
 				...["--file", managerRoleFile],
 			]);
 		} catch (error) {
