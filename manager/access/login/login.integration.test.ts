@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
 import { freeFailures } from "../../../sdk/attempt-limiter.ts";
 import { TestManager } from "../../../testing/test-manager.ts";
@@ -51,6 +53,28 @@ test.serial(
 				t.is(answer.status, 403);
 				t.is(answer.body.error.code, "defaultPasswordFromOutside");
 			}
+	},
+);
+
+test.serial(
+	"100.64.0.0/10 is inside by a setting, which SSH learns too",
+	async (t) => {
+		const from = { address: "100.64.0.9" };
+		const file = join(
+			manager.directory,
+			"data/system/manager/shared-address-space-is-inside",
+		);
+		const cookie = await manager.logIn();
+		const logIn = () => manager.call("login", { password: "pwd" }, from);
+		t.is((await logIn()).status, 403);
+		const set = (isInside: boolean) =>
+			manager.call("sharedAddressSpaceChange", { isInside }, { cookie });
+		t.is((await set(true)).status, 200);
+		t.is((await logIn()).status, 200);
+		while (!existsSync(file)) await delay(20); // Written in the background.
+		t.is((await set(false)).status, 200);
+		t.is((await logIn()).status, 403);
+		while (existsSync(file)) await delay(20);
 	},
 );
 

@@ -81,7 +81,7 @@ export class Login {
 		this.#log = log;
 		settings.watch("sharedAddressSpaceIsInside", (isInside) => {
 			this.#inside.includesSharedAddressSpace = isInside;
-			void this.#tellSsh(directory, isInside);
+			void this.#mutex.runExclusive(() => this.#tellSsh(directory, isInside));
 		});
 	}
 
