@@ -11,7 +11,12 @@ const options = new Command("npm run manager --")
 	.description(
 		"Runs the platform on this machine, without an image and without root: the manager, its web server, its database and a store with the example apps",
 	)
-	.option("--port <number>", "HTTPS port on localhost", parsePort, 8443)
+	.option(
+		"--port <number>",
+		"HTTPS port of the apps on localhost; the manager has the next one",
+		parsePort,
+		8442,
+	)
 	.option("--data <directory>", "keep all data there for the next start")
 	.option(
 		"--app <directory>",
@@ -31,7 +36,9 @@ main().catch((error) => {
 async function main(): Promise<void> {
 	const { port, data, app } = options;
 	prepareHost(["manager"]);
+	const managerPort = port + 1;
 	await assertPortFree(port);
+	await assertPortFree(managerPort);
 	const stopRequested = new Promise<void>((resolve) => {
 		process.on("SIGINT", resolve).on("SIGTERM", resolve);
 	});
@@ -40,11 +47,12 @@ async function main(): Promise<void> {
 	);
 	const platform = await Platform.start(
 		port,
+		managerPort,
 		data && fromCallerDirectory(data),
 	);
 	try {
 		console.log(
-			`\n  ${platform.address}/manager/   password: ${defaultPassword}${data ? " (unless changed)" : ""}   Press Ctrl-C to stop\n`,
+			`\n  ${platform.managerAddress}/manager/   password: ${defaultPassword}${data ? " (unless changed)" : ""}   Press Ctrl-C to stop\n`,
 		);
 		if (app) {
 			const password = process.env.MANAGER_PASSWORD ?? defaultPassword;
@@ -82,7 +90,7 @@ async function assertPortFree(port: number): Promise<void> {
 
 function parsePort(text: string): number {
 	const port = Number(text);
-	if (!Number.isInteger(port) || port < 1 || port > 65_535)
-		throw new InvalidArgumentError("Enter a number from 1 to 65535.");
+	if (!Number.isInteger(port) || port < 1 || port > 65_534)
+		throw new InvalidArgumentError("Enter a number from 1 to 65534.");
 	return port;
 }

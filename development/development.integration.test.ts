@@ -13,6 +13,7 @@ import { freePort } from "./free-port.ts";
 const minute = 60_000;
 const port = await freePort();
 const address = `https://localhost:${port}`;
+const managerAddress = `https://localhost:${port + 1}`;
 const directory = await mkdtemp(join(tmpdir(), "app-platform-test-"));
 // If run as root, PostgreSQL runs as another user, which must be able to traverse it.
 await chmod(directory, 0o711);
@@ -29,7 +30,7 @@ test.after.always(async () => {
 test.serial("installs the example apps from its store", async (t) => {
 	t.timeout(minute);
 	running = new Command("--data", dataDirectory);
-	await running.printed(`${address}/manager/`);
+	await running.printed(`${managerAddress}/manager/`);
 	const call = await logIn();
 	await call("serviceInstall", { id: "app-platform_notes" });
 	for (const name of ["one", "two"]) {
@@ -153,7 +154,7 @@ async function logIn() {
 	let cookie = "";
 	const call = async (operation: string, input: object) => {
 		const { statusCode, headers, body } = await request(
-			`${address}/manager/api/${operation}`,
+			`${managerAddress}/manager/api/${operation}`,
 			{
 				...{ dispatcher: browser, method: "POST" },
 				headers: { cookie, "content-type": "application/json" },

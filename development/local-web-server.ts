@@ -17,13 +17,14 @@ export class LocalWebServer {
 	readonly managerSocket: string;
 	/** The directory with certificate.pem and default.pem. */
 	readonly certificates: string;
-	/** For MANAGER_RUN_FOLDER. */
 	readonly runDirectory: string;
 	/** The program, and arguments that precede its own. */
 	command: readonly [string, ...string[]] = ["/usr/sbin/haproxy"];
 	/** About those of the image with 256 MB of memory. */
 	maxConnections = 1_800;
 	port = 0;
+	/** Of the manager alone. */
+	managerPort = 0;
 	/** For plain HTTP. */
 	httpPort = 0;
 	#process: ChildProcess | undefined;
@@ -43,16 +44,19 @@ export class LocalWebServer {
 	async start(): Promise<void> {
 		const own = join(this.runDirectory, "haproxy");
 		await mkdir(own, { recursive: true });
-		await writeFile(join(own, "routes.map"), "");
+		for (const map of ["routes", "manager-names"])
+			await writeFile(join(own, `${map}.map`), "");
 		await makeCertificates(this.certificates);
 		this.port ||= await freePort();
+		this.managerPort ||= await freePort();
 		this.httpPort ||= await freePort();
 		const config = readFileSync(join(image, "haproxy.cfg"), "utf8")
 			.replaceAll("/run/haproxy/", `${own}/`)
 			.replaceAll("/run/manager/manager.sock", this.managerSocket)
 			.replaceAll("/etc/haproxy/", `${image}/`)
-			.replace("/mnt/sda2/system/webserver", this.certificates)
+			.replaceAll("/mnt/sda2/system/webserver", this.certificates)
 			.replace(":::443 v4v6", `127.0.0.1:${this.port}`)
+			.replace(":::444 v4v6", `127.0.0.1:${this.managerPort}`)
 			.replace(":::80 v4v6", `127.0.0.1:${this.httpPort}`)
 			.replaceAll(/^\t(user|group|log) .*\n/gm, "")
 			.replace(/ user root group root/, "");
@@ -81,6 +85,15 @@ export class LocalWebServer {
 		});
 		await Promise.race([ready, failed]);
 		failed.catch(() => {}); // From now on an exit is expected.
+	}
+
+	/** The manager's environment variables for its ports. */
+	get environment(): NodeJS.ProcessEnv {
+		return {
+			MANAGER_RUN_FOLDER: this.runDirectory,
+			MANAGER_WEB_PORT: String(this.managerPort),
+			MANAGER_APPS_WEB_PORT: String(this.port),
+		};
 	}
 
 	/** The process id. @throws Error if it is not running. */

@@ -57,11 +57,12 @@ export class Platform {
 	/**
 	 * Starts PostgreSQL, HAProxy with the image's configuration, and the manager with a store of the example apps.
 	 * The manager's log goes to standard output.
-	 * @param port for HTTPS, on loopback.
+	 * @param port of the apps for HTTPS, on loopback. @param managerPort of the manager.
 	 * @param persistentDirectory keeps databases and settings for the next start; without it, they are deleted.
 	 */
 	static async start(
 		port: number,
+		managerPort: number,
 		persistentDirectory?: string,
 	): Promise<Platform> {
 		const directory = await mkdtemp(join(tmpdir(), "app-platform-manager-"));
@@ -70,6 +71,7 @@ export class Platform {
 		const socket = join(directory, "manager.sock");
 		const webServer = new LocalWebServer(directory, socket, data);
 		webServer.port = port;
+		webServer.managerPort = managerPort;
 		const remove = () => rm(directory, { recursive: true });
 		const cluster = await startTemporaryCluster(
 			{},
@@ -101,7 +103,7 @@ export class Platform {
 				MANAGER_RESERVE_BYTES: String(reserveBytes),
 				MANAGER_RESTART_COMMAND: unsupportedCommand,
 				MANAGER_RUN_APP_COMMAND: join(here, "run-app.sh"),
-				MANAGER_RUN_FOLDER: webServer.runDirectory,
+				...webServer.environment,
 				MANAGER_SET_PASSWORDS_COMMAND: unsupportedCommand,
 				MANAGER_SOCKET: socket,
 				MANAGER_SOCKET_GROUP: "",
@@ -117,9 +119,14 @@ export class Platform {
 		}
 	}
 
-	/** The URL of the web server. */
+	/** The origin of the apps. */
 	get address(): string {
 		return `https://localhost:${this.#webServer.port}`;
+	}
+
+	/** The origin of the manager. */
+	get managerAddress(): string {
+		return `https://localhost:${this.#webServer.managerPort}`;
 	}
 
 	/** Logs in. @returns functions that call an operation; they throw an Error with the message of a failure. */
@@ -144,6 +151,7 @@ export class Platform {
 					cookie,
 					// As set by the web server for a browser on this machine.
 					"x-forwarded-for": "127.0.0.1",
+					"x-forwarded-port": String(this.#webServer.managerPort),
 					"content-type": isUpload ? "application/x-tar" : "application/json",
 				},
 				body: isUpload ? (input as Readable) : JSON.stringify(input),

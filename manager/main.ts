@@ -1,10 +1,16 @@
 import { setImmediate } from "node:timers/promises";
 import { PageServer } from "./api/page-server.ts";
-import { readListenAddress } from "./environment/listen-address.ts";
+import {
+	managerWebPort,
+	readListenAddress,
+} from "./environment/listen-address.ts";
 
 /** Serves the pages, and then loads the manager in portions, between which pages are answered. */
 async function main(): Promise<void> {
-	const pages = new PageServer(readListenAddress(process.env));
+	const pages = new PageServer(
+		readListenAddress(process.env),
+		process.env.MANAGER_WEB_PORT ?? String(managerWebPort),
+	);
 	// The API server reports a failure.
 	await pages.listening.catch(() => {});
 	for (const load of [

@@ -6,6 +6,7 @@ import { Alarms } from "./alarms/alarms.ts";
 import { alarmOperations } from "./alarms/operations.ts";
 import { ApiServer } from "./api/api-server.ts";
 import { ManagerAppWebsocket } from "./api/app-websocket/app-websocket.ts";
+import { ManagerOrigin } from "./api/manager-origin.ts";
 import type { PageServer } from "./api/page-server.ts";
 import { CleanUps } from "./app-hosting/instances/clean-up.ts";
 import { ConnectionTests } from "./app-hosting/instances/connection-test/connection-test.ts";
@@ -33,6 +34,7 @@ import { updateOperations } from "./device/update/operations.ts";
 import { Updates } from "./device/update/updates.ts";
 import { updateUploads } from "./device/update/uploads.ts";
 import { readEnvironment } from "./environment/environment.ts";
+import { readListenAddress } from "./environment/listen-address.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { jobOperations } from "./jobs/operations.ts";
 import { migrations } from "./migrations.ts";
@@ -91,9 +93,27 @@ const acme = new Acme(
 	log,
 );
 const services = new Services(environment.services, database, alarms, log);
-certificate.watch((certificates) =>
-	services.announce({ mt: "CertificateChanged", certificates }),
+const origin = new ManagerOrigin(
+	readListenAddress(process.env).kind === "socket",
+	environment.webServerPorts,
+	settings,
 );
+certificate.watch((certificates) => {
+	origin.setCertificate(certificates);
+	services.announce({ mt: "CertificateChanged", certificates });
+});
+settings.watch("managerHostName", (name) => {
+	routes.setManagerName(name);
+	for (const part of [certificate, acme])
+		part
+			.setManagerName(name ?? undefined)
+			.catch((error) =>
+				log.warn(
+					{ err: error },
+					`${part.name} does not have the manager's host name yet`,
+				),
+			);
+});
 settings.watch("dnsName", (name) =>
 	services.announce({ mt: "DnsNameChanged", dnsName: name ?? undefined }),
 );
@@ -160,7 +180,7 @@ export function startManager(pages: PageServer): void {
 	const apiServer = new ApiServer(
 		pages,
 		{ operations, streams, appWebsocket, challenges: acme.challenges },
-		{ login, tokens },
+		{ login, tokens, origin },
 		log,
 	);
 	log.info(

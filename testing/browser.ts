@@ -7,7 +7,7 @@ import {
 } from "playwright-core";
 
 // Keep Debian's Chromium from connecting to anything but the tested system.
-const flags = [
+export const chromiumFlags = [
 	"--no-sandbox",
 	"--disable-gpu",
 	"--disable-quic",
@@ -16,6 +16,8 @@ const flags = [
 	"--disable-component-update",
 	"--disable-sync",
 ];
+
+export const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** Expected in tests: the manager refuses requests, and machines are switched off. */
 const networkErrors = /^(Failed to load resource|WebSocket connection to)/;
@@ -45,8 +47,8 @@ export function browserPage(
 	let page: Page;
 	test.before("a browser is open", async () => {
 		browser = await chromium.launch({
-			executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-			args: flags,
+			executablePath: chromiumPath,
+			args: chromiumFlags,
 		});
 		context = await browser.newContext({ ignoreHTTPSErrors: true });
 		context.setDefaultTimeout(timeoutMs);

@@ -58,8 +58,15 @@ export class TestAppliance {
 
 	/** @param message of the log to wait for. */
 	async startManager(message = "the database is ready"): Promise<void> {
-		await this.manager.start(message, {
-			MANAGER_RUN_FOLDER: this.webServer.runDirectory,
+		this.manager.port = this.webServer.managerPort;
+		await this.manager.start(message, this.managerEnvironment);
+		this.#cookie = await this.manager.logIn();
+	}
+
+	/** The environment of the manager. */
+	get managerEnvironment(): NodeJS.ProcessEnv {
+		return {
+			...this.webServer.environment,
 			MANAGER_RUN_APP_COMMAND: join(
 				import.meta.dirname,
 				"../development/run-app.sh",
@@ -69,8 +76,7 @@ export class TestAppliance {
 				"../development/make-certificate.sh",
 			),
 			...this.environment,
-		});
-		this.#cookie = await this.manager.logIn();
+		};
 	}
 
 	async remove(): Promise<void> {
@@ -120,19 +126,24 @@ export class TestAppliance {
 		return client;
 	}
 
-	/** The web server's origin. */
+	/** The origin of the manager. */
+	get managerOrigin(): string {
+		return `https://127.0.0.1:${this.webServer.managerPort}`;
+	}
+
+	/** The origin of the apps. */
 	get origin(): string {
 		return `https://127.0.0.1:${this.webServer.port}`;
 	}
 
-	/** Sends a request through the web server, not logged in. @param path is sent unchanged. */
+	/** Sends a request through the web server, not logged in, to the origin of the apps by default. @param path is sent unchanged. */
 	request(
 		path: string,
 		{ method = "GET", ...options }: RequestOptions = {},
 	): Promise<Dispatcher.ResponseData> {
 		return this.#browser.request({
-			...options,
 			origin: this.origin,
+			...options,
 			path,
 			// The type lacks WebDAV methods.
 			method: method as Dispatcher.HttpMethod,

@@ -37,6 +37,8 @@ export interface Answer {
 export interface Sender {
 	/** The X-Forwarded-For header that the web server would send. */
 	address?: string;
+	/** The port of the web server that it was sent to; the manager's by default. */
+	port?: number;
 	/** A Cookie header. */
 	cookie?: string;
 	headers?: Record<string, string>;
@@ -50,6 +52,8 @@ export class TestManager {
 	readonly directory: string;
 	readonly cluster: TemporaryCluster;
 	readonly socket: string;
+	/** The web server's port that serves the manager alone. */
+	port = 444;
 	readonly #agent: Agent;
 	#process: ChildProcess | undefined;
 	/** The log since the last start. */
@@ -103,6 +107,7 @@ export class TestManager {
 				MANAGER_RESERVE_BYTES: String(1024 * 1024),
 				MANAGER_SOCKET: this.socket,
 				MANAGER_SOCKET_GROUP: "",
+				MANAGER_WEB_PORT: String(this.port),
 				PGHOST: this.cluster.host,
 				...environment,
 			},
@@ -163,8 +168,8 @@ export class TestManager {
 		await rm(this.directory, { recursive: true });
 	}
 
-	async get(path: string): Promise<Answer> {
-		return this.#request(path, { method: "GET" });
+	async get(path: string, from: Sender = {}): Promise<Answer> {
+		return this.#request(path, { method: "GET", headers: this.#headers(from) });
 	}
 
 	/** Calls an operation over HTTP. */
@@ -182,17 +187,30 @@ export class TestManager {
 		body: string | Buffer | Readable,
 		from: Sender,
 	): Promise<Answer> {
-		const { address = "192.168.0.10", cookie, headers } = from;
 		return this.#request(`/manager/api/${operation}`, {
 			method: "POST",
 			body,
 			headers: {
 				"content-type": "application/json",
-				"x-forwarded-for": address,
-				...(cookie && { cookie }),
-				...headers,
+				...this.#headers(from),
 			},
 		});
+	}
+
+	/** The headers that the web server would set, and those of the sender. */
+	#headers({
+		address = "192.168.0.10",
+		port = this.port,
+		cookie,
+		headers,
+	}: Sender): Record<string, string> {
+		return {
+			"x-forwarded-for": address,
+			"x-forwarded-port": String(port),
+			"x-forwarded-server": "192.168.0.1",
+			...(cookie && { cookie }),
+			...headers,
+		};
 	}
 
 	/** Logs in. @returns the Cookie header. */
@@ -210,9 +228,8 @@ export class TestManager {
 	): WebSocket {
 		return new WebSocket(`ws+unix:${this.socket}:${path}`, {
 			headers: {
-				host: "device.example",
-				"x-forwarded-for": "192.168.0.10",
-				...headers,
+				host: "localhost",
+				...this.#headers({ headers }),
 			},
 		});
 	}
@@ -226,7 +243,7 @@ export class TestManager {
 		},
 	): Promise<Answer> {
 		const { statusCode, headers, body } = await request(
-			`http://device.example${path}`,
+			`http://localhost${path}`,
 			{ ...options, dispatcher: this.#agent },
 		);
 		const text = await body.text();

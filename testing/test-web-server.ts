@@ -41,6 +41,7 @@ export class TestWebServer {
 			{
 				adminSocket: this.#adminSocket,
 				map: join(this.server.runDirectory, "haproxy/routes.map"),
+				managerNamesMap: join(this.server.runDirectory, "haproxy/manager-names.map"),
 				backend: "apps",
 			},
 			pino({ level: "silent" }),

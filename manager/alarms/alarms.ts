@@ -21,6 +21,7 @@ export const appCodeBase = 0x0024_0000;
 export const managerCodes = {
 	crashLoop: 0x0025_0001,
 	certificateExpires: 0x0025_0002,
+	certificateLacksName: 0x0025_0003,
 };
 
 /** Limits the memory that a faulty service can use. */

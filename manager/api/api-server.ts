@@ -5,21 +5,22 @@ import type { Login } from "../access/login/login.ts";
 import type { Tokens } from "../access/tokens/tokens.ts";
 import {
 	type Challenges,
+	challengePath,
 	serveChallenges,
 } from "../device/certificate/acme/challenges.ts";
 import type { OperationTable } from "../operations/operation.ts";
 import type { StreamOperation } from "../operations/stream-operation.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { Log } from "../shared/log.ts";
-import { OperationError } from "../shared/operation-error.ts";
 import type { ManagerAppWebsocket } from "./app-websocket/app-websocket.ts";
 import { authenticateTokens } from "./bearer.ts";
 import { answerErrors, serveOverHttp } from "./http.ts";
-import { isOwnOrigin } from "./origin.ts";
+import type { ManagerOrigin } from "./manager-origin.ts";
 import type { PageServer } from "./page-server.ts";
 import { servePages } from "./pages.ts";
 import { continueUnlessRefused, limitRequests } from "./request-limits.ts";
 import { securityHeaders } from "./security-headers.ts";
+import { BrowserSessions } from "./session-cookie.ts";
 import { serveStreams } from "./streams.ts";
 import { serveOverWebSocket } from "./websocket.ts";
 
@@ -44,19 +45,25 @@ export class ApiServer implements Part {
 	readonly #endpoints: Endpoints;
 	readonly #login: Login;
 	readonly #tokens: Tokens;
+	readonly #origin: ManagerOrigin;
 	readonly #log: Log;
 	readonly #server: FastifyInstance;
 
 	constructor(
 		pages: PageServer,
 		endpoints: Endpoints,
-		{ login, tokens }: { login: Login; tokens: Tokens },
+		{
+			login,
+			tokens,
+			origin,
+		}: { login: Login; tokens: Tokens; origin: ManagerOrigin },
 		log: Log,
 	) {
 		this.#pages = pages;
 		this.#endpoints = endpoints;
 		this.#login = login;
 		this.#tokens = tokens;
+		this.#origin = origin;
 		this.#log = log;
 		this.#server = createServer(pages);
 	}
@@ -74,29 +81,26 @@ export class ApiServer implements Part {
 		continueUnlessRefused(server);
 		server.addHook("onRequest", async (request, reply) => {
 			reply.headers(securityHeaders);
-			const isRead = request.method === "GET" || request.method === "HEAD";
-			if (isRead && !request.ws) return;
-			if (!isOwnOrigin(request.headers.origin, request.headers.host))
-				throw new OperationError(
-					"forbidden",
-					"wrongOrigin",
-					"The request comes from a page of another origin",
-				);
+			if (!request.url.startsWith(challengePath)) this.#origin.check(request);
 		});
 		await server.register(
 			async (api) => {
 				const { operations, streams } = this.#endpoints;
-				const login = this.#login;
 				const tokens = this.#tokens;
+				const sessions = new BrowserSessions(this.#login, this.#origin);
 				authenticateTokens(api, tokens);
-				serveOverHttp(api, { operations, streams }, login);
-				serveOverWebSocket(api, operations, { login, tokens, log: this.#log });
-				serveStreams(api, streams, login);
+				serveOverHttp(api, { operations, streams }, sessions);
+				serveOverWebSocket(api, operations, {
+					sessions,
+					tokens,
+					log: this.#log,
+				});
+				serveStreams(api, streams, sessions);
 			},
 			{ prefix: "/manager/api" },
 		);
 		serveChallenges(server, this.#endpoints.challenges);
-		servePages(server, this.#endpoints.appWebsocket);
+		servePages(server, this.#endpoints.appWebsocket, this.#origin);
 		const address = await this.#pages.listening;
 		await server.ready();
 		this.#pages.takeOver(server.routing);

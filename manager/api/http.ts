@@ -1,11 +1,10 @@
 import type { FastifyError, FastifyInstance } from "fastify";
-import type { Login } from "../access/login/login.ts";
 import type { OperationTable } from "../operations/operation.ts";
 import type { StreamOperation } from "../operations/stream-operation.ts";
 import type { Log } from "../shared/log.ts";
 import { callOperation, describeFailure, type Failure } from "./call.ts";
 import { openApiDocument } from "./openapi.ts";
-import { httpCaller } from "./session-cookie.ts";
+import type { BrowserSessions } from "./session-cookie.ts";
 
 /** Answers every error in the API's format, and logs internal ones. */
 export function answerErrors(server: FastifyInstance, log: Log): void {
@@ -24,15 +23,18 @@ export function serveOverHttp(
 		operations,
 		streams,
 	}: { operations: OperationTable; streams: readonly StreamOperation[] },
-	login: Login,
+	sessions: BrowserSessions,
 ): void {
 	api.get("/health", () => ({ ok: true }));
 	api.get("/openapi.json", () => openApiDocument(operations, streams));
 	api.post<{ Params: { operation: string } }>(
 		"/:operation",
 		(request, reply) => {
-			const caller = httpCaller(request, reply, login);
 			const { operation } = request.params;
+			const caller = sessions.caller(request, reply);
+			// Before the password is checked.
+			if (!caller.token && operations.get(operation)?.onlyOverHttp)
+				sessions.assertAllowed(request);
 			return callOperation(operations, operation, request.body, caller, "http");
 		},
 	);

@@ -6,7 +6,7 @@ Object.assign(globalThis, {
 });
 
 test("pages are served before the API server takes over; other requests wait for it", async (t) => {
-	const pages = new PageServer({ kind: "loopback", port: 0 });
+	const pages = new PageServer({ kind: "loopback", port: 0 }, "444");
 	const address = await pages.listening;
 	const health = fetch(`${address}/manager/api/health`);
 	const page = await fetch(`${address}/manager/`);

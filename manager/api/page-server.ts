@@ -19,11 +19,14 @@ export class PageServer {
 	readonly address: ListenAddress;
 	/** Resolves to the address, or rejects if another manager already listens there. */
 	readonly listening: Promise<string>;
+	readonly #port: string;
 	#handler: RequestListener | undefined;
 	readonly #waiting: [IncomingMessage, ServerResponse][] = [];
 
-	constructor(address: ListenAddress) {
+	/** @param port the web server's port that serves the manager alone. */
+	constructor(address: ListenAddress, port: string) {
 		this.address = address;
+		this.#port = port;
 		this.server = createServer(
 			// HAProxy keeps idle connections shorter.
 			{ keepAliveTimeout: 72_000, requestTimeout: 0 },
@@ -46,15 +49,20 @@ export class PageServer {
 		await closed;
 	}
 
+	/** Whether other ports lead to the pages is decided by a setting, which is not loaded yet. */
+	#pageFor({ method, headers, url }: IncomingMessage) {
+		if (method !== "GET" || headers.upgrade !== undefined) return undefined;
+		const port = headers["x-forwarded-port"];
+		if (port !== undefined && port !== this.#port) return undefined;
+		return WEB_FILES.find(({ name }) => url === `/manager/${name}`);
+	}
+
 	#answer(request: IncomingMessage, response: ServerResponse): void {
 		if (this.#handler) {
 			this.#handler(request, response);
 			return;
 		}
-		const page =
-			request.method === "GET" && request.headers.upgrade === undefined
-				? WEB_FILES.find(({ name }) => request.url === `/manager/${name}`)
-				: undefined;
+		const page = this.#pageFor(request);
 		if (page === undefined) {
 			this.#waiting.push([request, response]);
 			return;

@@ -1,22 +1,21 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { Login } from "../access/login/login.ts";
 import type { StreamOperation } from "../operations/stream-operation.ts";
 import { checkAccess } from "./call.ts";
-import { httpCaller } from "./session-cookie.ts";
+import type { BrowserSessions } from "./session-cookie.ts";
 
 /** Serves operations whose body is a file. */
 export function serveStreams(
 	api: FastifyInstance,
 	operations: readonly StreamOperation[],
-	login: Login,
+	sessions: BrowserSessions,
 ): void {
 	for (const operation of operations)
 		api.register(async (scope) => {
 			acceptBody(scope, operation);
 			scope.addHook("onRequest", async (request, reply) => {
 				// Before the body is read, so that unauthenticated clients cannot send one.
-				checkAccess(operation, httpCaller(request, reply, login));
+				checkAccess(operation, sessions.caller(request, reply));
 				await operation.refuse?.(request);
 			});
 			scope.route({

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { WebSocket } from "ws";
 import * as z from "zod";
-import type { Login } from "../access/login/login.ts";
 import type { Tokens } from "../access/tokens/tokens.ts";
 import type { Caller } from "../operations/caller.ts";
 import type { OperationTable } from "../operations/operation.ts";
@@ -9,7 +8,7 @@ import type { Log } from "../shared/log.ts";
 import { OperationError } from "../shared/operation-error.ts";
 import { bearerToken } from "./bearer.ts";
 import { callOperation, checkAccess, describeFailure } from "./call.ts";
-import { sessionToken } from "./session-cookie.ts";
+import type { BrowserSessions } from "./session-cookie.ts";
 import { Topics } from "./topics.ts";
 
 const name = z.string().max(100);
@@ -43,7 +42,11 @@ const tooSlow = 4429;
 export function serveOverWebSocket(
 	api: FastifyInstance,
 	operations: OperationTable,
-	{ login, tokens, log }: { login: Login; tokens: Tokens; log: Log },
+	{
+		sessions,
+		tokens,
+		log,
+	}: { sessions: BrowserSessions; tokens: Tokens; log: Log },
 ): void {
 	const topics = new Topics(operations, log);
 
@@ -51,7 +54,7 @@ export function serveOverWebSocket(
 		method: "GET",
 		url: "/ws",
 		preValidation: async (request) => {
-			if (!request.token && !findSession(request))
+			if (!request.token && !sessions.find(request))
 				throw new OperationError(
 					"unauthenticated",
 					"loginRequired",
@@ -84,13 +87,9 @@ export function serveOverWebSocket(
 		},
 	});
 
-	function findSession(request: FastifyRequest) {
-		return login.findSession(sessionToken(request), request.ip);
-	}
-
 	/** A token is watched; a session may have expired or ended. */
 	function mayStay(request: FastifyRequest): boolean {
-		return request.token !== undefined || findSession(request) !== undefined;
+		return request.token !== undefined || sessions.find(request) !== undefined;
 	}
 
 	/** Called for each message: the session or token may have expired or ended since. */
@@ -99,7 +98,7 @@ export function serveOverWebSocket(
 	): Promise<Caller | undefined> {
 		const bearer = bearerToken(request);
 		const token = bearer === undefined ? undefined : await tokens.find(bearer);
-		const session = bearer === undefined ? findSession(request) : undefined;
+		const session = bearer === undefined ? sessions.find(request) : undefined;
 		if (!token && !session) return undefined;
 		return {
 			...{ address: request.ip, token, session },

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import * as z from "zod";
+import { managerWebPort } from "./listen-address.ts";
 
 const appliance = {
 	dataDirectory: "/mnt/sda2",
@@ -16,6 +17,8 @@ const appliance = {
 	makeCertificateCommand: "/usr/lib/app-platform/make-certificate",
 };
 
+const webPort = z.coerce.number().int().min(1).max(65535);
+
 const environmentSchema = z
 	.object({
 		MANAGER_DATA_DIRECTORY: z.string().min(1).default(appliance.dataDirectory),
@@ -30,6 +33,9 @@ const environmentSchema = z
 			.min(1)
 			.default(appliance.restartCommand),
 		MANAGER_SOCKET_GROUP: z.string().default(appliance.socketGroup),
+		/** The web server's port that serves the manager alone, and that of the apps. */
+		MANAGER_WEB_PORT: webPort.default(managerWebPort),
+		MANAGER_APPS_WEB_PORT: webPort.default(443),
 		MANAGER_RESERVE_BYTES: z.coerce
 			.number()
 			.int()
@@ -84,6 +90,14 @@ const environmentSchema = z
 			adminSocket: join(environment.MANAGER_RUN_FOLDER, "haproxy/admin.sock"),
 			map: join(environment.MANAGER_RUN_FOLDER, "haproxy/routes.map"),
 			backend: "apps",
+			managerNamesMap: join(
+				environment.MANAGER_RUN_FOLDER,
+				"haproxy/manager-names.map",
+			),
+		},
+		webServerPorts: {
+			manager: environment.MANAGER_WEB_PORT,
+			apps: environment.MANAGER_APPS_WEB_PORT,
 		},
 		certificate: {
 			directory: join(environment.MANAGER_DATA_DIRECTORY, "system/webserver"),

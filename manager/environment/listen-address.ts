@@ -1,3 +1,6 @@
+/** The web server's port that serves the manager alone. */
+export const managerWebPort = 444;
+
 /** Where the manager listens: behind the web server, or on loopback for a developer. */
 export type ListenAddress =
 	| { kind: "socket"; path: string; group: string }

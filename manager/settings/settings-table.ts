@@ -17,6 +17,8 @@ export interface Setting {
 	default: unknown;
 	/** Undefined if changing it does more than storing it: the feature then has its own operation. */
 	api?: SettingApi;
+	/** Another setting, whose value must differ. */
+	differsFrom?: "dnsName" | "managerHostName";
 }
 
 /**
@@ -28,12 +30,39 @@ export const settingsTable = {
 	dnsName: {
 		schema: hostName.nullable(),
 		default: null,
+		differsFrom: "managerHostName",
 		api: {
 			operation: "dnsName",
 			field: "dnsName",
 			summary: "Returns the DNS name by which this machine is reached",
 			changeSummary:
 				"Sets the DNS name by which this machine is reached, and announces it to the services",
+		},
+	},
+	/** Null if the manager has no host name of its own. */
+	managerHostName: {
+		schema: hostName.nullable(),
+		default: null,
+		differsFrom: "dnsName",
+		api: {
+			operation: "managerHostName",
+			field: "hostName",
+			summary: "Returns the host name that leads to the manager alone",
+			changeSummary:
+				"Sets a host name that leads to the manager alone, not to apps; the device's own certificate and those of ACME include it",
+		},
+	},
+	/** Whether sessions are valid at the addresses of apps too. */
+	managerOnAppOrigin: {
+		schema: z.boolean(),
+		default: false,
+		api: {
+			operation: "managerOnAppOrigin",
+			field: "isOn",
+			summary:
+				"Returns whether the manager's page is on port 443 together with the apps, whose pages can then do everything that a logged-in administrator can",
+			changeSummary:
+				"Serves the manager's page on port 443 together with the apps, whose pages can then do everything that a logged-in administrator can; or only at its own address",
 		},
 	},
 	/** URL of the directory with apps.json, or its path on the device. The environment provides the default. */

@@ -4,9 +4,11 @@ import type { Database } from "../database/database.ts";
 import type { Changes } from "../operations/operation.ts";
 import type { Part } from "../shared/lifecycle.ts";
 import type { Log } from "../shared/log.ts";
+import { OperationError } from "../shared/operation-error.ts";
 import { retryUntilDone } from "../shared/retry.ts";
 import type { ConfigTable } from "./config-table.ts";
 import {
+	type Setting,
 	type SettingName,
 	type SettingValues,
 	settingsTable,
@@ -69,12 +71,19 @@ export class Settings implements Part {
 		return (stored ?? this.#defaults[name] ?? value) as SettingValues[Name];
 	}
 
-	/** @param value matches the schema; null restores the default. @throws DatabaseUnavailable */
+	/** @param value matches the schema; null restores the default. @throws DatabaseUnavailable, OperationError */
 	set<Name extends SettingName>(
 		name: Name,
 		value: SettingValues[Name],
 	): Promise<void> {
 		return this.#mutex.runExclusive(async () => {
+			const { differsFrom }: Setting = settingsTable[name];
+			if (differsFrom && value && value === (await this.get(differsFrom)))
+				throw new OperationError(
+					"conflict",
+					"nameInUse",
+					`${value} is already the ${differsFrom === "dnsName" ? "DNS name, which leads to apps" : "host name of the manager alone"}. Enter another name.`,
+				);
 			if (value === null) await this.#config.delete(name);
 			else await this.#config.write(name, value);
 			this.#log.info({ setting: name, value }, "setting changed");

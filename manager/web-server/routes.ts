@@ -9,11 +9,13 @@ import {
 	type Route,
 } from "./haproxy-state.ts";
 
-/** HAProxy's admin socket, and the names of the map and the backend in its configuration. */
+/** HAProxy's admin socket, and the names of maps and the backend in its configuration. */
 export interface RoutesEnvironment {
 	adminSocket: string;
 	map: string;
 	backend: string;
+	/** The map of the host names that lead to the manager alone. */
+	managerNamesMap: string;
 }
 
 /**
@@ -24,6 +26,8 @@ export class Routes implements Part {
 	readonly name = "routes";
 	readonly #environment: RoutesEnvironment;
 	readonly #wanted = new Map<string, Route>();
+	/** Undefined until it is known. */
+	#managerName: string | null | undefined;
 	readonly #reconciler: HaproxyReconciler;
 
 	constructor(environment: RoutesEnvironment, log: Log) {
@@ -52,11 +56,27 @@ export class Routes implements Part {
 		if (this.#wanted.delete(name)) this.#reconciler.requestUpdate();
 	}
 
+	/** @param name the host name that leads to the manager alone; null if there is none. */
+	setManagerName(name: string | null): void {
+		this.#managerName = name;
+		this.#reconciler.requestUpdate();
+	}
+
 	async #update(): Promise<void> {
 		const { adminSocket, map, backend } = this.#environment;
 		const send = (command: string) => sendHaproxyCommand(adminSocket, command);
 		const run = (command: string, accepted: RegExp) =>
 			runHaproxyCommand(adminSocket, command, accepted);
+		// First: no app may ever be reached by the manager's name, since its pages would share the manager's origin.
+		const managerName = this.#managerName;
+		if (managerName === undefined) return;
+		const names = this.#environment.managerNamesMap;
+		const mapped = parseMap(await send(`show map ${names}`));
+		for (const name of mapped.keys())
+			if (name !== managerName)
+				await run(`del map ${names} ${name}`, /not found/);
+		if (managerName !== null && !mapped.has(managerName))
+			await run(`add map ${names} ${managerName} manager`, /^$/);
 		const paths = parseMap(await send(`show map ${map}`));
 		const servers = parseServers(await send(`show servers state ${backend}`));
 		const changes = diffRoutes([...this.#wanted.values()], paths, servers);

@@ -43,7 +43,7 @@ const button = (name: string) =>
 	browser.page.getByRole("button", { name, exact: true });
 
 test.serial("a slow download is shown and cancelled", async (t) => {
-	await logInToPage(browser.page, appliance.origin);
+	await logInToPage(browser.page, appliance.managerOrigin);
 	await button("Apps").click();
 	const store = card(browser.page, "App store");
 	const { port } = server.address() as AddressInfo;

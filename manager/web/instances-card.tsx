@@ -46,7 +46,7 @@ function InstanceRow({ instance }: { instance: InstanceStatus }) {
 	const problem = onOff.problem ?? deletion.problem;
 	return (
 		<>
-			<a href={path}>{path}</a>: {state}
+			<a href={`/manager/open${path}`}>{path}</a>: {state}
 			{text && ` (${text})`}; database {instance.databaseName},{" "}
 			{formatBytes(instance.databaseSizeBytes ?? 0)}, {instance.connections}{" "}
 			connections

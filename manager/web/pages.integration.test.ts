@@ -2,6 +2,7 @@ import { join } from "node:path";
 import test from "ava";
 import { Client } from "pg";
 import { freePort } from "../../development/free-port.ts";
+import { card } from "../../qemu-tests/system/manager-page.ts";
 import { browserPage } from "../../testing/browser.ts";
 import { TestAppliance, until } from "../../testing/test-appliance.ts";
 import { startTemporaryCluster } from "../database/temporary-cluster.ts";
@@ -36,7 +37,7 @@ test.after.always(async () => {
 
 test.serial("somebody logs in", async (t) => {
 	const { page } = browser;
-	await page.goto(`${appliance.origin}/manager/`);
+	await page.goto(`${appliance.managerOrigin}/manager/`);
 	await page.getByLabel("Password").fill("pwd");
 	await page.getByRole("button", { name: "Log in" }).click();
 	await page.getByRole("button", { name: "Log out" }).waitFor();
@@ -86,6 +87,40 @@ test.serial("the DNS name is set, what is none is refused", async (t) => {
 	await page.getByText("Apps know none.").waitFor();
 });
 
+test.serial("the manager's address is set", async (t) => {
+	const { page } = browser;
+	const address = card(page, "Manager's address");
+	const name = address.getByLabel("Host name that leads");
+	const shared = address.getByLabel("Serve the manager on port 443");
+	const save = address.getByRole("button", { name: "Save" });
+	await name.fill("not a name");
+	await save.click();
+	await address.getByText(/is a host name/).waitFor();
+	await name.fill("manager.example.com");
+	await save.click();
+	await until(
+		"it is stored",
+		async () =>
+			(await appliance.done("managerHostName")).hostName ===
+			"manager.example.com",
+	);
+	t.false((await appliance.done("managerOnAppOrigin")).isOn);
+	await name.fill("");
+	await shared.check();
+	await save.click();
+	await until(
+		"both are stored",
+		async () => (await appliance.done("managerOnAppOrigin")).isOn,
+	);
+	t.is((await appliance.done("managerHostName")).hostName, null);
+	await shared.uncheck();
+	await save.click();
+	await until(
+		"the default is stored",
+		async () => !(await appliance.done("managerOnAppOrigin")).isOn,
+	);
+});
+
 test.serial(
 	"a database elsewhere is tried before there is an instance",
 	async (t) => {
@@ -120,3 +155,10 @@ test.serial(
 		t.deepEqual(browser.errors, []);
 	},
 );
+
+test.serial("an app is opened at the address of the apps", async (t) => {
+	const { page } = browser;
+	await page.getByRole("link", { name: "/example.com/one/" }).click();
+	await page.waitForURL(`${appliance.origin}/example.com/one/`);
+	t.is(await page.title(), "Notes");
+});

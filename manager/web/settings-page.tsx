@@ -3,6 +3,7 @@ import { Connection } from "./connection.ts";
 import { DnsNameCard } from "./dns-name-card.tsx";
 import { useLive } from "./live.ts";
 import { LocalNetworkCard } from "./local-network-card.tsx";
+import { ManagerAddressCard } from "./manager-address-card.tsx";
 import { OptimizationCard } from "./optimization-card.tsx";
 
 /** What is set once for the whole machine. */
@@ -10,16 +11,22 @@ export function SettingsPage({ failed }: { failed: () => void }) {
 	const connection = useMemo(() => new Connection(), []);
 	useEffect(() => () => connection.close(), [connection]);
 	const { value: name } = useLive(connection, "dnsName", failed);
+	const { value: host } = useLive(connection, "managerHostName", failed);
+	const { value: shared } = useLive(connection, "managerOnAppOrigin", failed);
 	const { value: optimization } = useLive(
 		connection,
 		"databaseOptimization",
 		failed,
 	);
 	const { value: network } = useLive(connection, "sharedAddressSpace", failed);
-	if (!name || !optimization || !network) return null;
+	if (!name || !host || !shared || !optimization || !network) return null;
 	return (
 		<div class="cards">
 			<DnsNameCard dnsName={name.dnsName} />
+			<ManagerAddressCard
+				hostName={host.hostName}
+				isOnAppOrigin={shared.isOn}
+			/>
 			<OptimizationCard optimization={optimization} />
 			<LocalNetworkCard isInside={network.isInside} />
 		</div>

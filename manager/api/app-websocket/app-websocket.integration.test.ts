@@ -24,6 +24,7 @@ const keyFile = join(manager.directory, "data/system/manager/password.key");
 
 test.before(async () => {
 	await webServer.start();
+	manager.port = webServer.managerPort;
 	await manager.start();
 });
 test.after.always(async () => {
@@ -113,7 +114,10 @@ test.serial(
 test.serial("the page and the protocol share a path", async (t) => {
 	t.deepEqual(await get("/manager"), { status: 302, location: "/manager/" });
 	t.deepEqual(await get("/"), { status: 302, location: "/manager/" });
-	t.is((await get("/manager/")).status, 200);
+	t.deepEqual(await get("/manager/"), {
+		status: 302,
+		location: `https://127.0.0.1:${webServer.managerPort}/manager/`,
+	});
 	t.is((await get("/managerx")).status, 404);
 });
 
@@ -265,7 +269,7 @@ test.serial(
 	"a connection that is interrupted within a message is cleaned up",
 	async (t) => {
 		const socket = connect(manager.socket);
-		const head = "GET /manager HTTP/1.1\r\nHost: device.example\r\n";
+		const head = "GET /manager HTTP/1.1\r\nHost: localhost\r\n";
 		socket.write(
 			`${head}X-Forwarded-For: 192.168.0.30\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${"A".repeat(22)}==\r\n\r\n`,
 		);

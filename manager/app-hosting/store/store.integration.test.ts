@@ -367,7 +367,7 @@ test.serial("the page offers to resume the installation", async (t) => {
 	await uninstall();
 	await interrupt(1_000);
 	const ranges = serveRanges('"one"');
-	await page.goto(`${appliance.origin}/manager/`);
+	await page.goto(`${appliance.managerOrigin}/manager/`);
 	await page.getByLabel("Password").fill("pwd");
 	await page.getByRole("button", { name: "Log in" }).click();
 	await page.getByRole("button", { name: "Apps" }).click();

@@ -115,7 +115,7 @@ test.serial(
 		const socket = await connectTls();
 		t.is(await requestHealth(socket), "HTTP/1.1 200 OK");
 		const webSocket = new WebSocket(
-			`wss://127.0.0.1:${webServer.port}/manager/api/ws`,
+			`wss://127.0.0.1:${webServer.managerPort}/manager/api/ws`,
 			{
 				rejectUnauthorized: false,
 				headers: { cookie: await manager.logIn() },

@@ -22,6 +22,7 @@ import {
 	toCertificateInfo,
 } from "./certificate-info.ts";
 import { DefaultCertificate, isCheckDue } from "./default-certificate.ts";
+import { isCovered } from "./names.ts";
 
 export interface CertificateEnvironment {
 	/** Contains certificate.pem, which HAProxy reads when it starts, and default.pem. */
@@ -75,6 +76,8 @@ export class Certificate implements Part {
 	/** The PEM that HAProxy should use; undefined until it is known. */
 	#desiredPem: string | undefined;
 	#lastCheckMs = Date.now();
+	/** The host name of the manager alone. */
+	#managerName: string | undefined;
 
 	constructor(
 		{ directory, makeCommand, adminSocket }: CertificateEnvironment,
@@ -122,7 +125,7 @@ export class Certificate implements Part {
 						),
 					this.#stopping.signal,
 				)
-					.then(() => this.#updateExpiryAlarm())
+					.then(() => this.#updateAlarms())
 					.catch(() => {}), // The manager stops.
 		);
 	}
@@ -131,6 +134,15 @@ export class Certificate implements Part {
 		this.#stopping.abort();
 		await this.#reconciler.stop();
 		await this.#mutex.waitForUnlock();
+	}
+
+	/** @param name the host name of the manager alone, which the certificate should include. */
+	async setManagerName(name: string | undefined): Promise<void> {
+		await this.#mutex.runExclusive(async () => {
+			this.#managerName = name;
+			await this.#reconcile();
+			await this.#updateAlarms();
+		});
 	}
 
 	/** @returns undefined on a machine without the system's web server. @throws DatabaseUnavailable */
@@ -173,7 +185,7 @@ export class Certificate implements Part {
 				"the web server uses another certificate",
 			);
 			this.#listener?.(certificates.join(""));
-			await this.#updateExpiryAlarm();
+			await this.#updateAlarms();
 		});
 	}
 
@@ -185,11 +197,14 @@ export class Certificate implements Part {
 	restoreDefault(): Promise<RestoreResult> {
 		return this.#mutex.runExclusive(async () => {
 			const wasDefault = (await this.#readStored()) === undefined;
-			const reason = await this.#default.renewIfDue({ isRequested: true });
+			const reason = await this.#default.renewIfDue({
+				isRequested: true,
+				name: this.#managerName,
+			});
 			const info = await this.#defaultInfo();
 			await this.#config.delete(configName);
 			await this.#reconcile();
-			await this.#updateExpiryAlarm();
+			await this.#updateAlarms();
 			if (!wasDefault)
 				this.#log.info("the web server uses its default certificate again");
 			return {
@@ -215,7 +230,7 @@ export class Certificate implements Part {
 		if (!isCheckDue(this.#lastCheckMs, Date.now())) return;
 		await this.#mutex.runExclusive(async () => {
 			if ((await this.#readStored()) === undefined) await this.#reconcile();
-			await this.#updateExpiryAlarm();
+			await this.#updateAlarms();
 			this.#lastCheckMs = Date.now();
 		});
 	}
@@ -225,7 +240,7 @@ export class Certificate implements Part {
 		if ((await this.#readStored()) === undefined)
 			// An old certificate is better than none.
 			await this.#default
-				.renewIfDue()
+				.renewIfDue({ name: this.#managerName })
 				.catch((error) =>
 					this.#log.error({ err: error }, "certificate renewal failed"),
 				);
@@ -294,12 +309,22 @@ export class Certificate implements Part {
 		}
 	}
 
-	async #updateExpiryAlarm(): Promise<void> {
+	async #updateAlarms(): Promise<void> {
 		const info = await this.info().catch(() => undefined); // Checked again tomorrow.
-		const text = info && expiryWarning(new Date(info.validUntil), new Date());
-		const code = managerCodes.certificateExpires;
-		if (text) this.#alarms.raise({ code, severity: "major", text });
-		else if (info) this.#alarms.clear({}, code);
+		if (!info) return;
+		const text = expiryWarning(new Date(info.validUntil), new Date());
+		const { certificateExpires, certificateLacksName } = managerCodes;
+		if (text)
+			this.#alarms.raise({ code: certificateExpires, severity: "major", text });
+		else this.#alarms.clear({}, certificateExpires);
+		const name = this.#managerName;
+		if (name && !isCovered(name, info.names))
+			this.#alarms.raise({
+				code: certificateLacksName,
+				severity: "major",
+				text: `The web server's certificate does not include ${name}, the manager's host name. Use one that does; until then /manager/ leads to the manager's port instead.`,
+			});
+		else this.#alarms.clear({}, certificateLacksName);
 	}
 }
 

@@ -22,6 +22,22 @@ test("finds the reason to renew the device's own certificate", async (t) => {
 		t.regex(renewalReason(damaged, after(0), false) ?? "", /was damaged/);
 	const mixed = certificate + other.key;
 	t.regex(renewalReason(mixed, after(0), false) ?? "", /does not belong/);
+	t.is(
+		renewalReason(pem, after(0), false, "manager.example.com"),
+		"it did not include manager.example.com",
+	);
+	const both = await TestAuthority.create("device", {
+		extensions: ["subjectAltName=DNS:device,DNS:manager.example.com"],
+	});
+	t.is(
+		renewalReason(
+			both.certificate + both.key,
+			after(0),
+			false,
+			"manager.example.com",
+		),
+		undefined,
+	);
 	// The clock is not set yet.
 	t.is(renewalReason(pem, new Date("1970-01-02"), false), undefined);
 	t.regex(renewalReason(pem, new Date("1970-01-02"), true) ?? "", /not valid/);

@@ -7,6 +7,7 @@ import { OperationError } from "../../shared/operation-error.ts";
 import { readFileIfExists } from "../../shared/secret-file.ts";
 import { readBundle } from "./bundle.ts";
 import { dayMs } from "./certificate-info.ts";
+import { alternativeNames, isCovered } from "./names.ts";
 import { CertificateRefused } from "./pem.ts";
 
 const run = promisify(execFile);
@@ -34,19 +35,31 @@ export class DefaultCertificate {
 	/**
 	 * Creates a new certificate if that is due.
 	 * @param isRequested whether an admin requests it, which means that the clock is right.
+	 * @param name a host name that it has to include besides the machine's.
 	 * @returns the reason; undefined if the current certificate is good or if there is no web server.
 	 * @throws OperationError if it cannot be created; the current certificate stays.
 	 */
-	async renewIfDue({ isRequested = false } = {}): Promise<string | undefined> {
+	async renewIfDue({
+		isRequested = false,
+		name,
+	}: {
+		isRequested?: boolean;
+		name?: string | undefined;
+	} = {}): Promise<string | undefined> {
 		const hasWebServer = await stat(dirname(this.#path)).then(
 			() => true,
 			() => false,
 		);
 		if (!hasWebServer) return undefined;
-		const reason = renewalReason(await this.read(), new Date(), isRequested);
+		const reason = renewalReason(
+			await this.read(),
+			new Date(),
+			isRequested,
+			name,
+		);
 		if (reason === undefined) return undefined;
 		try {
-			await run(this.#command, [this.#path]);
+			await run(this.#command, [this.#path, ...(name ? [name] : [])]);
 		} catch (error) {
 			const { stderr, message } = error as Error & { stderr?: string };
 			throw new OperationError(
@@ -66,6 +79,7 @@ export function renewalReason(
 	text: string | undefined,
 	now: Date,
 	isRequested: boolean,
+	name?: string,
 ): string | undefined {
 	if (text === undefined) return "it was missing";
 	try {
@@ -80,6 +94,8 @@ export function renewalReason(
 		// Not renewed automatically: more likely the clock is not set yet.
 		if (isRequested && now < from)
 			return `it was not valid before ${from.toISOString().slice(0, 10)}`;
+		if (name && !isCovered(name, alternativeNames(leaf)))
+			return `it did not include ${name}`;
 		return undefined;
 	} catch (error) {
 		if (!(error instanceof CertificateRefused)) throw error;

@@ -28,3 +28,12 @@ export function displayName(certificate: X509Certificate): string {
 		(formatDistinguishedName(subject) || "?")
 	);
 }
+
+/** Returns whether a host name is one of the names of a certificate; `*` stands for one label. */
+export function isCovered(host: string, names: readonly string[]): boolean {
+	const wildcard = host.replace(/^[^.]+/, "*");
+	return names.some((name) => {
+		const known = name.toLowerCase();
+		return known === host || (known.startsWith("*.") && known === wildcard);
+	});
+}

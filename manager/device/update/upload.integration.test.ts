@@ -247,7 +247,7 @@ test.serial("stopping the manager keeps what was received", async (t) => {
 	await Promise.all([stopped, answer]);
 	await manager.start("the database is ready", {
 		...appliance.environment,
-		MANAGER_RUN_FOLDER: appliance.webServer.runDirectory,
+		...appliance.webServer.environment,
 	});
 	cookie = await manager.logIn("correct horse");
 	t.is(await received(), 100_000);

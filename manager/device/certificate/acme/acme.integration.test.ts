@@ -8,7 +8,7 @@ import { connect } from "node:tls";
 import test from "ava";
 import { request } from "undici";
 import { TestAcmeServer } from "../../../../testing/test-acme-server.ts";
-import { TestAppliance } from "../../../../testing/test-appliance.ts";
+import { TestAppliance, until } from "../../../../testing/test-appliance.ts";
 import { TestAuthority } from "../../../../testing/test-authority.ts";
 
 // Certificates from an ACME authority, whose challenges arrive at HAProxy's HTTP port.
@@ -139,6 +139,28 @@ test.serial("a restart keeps it without another order", async (t) => {
 	await restartManager();
 	t.is((await done("acmeStatus")).state, "waiting");
 	t.is((await servedCertificate()).fingerprint256, before.fingerprint256);
+});
+
+test.serial("the manager's own host name is added at once", async (t) => {
+	const hostName = "manager.device.test";
+	await done("managerHostNameChange", { hostName });
+	await until(
+		"a certificate with the name",
+		async () =>
+			(await done("certificate")).certificate.names.includes(hostName),
+		timeoutMs,
+	);
+	const { names } = (await done("certificate")).certificate;
+	t.deepEqual([...names].sort(), [
+		"also.device.test",
+		"device.test",
+		"manager.device.test",
+	]);
+	// What the administrator has entered stays.
+	const status = await waitForOrder();
+	t.deepEqual(status.names, [name, "also.device.test"]);
+	t.true(Date.parse(status.nextOrderAt) > Date.now());
+	await done("managerHostNameChange", { hostName: null });
 });
 
 test.serial(

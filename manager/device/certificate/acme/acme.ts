@@ -9,6 +9,8 @@ import { OperationError } from "../../../shared/operation-error.ts";
 import { retryUntilDone } from "../../../shared/retry.ts";
 import type { Scheduler } from "../../../shared/scheduler.ts";
 import type { Certificate } from "../certificate.ts";
+import type { CertificateInfo } from "../certificate-info.ts";
+import { isCovered } from "../names.ts";
 import { Challenges } from "./challenges.ts";
 import { createKey, orderCertificate } from "./order.ts";
 import { nextOrderMs } from "./schedule.ts";
@@ -61,6 +63,8 @@ export class Acme implements Part {
 	readonly #stopping = new AbortController();
 	/** The order in progress. */
 	#ordering: AbortController | undefined;
+	/** The host name of the manager alone, which each certificate includes. */
+	#managerName: string | undefined;
 	/** In the time of performance.now(). */
 	#pausedUntilMs = 0;
 
@@ -103,6 +107,14 @@ export class Acme implements Part {
 		await this.#mutex.waitForUnlock();
 	}
 
+	/** Orders a certificate that includes the host name of the manager alone, if enabled. @throws DatabaseUnavailable */
+	async setManagerName(name: string | undefined): Promise<void> {
+		await this.#mutex.runExclusive(async () => {
+			this.#managerName = name;
+			await this.#orderIfDue();
+		});
+	}
+
 	/** @throws DatabaseUnavailable */
 	async status(): Promise<AcmeStatus> {
 		// Read first: an order stores its result before it ends.
@@ -111,11 +123,7 @@ export class Acme implements Part {
 		if (!stored)
 			return { state: "off", problem: undefined, nextOrderAt: undefined };
 		const { directoryUrl, email, names, problem } = stored;
-		const next = nextOrderMs(
-			stored,
-			await this.#certificate.info(),
-			Date.now(),
-		);
+		const next = this.#nextOrderMs(stored, await this.#certificate.info());
 		return {
 			...{ directoryUrl, email, names, problem },
 			state: isOrdering ? "ordering" : "waiting",
@@ -180,15 +188,24 @@ export class Acme implements Part {
 		const stored = await this.#read();
 		if (!stored) return;
 		const info = await this.#certificate.info();
-		const now = Date.now();
-		if (nextOrderMs(stored, info, now) <= now) this.#order(stored);
+		if (this.#nextOrderMs(stored, info) <= Date.now()) this.#order(stored);
+	}
+
+	#nextOrderMs(stored: StoredAcme, info: CertificateInfo | undefined): number {
+		const name = this.#managerName;
+		const isComplete = !info || !name || isCovered(name, info.names);
+		const isIssued = stored.isIssued && isComplete;
+		return nextOrderMs({ ...stored, isIssued }, info, Date.now());
 	}
 
 	/** Returns immediately: an order may take minutes. */
 	#order(stored: StoredAcme): void {
 		const ordering = new AbortController();
 		this.#ordering = ordering;
-		const { names, directoryUrl } = stored;
+		const { directoryUrl } = stored;
+		const names = [...stored.names];
+		const name = this.#managerName;
+		if (name && !isCovered(name, names)) names.push(name);
 		this.#log.info({ names, directoryUrl }, "ordering a certificate");
 		const description = {
 			kind: "certificateOrder",

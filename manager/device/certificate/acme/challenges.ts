@@ -4,6 +4,9 @@ import { OperationError } from "../../../shared/operation-error.ts";
 /** The authority chooses the tokens: only plain ones become part of a path. */
 const plainToken = /^[\w-]{1,100}$/;
 
+/** The path of RFC 8555, section 8.3. Authorities request it by each name that they validate. */
+export const challengePath = "/.well-known/acme-challenge/";
+
 /** The answers to the authority's challenges while an order is in progress. */
 export class Challenges {
 	readonly #answers = new Map<string, string>();
@@ -24,13 +27,13 @@ export class Challenges {
 	}
 }
 
-/** Serves the answers at the path of RFC 8555, section 8.3; authorities request it over HTTP on port 80. */
+/** Serves the answers; authorities request them over HTTP on port 80. */
 export function serveChallenges(
 	server: FastifyInstance,
 	challenges: Challenges,
 ): void {
 	server.get<{ Params: { token: string } }>(
-		"/.well-known/acme-challenge/:token",
+		`${challengePath}:token`,
 		(request, reply) => {
 			const answer = challenges.get(request.params.token);
 			if (answer === undefined)
