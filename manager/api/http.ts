@@ -26,7 +26,12 @@ export function serveOverHttp(
 	sessions: BrowserSessions,
 ): void {
 	api.get("/health", () => ({ ok: true }));
-	api.get("/openapi.json", () => openApiDocument(operations, streams));
+	// Built by the first request only: that takes 10 ms, and everybody can request it.
+	let openApi: string | undefined;
+	api.get("/openapi.json", (_request, reply) => {
+		openApi ??= JSON.stringify(openApiDocument(operations, streams));
+		return reply.type("application/json; charset=utf-8").send(openApi);
+	});
 	api.post<{ Params: { operation: string } }>(
 		"/:operation",
 		(request, reply) => {
