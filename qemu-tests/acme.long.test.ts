@@ -44,7 +44,7 @@ test.serial("the device trusts the authority's server", async (t) => {
 
 test.serial("a certificate is ordered on the page and served", async (t) => {
 	t.timeout(timeLimit(5 * minute));
-	await logInToPage(browser.page, machine.url("https"));
+	await logInToPage(browser.page, machine.url("manager"));
 	await order(names);
 	const next = /For device\.test, also\.device\.test: the next order is on/;
 	await acme()

@@ -36,7 +36,7 @@ test.serial("a wrong password is refused", async (t) => {
 });
 
 test.serial("no token can be created with the default password", async (t) => {
-	await logInToPage(browser.page, machine.url("https"));
+	await logInToPage(browser.page, machine.url("manager"));
 	await createToken("too early");
 	await tokens()
 		.getByRole("alert")

@@ -33,7 +33,7 @@ test.serial("a store is on the device", async (t) => {
 });
 
 test.serial("an app is found in the store", async (t) => {
-	await logInToPage(browser.page, machine.url("https"));
+	await logInToPage(browser.page, machine.url("manager"));
 	await button("Apps").click();
 	const store = card(browser.page, "App store");
 	await store.getByLabel("Address of the store").fill(storeDirectory);

@@ -26,7 +26,7 @@ let before = "";
 test.serial("the device serves its own certificate at first", async (t) => {
 	await machine.console.login(...logins.root);
 	await setClock(machine.console);
-	await logInToPage(browser.page, machine.url("https"));
+	await logInToPage(browser.page, machine.url("manager"));
 	await browser.page
 		.getByRole("button", { name: "Certificate", exact: true })
 		.click();
@@ -62,7 +62,7 @@ test.serial(
 
 test.serial("a valid one is used at once, connections persist", async (t) => {
 	const cookie = await managerCookie(machine);
-	const socket = machine.websocket("/manager/api/ws", { cookie });
+	const socket = machine.websocket("/manager/api/ws", { cookie }, "manager");
 	await once(socket, "open");
 	await page()
 		.getByLabel("File with certificate")

@@ -10,7 +10,7 @@ const browser = guestBrowser(test, "manager-page");
 const { errors } = browser;
 
 test.serial("shows a login page at /manager/", async (t) => {
-	await browser.page.goto(`${machine.url("https")}/manager/`);
+	await browser.page.goto(`${machine.url("manager")}/manager/`);
 	await browser.page.getByLabel("Password").waitFor();
 	t.regex(await browser.page.title(), /App Platform/);
 });
@@ -87,7 +87,7 @@ test.serial("shows the login page after logging out", async (t) => {
 test.serial("limits the rate of login attempts", async (t) => {
 	const statuses = new Set<number>();
 	for (let attempt = 0; attempt < 15; attempt++) {
-		const response = await machine.fetch("https", "/manager/api/login", {
+		const response = await machine.fetch("manager", "/manager/api/login", {
 			method: "POST",
 			headers: { "content-type": "application/json" },
 			body: JSON.stringify({ password: `guess ${attempt}` }),

@@ -48,7 +48,9 @@ test.serial("an app is installed", async (t) => {
 
 test.serial("all connections are opened", async (t) => {
 	t.timeout(timeLimit(60 * minute));
-	const origin = tap ? `wss://${addressAtTap}` : machine.url("wss");
+	const origin = tap
+		? `wss://${addressAtTap}`
+		: `wss://127.0.0.1:${machine.port(443)}`;
 	clients = new Clients(origin + path);
 	for (let made = step; made <= count; made += step) {
 		const perSecond = await clients.open(step, 16);

@@ -93,7 +93,7 @@ test.serial("answers on 80 and 443 over IPv6", async (t) => {
 		machine.console,
 		"printf 'GET /manager/ HTTP/1.0\\r\\n\\r\\n' | openssl s_client -quiet -connect [::1]:443 2>/dev/null",
 	);
-	t.regex(tls, /^HTTP\/1\.\d 200/);
+	t.regex(tls, /^HTTP\/1\.\d 302/);
 });
 
 test.serial("PostgreSQL does not listen on the network", async (t) => {

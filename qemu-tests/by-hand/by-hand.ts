@@ -12,7 +12,8 @@ export function loginHelp(machine: Machine): string {
 	const [admin, password] = logins.admin;
 	const [root, rootPassword] = logins.root;
 	return `
-  ${machine.url("https")}/manager/   password: ${managerPassword}
+  ${machine.url("manager")}/manager/   password: ${managerPassword}
+  Its apps are on port ${machine.port(443)} of 127.0.0.1.
   ssh -p ${machine.port(22)} ${admin}@127.0.0.1   password: ${password}
   On the console: ${root}, password: ${rootPassword}. These are the default passwords.
 `;

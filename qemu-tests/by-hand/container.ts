@@ -119,7 +119,8 @@ async function keep(count: number, options: { reset?: true }): Promise<void> {
 				memoryMB: containerMemoryMB,
 				disks: [existingDisk(disk)],
 				ports: [
-					{ guest: 443, host: await freePortFrom(8442 + number) },
+					{ guest: 444, host: await freePortFrom(8442 + number) },
+					{ guest: 443, host: await freePortFrom(4429 + number) },
 					{ guest: 22, host: await freePortFrom(2221 + number) },
 				],
 			});

@@ -65,7 +65,8 @@ async function main(): Promise<void> {
 		disks: [disk],
 		isOnline: true,
 		ports: [
-			{ guest: 443, host: await freePortFrom(8443) },
+			{ guest: 444, host: await freePortFrom(8443) },
+			{ guest: 443, host: await freePortFrom(4430) },
 			{ guest: 22, host: await freePortFrom(2222) },
 		],
 		...(options.memory && { memoryMB: options.memory }),

@@ -33,9 +33,12 @@ export type MachineOptions = Partial<Hardware> & {
 	lan?: Lan;
 };
 
+/** The guest's ports for HTTPS: of apps and the API, and of the manager alone. */
+const httpsPorts = { https: 443, manager: 444 } as const;
+
 const defaults = {
 	cpus: 1,
-	ports: [22, 80, 443],
+	ports: [22, 80, ...Object.values(httpsPorts)],
 	hostServices: [],
 	isOnline: false,
 } as const;
@@ -156,10 +159,10 @@ export class Machine {
 		return this.#running.portOf(guestPort);
 	}
 
-	/** Returns the base of URLs to the guest, without a trailing slash. */
-	url(protocol: "http" | "https" | "wss"): string {
-		const port = this.port(protocol === "http" ? 80 : 443);
-		return `${protocol}://127.0.0.1:${port}`;
+	/** Returns the base of URLs to the guest, without a trailing slash; "manager" is HTTPS to the manager's own port. */
+	url(server: "http" | keyof typeof httpsPorts): string {
+		if (server === "http") return `http://127.0.0.1:${this.port(80)}`;
+		return `https://127.0.0.1:${this.port(httpsPorts[server])}`;
 	}
 
 	/** Adds a forward from 127.0.0.1 to a guest whose address is not the one from DHCP. */
@@ -181,13 +184,13 @@ export class Machine {
 		);
 	}
 
-	/** Sends an HTTP request without following redirects; "https" accepts any certificate. */
+	/** Sends a request to a URL of `url` without following redirects; accepts any certificate. */
 	async fetch(
-		protocol: "http" | "https",
+		server: "http" | keyof typeof httpsPorts,
 		path: string,
 		options: RequestInit = {},
 	): Promise<Response> {
-		return fetch(this.url(protocol) + path, {
+		return fetch(this.url(server) + path, {
 			dispatcher: anyCertificate,
 			redirect: "manual",
 			...options,
@@ -195,8 +198,12 @@ export class Machine {
 	}
 
 	/** Returns a WebSocket to a path of the guest, not yet open. */
-	websocket(path: string, headers: Record<string, string> = {}): WebSocket {
-		return new WebSocket(this.url("wss") + path, {
+	websocket(
+		path: string,
+		headers: Record<string, string> = {},
+		server: keyof typeof httpsPorts = "https",
+	): WebSocket {
+		return new WebSocket(this.url(server).replace("https", "wss") + path, {
 			rejectUnauthorized: false,
 			headers,
 		});

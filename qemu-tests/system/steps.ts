@@ -54,9 +54,8 @@ export async function loginPage(
 	return eventually(
 		`${machine.name} serves the login page`,
 		async () => {
-			const response = await machine.fetch("https", "/manager/", {
-				signal: AbortSignal.timeout(5_000),
-			});
+			const signal = AbortSignal.timeout(5_000);
+			const response = await fetchFromManager(machine, "/manager/", { signal });
 			const html = await response.text();
 			// The rescue system serves a page at this address too.
 			return response.status === 200 &&
@@ -66,6 +65,23 @@ export async function loginPage(
 		},
 		{ timeoutMs },
 	);
+}
+
+/**
+ * Sends a request to the manager's own port, to which a browser that opens the manager is redirected. The rescue system
+ * and the last release do not redirect: their page is on port 443.
+ */
+export async function fetchFromManager(
+	machine: Machine,
+	path: string,
+	options: Parameters<Machine["fetch"]>[2] = {},
+): ReturnType<Machine["fetch"]> {
+	const signal = AbortSignal.timeout(timeLimit(30_000));
+	const { status, body } = await machine.fetch("https", "/manager/", {
+		signal: options.signal ?? signal,
+	});
+	await body?.cancel();
+	return machine.fetch(status === 302 ? "manager" : "https", path, options);
 }
 
 /** Shuts the system down. Root is logged in at the console. */
@@ -128,7 +144,7 @@ export function post(
 		contentType = "application/json",
 	}: { body: string | Buffer; cookie?: string; contentType?: string },
 ) {
-	return machine.fetch("https", `/manager/api/${path}`, {
+	return fetchFromManager(machine, `/manager/api/${path}`, {
 		method: "POST",
 		headers: { "content-type": contentType, cookie },
 		body,
