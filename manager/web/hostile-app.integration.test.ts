@@ -9,7 +9,8 @@ import {
 import { chromiumFlags, chromiumPath } from "../../testing/browser.ts";
 import { TestAppliance } from "../../testing/test-appliance.ts";
 
-// A page of an app attacks the manager while an administrator is logged in in the same browser.
+// A page of an app attacks the manager while an administrator is logged in in the same browser. Takes about two minutes:
+// what must not happen is waited for.
 const minute = 60_000;
 const appliance = await TestAppliance.withApp(
 	join(import.meta.dirname, "../../testing/hostile-app"),
