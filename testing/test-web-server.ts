@@ -41,7 +41,10 @@ export class TestWebServer {
 			{
 				adminSocket: this.#adminSocket,
 				map: join(this.server.runDirectory, "haproxy/routes.map"),
-				managerNamesMap: join(this.server.runDirectory, "haproxy/manager-names.map"),
+				managerNamesMap: join(
+					this.server.runDirectory,
+					"haproxy/manager-names.map",
+				),
 				backend: "apps",
 			},
 			pino({ level: "silent" }),
