@@ -52,13 +52,18 @@ test.serial("an existing log is not changed", async (t) => {
 	t.regex(readFileSync(current, "utf8"), /after its whole directory\n.*more/s);
 });
 
-/** Writes the words and waits until they are in the log. */
+/** Writes the words once svlogd has its file, and waits until they are in it. */
 async function logged(words: string): Promise<void> {
+	// Until it has handled SIGHUP, svlogd writes to the deleted file.
+	await until(() => existsSync(current));
 	log.stdin?.write(`${words}\n`);
-	for (let left = 100; left > 0; left--) {
-		if (existsSync(current) && readFileSync(current, "utf8").includes(words))
-			return;
+	await until(() => readFileSync(current, "utf8").includes(words));
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+	for (let left = 200; left > 0; left--) {
+		if (isSo()) return;
 		await delay(50);
 	}
-	throw new Error(`"${words}" is not in ${current}`);
+	throw new Error(`Timed out: ${isSo}`);
 }
