@@ -1,18 +1,15 @@
-import { PassThrough, Readable } from "node:stream";
+import { PassThrough, type Readable } from "node:stream";
 
 /**
- * The bytes of a response, including all that arrived before a disconnect: a failing web stream
+ * The bytes of a response, including all that arrived before a disconnect: a failing stream
  * drops its unread bytes, so that a download over an unreliable line would never complete.
- * @throws the stream's error, after its last bytes.
+ * @throws an error with the stream's message but without errno, after its last bytes.
  */
-export function bodyChunks(
-	body: AsyncIterable<Uint8Array>,
-): AsyncIterable<Uint8Array> {
-	const source = Readable.from(body);
+export function bodyChunks(source: Readable): AsyncIterable<Uint8Array> {
 	const received = new PassThrough();
 	let failure: Error | undefined;
-	source.on("error", (error) => {
-		failure = error;
+	source.on("error", (cause) => {
+		failure = new Error(cause.message, { cause });
 		received.end();
 	});
 	// Starts the flow before the first read.

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { bodyChunks } from "./body-chunks.ts";
 import { DownloadRefused, followRedirects } from "./follow-redirects.ts";
 
@@ -100,31 +101,30 @@ export async function requestRemainder(
 		? { range: `bytes=${bytes}-`, "if-range": validator }
 		: {};
 	const response = await followRedirects(url, range, signal);
-	const { status, headers, body } = response;
-	if (status === 200 && body)
+	const { statusCode: status = 0, headers } = response;
+	if (status === 200)
 		return {
 			start: { bytes: 0, validator: strongValidator(headers) },
-			totalBytes: sizeOf(headers.get("content-length")),
-			chunks: bodyChunks(body),
+			totalBytes: sizeOf(headers["content-length"]),
+			chunks: bodyChunks(response),
 		};
 	if (isResuming && isUnchanged(headers, validator)) {
 		// Some servers send a different range than requested.
 		const [, sent, size] =
-			/^bytes (\d+-|\*\/)\S*?(\d+|\*)$/.exec(
-				headers.get("content-range") ?? "",
-			) ?? [];
-		if (status === 206 && body && sent === `${bytes}-`)
+			/^bytes (\d+-|\*\/)\S*?(\d+|\*)$/.exec(headers["content-range"] ?? "") ??
+			[];
+		if (status === 206 && sent === `${bytes}-`)
 			return {
 				start: received,
 				totalBytes: sizeOf(size),
-				chunks: bodyChunks(body),
+				chunks: bodyChunks(response),
 			};
 		if (status === 416 && sent === "*/" && Number(size) === bytes) {
-			await body?.cancel();
+			response.destroy();
 			return { start: received, totalBytes: bytes, chunks: noChunks() };
 		}
 	}
-	await body?.cancel();
+	response.destroy();
 	// A wrong range, or one of another file; or the file has become shorter.
 	if (isResuming && (status === 206 || status === 416))
 		return requestRemainder(url, emptyFile, signal);
@@ -135,23 +135,21 @@ export async function requestRemainder(
 }
 
 /** Returns the entity tag, else the date, if it identifies the bytes of the file (RFC 9110, 8.8). */
-function strongValidator(headers: Headers): string | undefined {
-	const tag = headers.get("etag");
-	if (tag !== null) return tag.startsWith("W/") ? undefined : tag;
-	const modified = headers.get("last-modified");
-	const ageMs =
-		Date.parse(headers.get("date") ?? "") - Date.parse(modified ?? "");
-	return modified !== null && ageMs >= minAgeMs ? modified : undefined;
+function strongValidator(headers: IncomingHttpHeaders): string | undefined {
+	const { etag, date = "", "last-modified": modified = "" } = headers;
+	if (etag !== undefined) return etag.startsWith("W/") ? undefined : etag;
+	const ageMs = Date.parse(date) - Date.parse(modified);
+	return ageMs >= minAgeMs ? modified : undefined;
 }
 
 /** Some servers ignore If-Range. */
-function isUnchanged(headers: Headers, validator: string): boolean {
+function isUnchanged(headers: IncomingHttpHeaders, validator: string): boolean {
 	const name = validator.startsWith('"') ? "etag" : "last-modified";
-	const current = headers.get(name);
-	return current === null || current === validator;
+	const current = headers[name];
+	return current === undefined || current === validator;
 }
 
-function sizeOf(text: string | null | undefined): number | undefined {
+function sizeOf(text: string | undefined): number | undefined {
 	return /^\d+$/.test(text ?? "") ? Number(text) : undefined;
 }
 
