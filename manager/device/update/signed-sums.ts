@@ -1,18 +1,11 @@
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { findSigningKey, readPublicKeys } from "../../shared/minisign.ts";
 import { UpdateError } from "./update-error.ts";
-
-const run = promisify(execFile);
 
 export const signatureName = "SHA256SUMS.minisig";
 export const sumsName = "SHA256SUMS";
 
 /**
- * Runs minisign itself, as the rescue system does, so that both accept the same signatures.
  * @param files the signature and the sums, by name.
  * @throws UpdateError if no trusted key has signed the sums.
  */
@@ -20,35 +13,16 @@ export async function assertSigned(
 	files: ReadonlyMap<string, Buffer>,
 	keysDirectory: string,
 ): Promise<void> {
-	const directory = await mkdtemp(join(tmpdir(), "update-"));
-	try {
-		for (const [name, content] of files)
-			await writeFile(join(directory, name), content);
-		const keys = (await readdir(keysDirectory)).filter((name) =>
-			name.endsWith(".pub"),
-		);
-		for (const key of keys) {
-			const args = ["-V", "-q", "-p", join(keysDirectory, key)];
-			const isGood = await run("minisign", [
-				...args,
-				"-m",
-				join(directory, sumsName),
-			])
-				.then(() => true)
-				.catch((error: { code?: unknown }) => {
-					// Only an exit code means a bad signature; minisign may also be impossible to start.
-					if (typeof error.code === "number") return false;
-					throw error;
-				});
-			if (isGood) return;
-		}
-	} finally {
-		await rm(directory, { recursive: true });
-	}
-	throw new UpdateError(
-		"notSigned",
-		"The update is not signed by a key that this system trusts",
+	const key = await findSigningKey(
+		files.get(sumsName) ?? "",
+		files.get(signatureName) ?? "",
+		await readPublicKeys(keysDirectory),
 	);
+	if (key === undefined)
+		throw new UpdateError(
+			"notSigned",
+			"The update is not signed by a key that this system trusts",
+		);
 }
 
 /** Returns the hashes by file name. */
