@@ -1,9 +1,11 @@
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, gzip } from "node:zlib";
 import * as z from "zod";
+import { $ } from "zx";
 import { targets } from "../board/target.ts";
 import {
 	freeName,
@@ -15,6 +17,7 @@ import {
 	parseFileList,
 } from "../manager/app-hosting/store/catalogue.ts";
 import { bundleProgram } from "../manager/bundle.ts";
+import { parsePublicKey } from "../manager/shared/minisign.ts";
 
 export { targetNames } from "../board/target.ts";
 
@@ -48,15 +51,42 @@ export async function makeStore(
 	for (const source of appDirectories) {
 		const text = await readFile(join(source, "app.json"), "utf8");
 		const { build, label, ...app } = appDescription.parse(JSON.parse(text));
-		await writeBuild(source, join(directory, String(build)), app);
-		apps.push({ ...app, versions: [{ build: String(build), label }] });
+		const sums = await writeBuild(source, join(directory, String(build)), app);
+		apps.push({ ...app, versions: [{ build: String(build), label, sums }] });
 	}
 	const content = catalogue.parse({ apps });
+	// A signature of the catalogue before would be a wrong one.
+	for (const name of ["apps.json.minisig", "store.pub"])
+		await rm(join(directory, name), { force: true });
 	await writeFile(
 		join(directory, "apps.json"),
 		`${JSON.stringify(content, undefined, "\t")}\n`,
 	);
 	return apps.map(({ id }) => id);
+}
+
+/**
+ * Signs a store's apps.json, and with it all files, and puts the public key beside it. minisign asks at the terminal
+ * for the key's password if it has one.
+ * @param secretKeyFile NAME.key; the public key is in NAME.pub.
+ * @throws Error naming the file that is missing or not a key.
+ */
+export async function signStore(
+	directory: string,
+	secretKeyFile: string,
+): Promise<void> {
+	const publicKeyFile = `${secretKeyFile.replace(/\.key$/, "")}.pub`;
+	for (const file of [secretKeyFile, publicKeyFile])
+		if (!existsSync(file)) throw new Error(`the key ${file} does not exist`);
+	const text = await readFile(publicKeyFile, "utf8");
+	if (parsePublicKey(text) === undefined)
+		throw new Error(`${publicKeyFile} is not a minisign public key`);
+	const file = join(directory, "apps.json");
+	await $({
+		stdio: ["inherit", "pipe", "inherit"],
+	})`minisign -S -s ${secretKeyFile} -m ${file} -t ${"app store"} -c ${"signature of an app store"}`;
+	await $({ quiet: true })`minisign -V -q -p ${publicKeyFile} -m ${file}`;
+	await writeFile(join(directory, "store.pub"), text);
 }
 
 /** @returns the app directories in a directory. */
@@ -68,11 +98,12 @@ export async function appDirectoriesIn(directory: string): Promise<string[]> {
 		.sort();
 }
 
+/** @returns the checksum of its checksums. */
 async function writeBuild(
 	source: string,
 	directory: string,
 	{ id, folder, binary }: { id: string; folder: string; binary: string },
-): Promise<void> {
+): Promise<string> {
 	const [first, ...others] = targets.map(({ name: target }) =>
 		join(directory, target, folder),
 	) as [string, ...string[]];
@@ -96,6 +127,7 @@ async function writeBuild(
 	const list = parseFileList(files.join(","));
 	await writeFile(join(directory, `${id}_files`), list.join(","));
 	await writeFile(join(directory, `${id}_sha256`), sums.join(""));
+	return createHash("sha256").update(sums.join("")).digest("hex");
 }
 
 async function filesIn(directory: string): Promise<string[]> {

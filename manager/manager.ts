@@ -20,6 +20,7 @@ import {
 	storeUploads,
 } from "./app-hosting/store/operations.ts";
 import { Store } from "./app-hosting/store/store.ts";
+import { StoreTrust } from "./app-hosting/store/store-trust.ts";
 import { databaseOperations } from "./data/operations.ts";
 import { Optimization } from "./data/optimization.ts";
 import { optimizationOperations } from "./data/optimization-operations.ts";
@@ -135,6 +136,7 @@ const optimization = new Optimization(
 );
 const store = new Store(
 	settings,
+	new StoreTrust(config, environment.store.keysDirectory),
 	database,
 	services,
 	jobs,

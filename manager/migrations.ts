@@ -5,6 +5,7 @@ import {
 	createInstanceTable,
 } from "./app-hosting/instances/schema.ts";
 import { createServiceTables } from "./app-hosting/services/service-table.ts";
+import { acceptStoredStore } from "./app-hosting/store/store-trust.ts";
 import type { Migration } from "./database/migrate.ts";
 import { createUpdateTable } from "./device/update/schema.ts";
 import { createConfigTable } from "./settings/schema.ts";
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
 	{ name: "0005-external-host", up: addExternalHost },
 	{ name: "0006-tokens", up: createTokenTable },
 	{ name: "0007-alarms", up: createAlarmTable },
+	{ name: "0008-store-trust", up: acceptStoredStore },
 ];

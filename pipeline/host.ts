@@ -51,7 +51,7 @@ export const hostPackages = {
 		"wget",
 		"xz-utils",
 	],
-	manager: ["haproxy", "openssl", "postgresql"],
+	manager: ["haproxy", "minisign", "openssl", "postgresql"],
 	machine: [
 		"dnsmasq-base",
 		"iproute2",

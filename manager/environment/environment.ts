@@ -85,6 +85,7 @@ const environmentSchema = z
 		store: {
 			directory: join(environment.MANAGER_DATA_DIRECTORY, "system/store"),
 			url: environment.MANAGER_STORE_URL,
+			keysDirectory: environment.MANAGER_KEYS_FOLDER,
 		},
 		routes: {
 			adminSocket: join(environment.MANAGER_RUN_FOLDER, "haproxy/admin.sock"),

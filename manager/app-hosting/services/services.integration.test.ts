@@ -219,7 +219,7 @@ test.serial("a file becomes a directory, and a directory a file", async (t) => {
 test.serial(
 	"a failure of PostgreSQL during an update leaves the previous build",
 	async (t) => {
-		await offer({ build: 5 });
+		await offer({ build: 46 });
 		const pid = (await appliance.fetch(path)).text;
 		const refused = appliance.call("serviceInstall", { id });
 		await waitForRestart(pid);

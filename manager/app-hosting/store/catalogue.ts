@@ -15,6 +15,11 @@ const storeApp = z.object({
 			z.object({
 				build: z.coerce.string().pipe(plainName),
 				label: z.coerce.string().max(100).default(""),
+				/** SHA-256 of `<build>/<id>_sha256`, so that a signature of apps.json covers all files. */
+				sums: z
+					.string()
+					.regex(/^[0-9a-f]{64}$/)
+					.optional(),
 			}),
 		)
 		.min(1),

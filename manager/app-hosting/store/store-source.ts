@@ -13,13 +13,22 @@ import { OperationError } from "../../shared/operation-error.ts";
 /** The error code for a file that the store does not have. */
 export const fileMissing = "storeFileMissing";
 
+/** Object storage answers 403 for a file that is not there, because it does not let everybody list files. */
+const missingStatuses: ReadonlySet<number> = new Set([403, 404, 410]);
+
 /** A directory of files: `https://…`, `http://…`, or a directory of this machine. */
 export class StoreSource {
-	readonly #base: string;
+	/** Of the directory. */
+	readonly address: string;
 
 	/** @param address of the directory, or of the apps.json in it. */
 	constructor(address: string) {
-		this.#base = address.replace(/\/(apps\.json)?$/, "");
+		this.address = address.replace(/\/(apps\.json)?$/, "");
+	}
+
+	/** Whether it is a directory of this machine. */
+	get isLocal(): boolean {
+		return isAbsolute(this.address);
 	}
 
 	/**
@@ -34,7 +43,7 @@ export class StoreSource {
 		signal: AbortSignal,
 	): Promise<Remainder> {
 		const location = this.#locationOf(path);
-		if (isAbsolute(this.#base))
+		if (this.isLocal)
 			return {
 				start: emptyFile,
 				totalBytes: undefined,
@@ -42,8 +51,8 @@ export class StoreSource {
 			};
 		return requestRemainder(location, received, signal).catch((error) => {
 			if (!(error instanceof DownloadRefused)) throw error;
-			throw error.status === 404
-				? noSuchFile(location)
+			throw missingStatuses.has(error.status ?? 0)
+				? noSuchFile(location, error.message)
 				: storeFailed(location, error.message);
 		});
 	}
@@ -88,9 +97,7 @@ export class StoreSource {
 	}
 
 	#locationOf(path: string): string {
-		return isAbsolute(this.#base)
-			? join(this.#base, path)
-			: `${this.#base}/${path}`;
+		return this.isLocal ? join(this.address, path) : `${this.address}/${path}`;
 	}
 }
 
@@ -99,11 +106,11 @@ async function* chunksOf(file: string): AsyncGenerator<Uint8Array> {
 	yield* createReadStream(file);
 }
 
-function noSuchFile(location: string): OperationError {
+function noSuchFile(location: string, reason?: string): OperationError {
 	return new OperationError(
 		"upstream",
 		fileMissing,
-		`The store has no ${location}`,
+		`The store has no ${location}${reason === undefined ? "" : `: ${reason}`}`,
 	);
 }
 

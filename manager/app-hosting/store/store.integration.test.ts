@@ -44,7 +44,9 @@ test.before(async () => {
 	await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
 	const { port } = server.address() as AddressInfo;
 	await appliance.start();
-	await appliance.done("storeUrlChange", { url: `http://127.0.0.1:${port}` });
+	const url = `http://127.0.0.1:${port}`;
+	await appliance.done("storeUrlChange", { url });
+	await appliance.done("storeTrust", { url, key: null });
 });
 test.after.always(async () => {
 	server.closeAllConnections();
@@ -298,13 +300,27 @@ test.serial(
 	},
 );
 
+/** As in the published layout. @returns a function that restores them. */
+async function removeChecksums(): Promise<() => Promise<void>> {
+	const files = ["apps.json", "1/troublemaker_sha256"].map((name) =>
+		join(directory, name),
+	) as [string, string];
+	const [catalogue, sums] = files;
+	const contents = await Promise.all(files.map((file) => readFile(file)));
+	await rm(sums);
+	const text = String(contents[0]);
+	await writeFile(catalogue, text.replace(/,\s*"sums": "\w+"/, ""));
+	return async () => {
+		for (const [index, file] of files.entries())
+			await writeFile(file, contents[index] ?? "");
+	};
+}
+
 test.serial(
 	"a range of another version from a server without If-Range is refused",
 	async (t) => {
 		await uninstall();
-		const sums = join(directory, "1/troublemaker_sha256");
-		const text = await readFile(sums);
-		await rm(sums);
+		const restoreChecksums = await removeChecksums();
 		await interrupt(1_000);
 		// Ignores If-Range and has another version by now.
 		const ranges: (string | undefined)[] = [];
@@ -319,7 +335,7 @@ test.serial(
 		};
 		t.is((await install()).status, 200);
 		t.deepEqual(ranges, ["bytes=1000-", undefined]);
-		await writeFile(sums, text);
+		await restoreChecksums();
 	},
 );
 
@@ -341,15 +357,13 @@ test.serial(
 	"a complete file without a checksum is downloaded again",
 	async (t) => {
 		await uninstall();
-		const sums = join(directory, "1/troublemaker_sha256");
-		const text = await readFile(sums);
-		await rm(sums);
+		const restoreChecksums = await removeChecksums();
 		const { size } = await stat(join(directory, "1/x86_64", id, id));
 		await interrupt(size);
 		const ranges = serveRanges('"one"');
 		t.is((await install()).status, 200);
 		t.deepEqual(ranges, [`bytes=${size}-`, undefined]);
-		await writeFile(sums, text);
+		await restoreChecksums();
 	},
 );
 

@@ -14,11 +14,22 @@ import type { Services } from "../services/services.ts";
 import { unpackStore } from "./archive.ts";
 import type { StoreApp } from "./catalogue.ts";
 import { DownloadInterrupted, downloadFile } from "./download.ts";
-import { type ListedFile, listFiles, readApps } from "./listing.ts";
+import { type ListedFile, listFiles, readCatalogue } from "./listing.ts";
 import { type InterruptedInstall, Staging } from "./staging.ts";
 import { StoreSource } from "./store-source.ts";
+import {
+	assertMayInstall,
+	type StoreSignature,
+	type StoreTrust,
+} from "./store-trust.ts";
 
 const maxFileBytes = 256 * 1024 * 1024;
+
+/** What a store has, and who vouches for it. */
+export interface StoreOffer {
+	apps: StoreApp[];
+	signature: StoreSignature;
+}
 
 /** The progress of the running installation. */
 export interface InstallProgress {
@@ -31,6 +42,7 @@ export interface InstallProgress {
 export class Store implements Part {
 	readonly name = "store";
 	readonly #settings: Settings;
+	readonly #trust: StoreTrust;
 	readonly #services: Services;
 	/** The directory in which an upload is unpacked. */
 	readonly #uploadDirectory: string;
@@ -47,6 +59,7 @@ export class Store implements Part {
 	/** @param directory for downloads and uploads in progress. */
 	constructor(
 		settings: Settings,
+		trust: StoreTrust,
 		database: Database,
 		services: Services,
 		jobs: Jobs,
@@ -55,6 +68,7 @@ export class Store implements Part {
 	) {
 		this.#jobs = jobs;
 		this.#settings = settings;
+		this.#trust = trust;
 		this.#database = database;
 		this.#services = services;
 		this.#uploadDirectory = join(directory, "uploaded");
@@ -118,20 +132,45 @@ export class Store implements Part {
 			);
 	}
 
-	/** @throws OperationError if the store cannot be read or is not a store. */
-	async apps(): Promise<StoreApp[]> {
-		return readApps(await this.#source(), new AbortController().signal);
+	/** @throws OperationError if the store cannot be read, is not a store, or has a wrong signature. */
+	async offer(): Promise<StoreOffer> {
+		return this.#offerOf(await this.#source(), new AbortController().signal);
+	}
+
+	async #offerOf(
+		source: StoreSource,
+		signal: AbortSignal,
+	): Promise<StoreOffer> {
+		const { apps, content } = await readCatalogue(source, signal);
+		const signature = await this.#trust.signatureOf(source, content, signal);
+		return { apps, signature };
+	}
+
+	/**
+	 * Trusts the store at an address from now on, also if another one is set.
+	 * @param key its public key; null accepts it without a signature.
+	 */
+	async trust(url: string, key: string | null): Promise<void> {
+		const source = new StoreSource(url);
+		await this.#trust.confirm(source, key);
+		this.#log.info({ url: source.address, key }, "store trusted");
 	}
 
 	/**
 	 * Installs the newest build of an app as a service, or updates the service to it. Resumes an
 	 * interrupted installation of the same build.
+	 * @param allowOlder accepts a build below the installed one.
 	 * @throws OperationError; the previous build keeps running.
 	 */
-	install(id: string): Promise<void> {
+	install(id: string, allowOlder: boolean): Promise<void> {
 		return this.#exclusively(id, async (job) => {
 			const source = await this.#source();
-			const apps = await readApps(source, job.signal);
+			const { apps, signature } = await this.#offerOf(source, job.signal);
+			assertMayInstall(source, signature);
+			const { key, trustedKey } = signature;
+			// Of the image: from now on, its signature may not be missing.
+			if (key !== undefined && key === trustedKey)
+				await this.#trust.confirm(source, key);
 			const app = apps.find((one) => one.id === id);
 			if (!app)
 				throw new OperationError(
@@ -139,12 +178,10 @@ export class Store implements Part {
 					"noSuchApp",
 					`The store has no ${id}`,
 				);
-			await this.#install(
-				source,
-				await this.#settings.get("appStoreUrl"),
-				app,
-				job,
-			);
+			// Else an old catalogue with its signature could bring faults back.
+			if (!allowOlder) await this.#assertNotOlder(app);
+			const isSigned = key !== undefined;
+			await this.#install(source, app, isSigned, job);
 		});
 	}
 
@@ -166,14 +203,15 @@ export class Store implements Part {
 					job.signal,
 				);
 				const source = new StoreSource(directory);
-				const [app, another] = await readApps(source, job.signal);
+				const { apps } = await readCatalogue(source, job.signal);
+				const [app, another] = apps;
 				if (!app || another)
 					throw new OperationError(
 						"invalid",
 						"notOneApp",
 						"The archive must contain exactly one app: npm run store -- DIR APP",
 					);
-				await this.#install(source, directory, app, job);
+				await this.#install(source, app, false, job);
 				return { id: app.id, build: app.versions[0]?.build ?? "" };
 			} finally {
 				await rm(directory, { recursive: true, force: true });
@@ -210,16 +248,30 @@ export class Store implements Part {
 		return result;
 	}
 
+	/** @throws OperationError if the installed build is above the newest of the store. */
+	async #assertNotOlder({ id, versions: [version] }: StoreApp): Promise<void> {
+		const installed = (await this.#services.installed()).find(
+			(service) => service.id === id,
+		);
+		if (installed && version && isOlderBuild(version.build, installed.build))
+			throw new OperationError(
+				"conflict",
+				"olderBuild",
+				`The store has build ${version.build} of ${id}, which is older than the installed build ${installed.build}: to install it nevertheless, ask for an older build (allowOlder)`,
+			);
+	}
+
 	async #install(
 		source: StoreSource,
-		url: string,
 		app: StoreApp,
+		isSigned: boolean,
 		job: Job,
 	): Promise<void> {
 		const { id, folder, binary, title } = app;
 		job.report({ subject: id });
-		const [{ build, label }] = app.versions as [StoreApp["versions"][0]];
-		const wanted = await listFiles(source, app, build, job.signal);
+		const [version] = app.versions as [StoreApp["versions"][0]];
+		const { build, label } = version;
+		const wanted = await listFiles(source, app, version, isSigned, job.signal);
 		if (!wanted.some(({ name }) => name === binary))
 			throw new OperationError(
 				"upstream",
@@ -227,7 +279,7 @@ export class Store implements Part {
 				`The store's ${id} has no ${binary}`,
 			);
 		await this.#recovered;
-		await this.#staging.begin({ id, build, url });
+		await this.#staging.begin({ id, build, url: source.address });
 		let isResumable = false;
 		try {
 			const files: ServiceFile[] = [];
@@ -306,6 +358,12 @@ export class Store implements Part {
 			);
 		return new StoreSource(url);
 	}
+}
+
+/** Whether a build number is below another one; builds that are not numbers have no order. */
+function isOlderBuild(build: string, than: string): boolean {
+	const areNumbers = [build, than].every((one) => /^\d+$/.test(one));
+	return areNumbers && BigInt(build) < BigInt(than);
 }
 
 function cancelled(id: string): OperationError {
