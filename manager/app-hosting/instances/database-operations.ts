@@ -3,7 +3,7 @@ import { defineOperation } from "../../operations/operation.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import type { CleanUps } from "./clean-up.ts";
 import type { ConnectionTests } from "./connection-test/connection-test.ts";
-import { externalHost } from "./external-host.ts";
+import { assertKeepsPassword, externalHost } from "./external-host.ts";
 import { instanceId } from "./input.ts";
 import type { Instances } from "./instances.ts";
 import { instanceDatabaseName, instanceDatabaseUser } from "./names.ts";
@@ -47,6 +47,8 @@ export function instanceDatabaseOperations(
 						"notMadeYet",
 						"A database on this machine is created with its instance: only a database on another host can be tested first",
 					);
+				if (stored && given.databasePassword === undefined)
+					assertKeepsPassword(stored.externalHost, given.externalHost);
 				const name = given.databaseName ?? stored?.databaseName;
 				const user = given.databaseUser ?? stored?.databaseUser;
 				const password = given.databasePassword ?? stored?.databasePassword;

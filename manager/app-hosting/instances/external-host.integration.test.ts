@@ -1,6 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
+import {
+	type AddressInfo,
+	createServer,
+	type Server,
+	type Socket,
+} from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
@@ -181,6 +186,42 @@ test.serial("a failed test names the reason", async (t) => {
 	t.true((await done("instanceTestConnection", { id })).works, "unchanged");
 });
 
+test.serial("a stored password is sent to no other server", async (t) => {
+	await done("instanceEdit", {
+		id,
+		databasePassword: password,
+		externalHost: { address, tlsMode: "require" },
+	});
+	const seen: string[] = [];
+	const server = await hostile((socket) =>
+		socket.on("data", (data) => {
+			seen.push(data.toString("latin1"));
+			socket.end();
+		}),
+	);
+	const other = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+	for (const operation of ["instanceTestConnection", "instanceEdit"])
+		for (const externalHost of [
+			{ address: other, tlsMode: "disable" },
+			{ address, tlsMode: "disable" },
+			{ address, tlsMode: "prefer" },
+			{ address, tlsMode: "require", kind: "mysql" },
+		]) {
+			const answer = await manager.call(
+				operation,
+				{ id, externalHost },
+				{ cookie },
+			);
+			t.is(answer.status, 400, JSON.stringify(externalHost));
+			t.is(answer.body.error.code, "passwordNeeded");
+		}
+	t.deepEqual(seen, []);
+	t.is((await testConnection({ address: other })).works, false);
+	t.true(seen.length > 0, "with a password it is sent");
+	await done("instanceEdit", { id, externalHost: null });
+	server.close();
+});
+
 async function hostile(talk: (socket: Socket) => void): Promise<Server> {
 	const server = createServer((socket) => {
 		socket.on("error", () => {});
@@ -325,6 +366,7 @@ test.serial(
 test.serial("an app for PostgreSQL refuses MySQL", async (t) => {
 	await done("instanceEdit", {
 		id,
+		databasePassword: password,
 		externalHost: { address, kind: "mysql" },
 	});
 	const { text } = await waitForState("failed");

@@ -8,6 +8,7 @@ import {
 	defaultPorts,
 	tlsMode,
 } from "../../../sdk/protocol.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 
 const maxCaBytes = 32 * 1024;
 
@@ -100,3 +101,33 @@ export const externalHost = z
 		};
 		return { host, port, kind, tls: ca ? { mode, ca } : { mode } };
 	});
+
+/**
+ * Checks that a stored password is sent to no other server than the one that it is for, and with no less protection:
+ * whoever may change or test the address must not learn the password by it.
+ * @param stored null for the database on this machine.
+ * @param requested undefined if it stays as it is.
+ * @throws OperationError if the password must be entered with the address.
+ */
+export function assertKeepsPassword(
+	stored: ExternalHost | null,
+	requested: ExternalHost | null | undefined,
+): void {
+	if (!requested || (stored && isAtLeastAsSafe(requested, stored))) return;
+	throw new OperationError(
+		"invalid",
+		"passwordNeeded",
+		"Enter the database password too: the stored one is not sent to another server, nor with less protection",
+	);
+}
+
+function isAtLeastAsSafe(host: ExternalHost, other: ExternalHost): boolean {
+	const strength = ({ tls }: ExternalHost) => tlsMode.options.indexOf(tls.mode);
+	return (
+		host.host === other.host &&
+		host.port === other.port &&
+		host.kind === other.kind &&
+		strength(host) >= strength(other) &&
+		(other.tls.ca === undefined || host.tls.ca === other.tls.ca)
+	);
+}

@@ -62,6 +62,7 @@ async function testConnection(host: object, more: object = {}) {
 				kind: "mysql",
 				...host,
 			},
+			databasePassword: "the password",
 			...more,
 		},
 		{ cookie },

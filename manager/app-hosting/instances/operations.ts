@@ -5,6 +5,7 @@ import type { Jobs } from "../../jobs/jobs.ts";
 import { defineOperation } from "../../operations/operation.ts";
 import { outcome, outcomeOf } from "../../operations/outcome.ts";
 import type { CleanUps } from "./clean-up.ts";
+import { assertKeepsPassword } from "./external-host.ts";
 import { instanceId as id, instanceEdit, newInstance } from "./input.ts";
 import type { Instances } from "./instances.ts";
 import { webPath } from "./names.ts";
@@ -51,9 +52,14 @@ export function instanceOperations(
 			permission: "administrator",
 			input: instanceEdit,
 			output: z.object({ path: z.string() }),
-			handle: async ({ id, changes }) => ({
-				path: webPath(await instances.edit(id, changes)),
-			}),
+			async handle({ id, changes }) {
+				if (changes.databasePassword === undefined)
+					assertKeepsPassword(
+						(await instances.find(id)).externalHost,
+						changes.externalHost,
+					);
+				return { path: webPath(await instances.edit(id, changes)) };
+			},
 		}),
 		defineOperation({
 			name: "instanceCredentials",

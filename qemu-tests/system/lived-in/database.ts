@@ -44,7 +44,10 @@ export const database: Fixture = {
 		);
 		const { id } = await instanceNamed(call, outsideNotes);
 		const externalHost = { address: `127.0.0.1:${port}` };
-		await call("instanceEdit", { id, externalHost });
+		const { databasePassword } = (await call("instanceCredentials", {
+			id,
+		})) as { databasePassword: string };
+		await call("instanceEdit", { id, externalHost, databasePassword });
 	},
 
 	async read({ root }) {
