@@ -23,6 +23,7 @@ test.serial(
 			"0005-external-host",
 			"0006-tokens",
 			"0007-alarms",
+			"0008-store-trust",
 		]);
 		await manager.stop();
 		await manager.start();
