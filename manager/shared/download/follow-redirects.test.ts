@@ -5,9 +5,10 @@ import test, { type ExecutionContext } from "ava";
 import { DownloadRefused, followRedirects } from "./follow-redirects.ts";
 import { isInsideAddress } from "./inside-address.ts";
 
-// All servers are on loopback; in these tests this one is outside.
+// All servers are on loopback; in these tests this one is outside, and the others are what they are.
 const outside = "127.0.0.9";
-const isInside = (address: string) => address !== outside;
+const isInside: typeof isInsideAddress = (address, ...others) =>
+	address !== outside && isInsideAddress(address, ...others);
 
 /** Starts a server that answers, or redirects to where the path says. @returns its port. */
 async function serve(t: ExecutionContext, address: string) {
@@ -77,7 +78,10 @@ test("a server inside may redirect to addresses inside", async (t) => {
 	const one = await serve(t, "127.0.0.1");
 	const other = await serve(t, "127.0.0.2");
 	t.is(await get(`${one.url}/to/${other.url}/file`), 200);
-	t.is(await get(`${one.url}/to/${other.url}/file`, isInsideAddress), 200);
+	t.is(
+		await get(`${one.url}/to/${other.url}/file`, (one) => isInsideAddress(one)),
+		200,
+	);
 	t.deepEqual(other.requests, ["/file", "/file"]);
 });
 
@@ -126,4 +130,27 @@ test("addresses inside are those that the Internet cannot reach", (t) => {
 		"::ffff:1.1.1.1",
 	])
 		t.false(isInsideAddress(address), address);
+});
+
+test("this machine and the LAN's global IPv6 addresses are inside", (t) => {
+	const of = (address: string, cidr: string) => ({
+		...{ address, cidr, netmask: "", mac: "", internal: false },
+		...(address.includes(":")
+			? { family: "IPv6" as const, scopeid: 0 }
+			: { family: "IPv4" as const }),
+	});
+	const interfaces = () => ({
+		eth0: [
+			of("8.8.8.8", "8.8.8.8/24"),
+			of("2600::1", "2600::1/64"),
+			of("2a00::1", "2a00::1/3"),
+		],
+	});
+	for (const [address, isInside] of [
+		["8.8.8.8", true],
+		["8.8.8.9", false],
+		["2600::2", true],
+		["2600:0:0:1::2", false],
+	] as const)
+		t.is(isInsideAddress(address, interfaces), isInside, address);
 });

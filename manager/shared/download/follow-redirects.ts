@@ -35,7 +35,7 @@ export async function followRedirects(
 	start: string,
 	headers: Record<string, string>,
 	signal: AbortSignal,
-	isInside = isInsideAddress,
+	isInside: (address: string) => boolean = isInsideAddress,
 ): Promise<IncomingMessage> {
 	let url = new URL(start);
 	let refusesInside = false;
@@ -138,7 +138,9 @@ function lookupWithout(
 					typeof found === "string"
 						? [found]
 						: (found ?? []).map(({ address }) => address);
-				const refused = error ? undefined : addresses.find(isRefused);
+				const refused = error
+					? undefined
+					: addresses.find((one) => isRefused(one));
 				if (refused === undefined) callback(error, found, family);
 				else callback(redirectInside(hostname, refused), "");
 			},
