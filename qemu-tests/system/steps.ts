@@ -119,19 +119,21 @@ export async function managerSession(machine: Machine) {
 
 /** Logs in to the manager and returns the session cookie. */
 export async function managerCookie(machine: Machine): Promise<string> {
-	// The manager serves its page before its database is ready.
-	const login = await eventually(
+	const body = JSON.stringify({ password: loginsOf(machine).manager });
+	// The manager serves its page, and logs people in, before its database is ready.
+	return eventually(
 		"the manager's database answers",
 		async () => {
-			const body = JSON.stringify({ password: loginsOf(machine).manager });
-			const response = await post(machine, "login", { body });
-			return response.status === 503 ? undefined : response;
+			const login = await post(machine, "login", { body });
+			if (login.status === 503) return undefined;
+			if (login.status !== 200)
+				throw new Error(`The manager's login returns ${login.status}`);
+			const cookie = login.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+			const alarms = await post(machine, "pastAlarms", { cookie, body: "{}" });
+			return alarms.status === 503 ? undefined : cookie;
 		},
 		{ timeoutMs: 180_000 },
 	);
-	if (login.status !== 200)
-		throw new Error(`The manager's login returns ${login.status}`);
-	return login.headers.getSetCookie()[0]?.split(";")[0] ?? "";
 }
 
 /** Posts to the manager's API. */

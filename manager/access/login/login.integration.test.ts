@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
@@ -185,6 +185,58 @@ test.serial(
 			},
 		);
 		t.deepEqual(session.body, { loggedIn: true, defaultPassword: false });
+	},
+);
+
+test.serial(
+	"the login works while PostgreSQL is unavailable, also after a restart",
+	async (t) => {
+		const copy = join(manager.directory, "data/system/manager/password.hash");
+		t.is((await stat(copy)).mode & 0o777, 0o600);
+		await manager.cluster.kill();
+		const check = async () => {
+			await t.throwsAsync(manager.logIn("pwd"), { message: /wrongPassword/ });
+			await t.notThrowsAsync(manager.logIn("correct horse"));
+		};
+		await check();
+		await manager.stop();
+		await manager.start("the database is not ready, trying again");
+		await check();
+		const cookie = await manager.logIn("correct horse");
+		const input = {
+			currentPassword: "correct horse",
+			newPassword: "not stored",
+		};
+		const change = await manager.call("changePassword", input, { cookie });
+		t.is(change.status, 503);
+		await check();
+
+		await manager.stop();
+		await writeFile(copy, "damaged");
+		await manager.start("the database is not ready, trying again");
+		await t.throwsAsync(manager.logIn("correct horse"), {
+			message: /databaseUnavailable/,
+		});
+		await manager.cluster.start();
+		await manager.logged("the database is ready");
+		await check();
+	},
+);
+
+test.serial(
+	"a password that is reset in the database is reset without it too",
+	async (t) => {
+		await manager.query(
+			"CREATE TABLE kept AS SELECT * FROM config WHERE name = 'password'",
+		);
+		await manager.query("DELETE FROM config WHERE name = 'password'");
+		await manager.logIn("pwd");
+		await manager.cluster.kill();
+		await t.notThrowsAsync(manager.logIn("pwd"));
+		await manager.cluster.start();
+		await manager.query("INSERT INTO config SELECT * FROM kept");
+		await manager.query("DROP TABLE kept");
+		await t.notThrowsAsync(manager.logIn("correct horse"));
 	},
 );
 

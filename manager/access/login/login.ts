@@ -15,17 +15,12 @@ import { DigestPassword } from "./digest-password.ts";
 import { InsideAddresses } from "./inside-addresses.ts";
 import { KnownClients } from "./known-clients.ts";
 import { OnceEmitter } from "./once-emitter.ts";
-import {
-	hashPassword,
-	type PasswordHash,
-	passwordHash,
-	verifyPassword,
-} from "./password.ts";
+import { hashPassword, type PasswordHash, verifyPassword } from "./password.ts";
 import { Sessions } from "./sessions.ts";
+import { StoredPassword } from "./stored-password.ts";
 
 /** Valid until another password is stored; documented. */
 export const defaultPassword = "pwd";
-const settingName = "password";
 
 /** Who logs in. */
 export interface LoginClient {
@@ -46,7 +41,7 @@ export interface LoginTokens {
  * the browser or the address that they come from, and all together only those that have never logged in.
  */
 export class Login {
-	readonly #config: ConfigTable;
+	readonly #storedPassword: StoredPassword;
 	readonly #log: Log;
 	readonly #attempts = new AttemptLimiter();
 	/** Attempts that were dropped from a full queue. They may be repeated, but not at once. */
@@ -71,7 +66,11 @@ export class Login {
 		directory: string,
 		log: Log,
 	) {
-		this.#config = config;
+		this.#storedPassword = new StoredPassword(
+			config,
+			join(directory, "password.hash"),
+			log,
+		);
 		const keyFile = join(directory, "password.key");
 		this.#digestPassword = new DigestPassword(config, settings, keyFile);
 		this.#knownClients = new KnownClients(
@@ -87,7 +86,7 @@ export class Login {
 
 	/** @throws DatabaseUnavailable */
 	async isDefaultPassword(): Promise<boolean> {
-		return (await this.#storedHash()) === undefined;
+		return (await this.#storedPassword.read()) === undefined;
 	}
 
 	/**
@@ -126,7 +125,7 @@ export class Login {
 					"appWebsocketOff",
 					"AppWebsocket logins are disabled.",
 				);
-			const stored = await this.#storedHash();
+			const stored = await this.#storedPassword.read();
 			this.#refuseDefaultFromOutside(stored, address);
 			const password = stored
 				? await this.#digestPassword.read(stored)
@@ -191,7 +190,7 @@ export class Login {
 			await this.#check(current, client);
 			const hash = await hashPassword(next);
 			await onVerified(next);
-			await this.#config.write(settingName, hash);
+			await this.#storedPassword.write(hash);
 			this.#changes += 1;
 			this.#sessions.endAll();
 			this.#logouts.emit("digest");
@@ -221,7 +220,7 @@ export class Login {
 	): Promise<PasswordHash | undefined> {
 		let stored: PasswordHash | undefined;
 		await this.#attempt(client, async () => {
-			stored = await this.#storedHash();
+			stored = await this.#storedPassword.read();
 			this.#refuseDefaultFromOutside(stored, client.address);
 			this.#defaultHash ??= hashPassword(defaultPassword);
 			return verifyPassword(password, stored ?? (await this.#defaultHash));
@@ -311,10 +310,6 @@ export class Login {
 				"AppWebsocket logins are unavailable: the password could not be stored for them",
 			);
 		}
-	}
-
-	#storedHash(): Promise<PasswordHash | undefined> {
-		return this.#config.read(settingName, passwordHash);
 	}
 
 	/** Independent of the password: the answer must not reveal whether it is correct. */
