@@ -11,6 +11,7 @@ const generated = [
 	"manager",
 	"write-core-file",
 	"compile-cache",
+	"app-syscalls.bpf",
 ];
 /** Called by the manager (`manager/environment/environment.ts`). */
 const calledByManager = ["boot-partition", "run-app", "set-passwords"];

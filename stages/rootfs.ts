@@ -1,5 +1,6 @@
-import { chmod, copyFile, mkdir, rm } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { appSyscallFilter } from "../board/app-syscalls.ts";
 import { rootfsTree } from "../board/base.ts";
 import { assertContents } from "../board/contents.ts";
 import type { Target } from "../board/target.ts";
@@ -60,6 +61,10 @@ export async function rootfsStage(
 				await copyFile(join(parts.manager.directory, name), path);
 				await chmod(path, 0o755);
 			}
+			await writeFile(
+				join(layer, programs, "app-syscalls.bpf"),
+				appSyscallFilter(target),
+			);
 			await copyFile(commonFilesFile(parts.archive), join(layer, COMMON_FILES));
 			await writeGeneratedFiles(layer, target, release);
 			report("checking the contents");
