@@ -52,7 +52,14 @@ export function appRightsTests(test: TestFn, machine: Machine): void {
 					.split(/\s+/),
 				[
 					...["/", "/dev", "/dev/pts", "/dev/shm", "/mnt/sda2", "/proc"],
-					...["/run", "/sys", "/sys/fs/cgroup", "/tmp"],
+					...[
+						"/run",
+						"/run/apps",
+						"/sys",
+						"/sys/fs/cgroup",
+						"/tmp",
+						"/var/tmp",
+					],
 				],
 			);
 			const asService = `nsenter -t ${pid} -m setpriv --reuid 2000 --regid 2000 --clear-groups`;

@@ -25,6 +25,8 @@ export const database: Fixture = {
 		await outputOf(
 			root,
 			`set -e
+			echo 'tcp dport ${port} accept' >/mnt/sda2/system/apps-tunnel.nft
+			nft -f /etc/nftables/apps.nft
 			cp /tmp/relay ${relay}
 			rm /tmp/relay
 			echo '* * * * * pgrep -f "^node ${relay}" >/dev/null || node ${relay}' >${crontab}
