@@ -15,7 +15,7 @@ import {
 	post,
 } from "./system/steps.ts";
 
-// What an app that somebody has broken into can see and reach. What it can use up: app-attacks.vm.test.ts.
+// What an app that somebody has broken into can see and reach. What it can use up: app-attacks.long.test.ts.
 const minute = 60_000;
 const machine = runningContainer(test, "app-isolation");
 let runAsApp: RunAsApp;
