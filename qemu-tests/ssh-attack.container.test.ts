@@ -18,8 +18,9 @@ for (let n = 0; n < ${sources}; n += 1)
 			.on("error", () => {});
 setTimeout(() => process.exit(), 600_000);`;
 
-test.before(async () => {
+test.serial("root logs in on the console", async (t) => {
 	await machine.console.login(...logins.root);
+	t.pass();
 });
 
 test.serial(

@@ -97,7 +97,8 @@ async function inTurn<One>(all: One[], work: (one: One) => Promise<void>) {
 
 async function page(): Promise<number> {
 	const asked = request({
-		...{ host, path: "/manager/", localAddress: other, ...insecure },
+		...{ host, port: 444, path: "/manager/", localAddress: other },
+		...insecure,
 		timeout: 30_000,
 	});
 	asked.once("timeout", () => asked.destroy());
