@@ -2,10 +2,10 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Caller } from "../operations/caller.ts";
 
 const browserCookie = "manager-browser";
-/** Browsers allow no more. */
+/** The maximum of browsers. */
 const maxAgeSeconds = 400 * 24 * 60 * 60;
 
-/** By this cookie a browser is known that has logged in before: it gives an allowance for wrong passwords, no more. */
+/** By this cookie a browser is known that has logged in before: it gives only an allowance for wrong passwords. */
 export function knownBrowser(
 	request: FastifyRequest,
 	reply: FastifyReply,

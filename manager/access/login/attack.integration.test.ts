@@ -146,7 +146,7 @@ test.serial("an IPv6 /64 is one source", async (t) => {
 });
 
 test.serial(
-	"a stolen browser cookie gives an allowance, no more",
+	"a stolen browser cookie gives only an allowance",
 	async (t) => {
 		const thief = { address: "203.0.113.9", cookie: knownBrowser };
 		let checked = 0;

@@ -152,7 +152,7 @@ test("a complete file is not downloaded again", async (t) => {
 	t.is(requests.length, 1);
 });
 
-test("a refusal is told from an error that is worth a retry", async (t) => {
+test("a refusal differs from an error that is worth a retry", async (t) => {
 	const server = createServer((request, response) =>
 		response.writeHead(Number(request.url?.slice(1))).end(),
 	);
