@@ -29,8 +29,9 @@ test("silent connections do not hide the progress of an update", async (t) => {
 	await writeFile(
 		file,
 		(await readFile(shipped, "utf8"))
-			.replace("/mnt/sda2/system/webserver/certificate.pem", certificate)
+			.replaceAll("/mnt/sda2/system/webserver/certificate.pem", certificate)
 			.replace(":::443 v4v6", `127.0.0.1:${https}`)
+			.replace(":::444 v4v6", `127.0.0.1:${await freePort()}`)
 			.replace(":::80 v4v6", `127.0.0.1:${http}`)
 			.replace(":8080", `:${(progress.address() as AddressInfo).port}`)
 			.replaceAll(/^\t(user|group|log) .*\n/gm, ""),

@@ -49,6 +49,8 @@ export class TestWebServer {
 			},
 			pino({ level: "silent" }),
 		);
+		// Routes of apps wait until it is known.
+		this.#routes.setManagerName(null);
 		this.manager = this.#serve(this.server.managerSocket, (_, response) => {
 			response.end("the manager");
 		});
