@@ -18,7 +18,7 @@ import {
 	storeDirectory,
 	waitForNotes,
 } from "./system/notes.ts";
-import { outputOf, postgresqlVersion } from "./system/steps.ts";
+import { managerSession, outputOf, postgresqlVersion } from "./system/steps.ts";
 
 // From a store in a directory of the device to running instances, in the browser.
 const minute = 60_000;
@@ -148,20 +148,31 @@ test.serial("a database on another host is tested and used", async (t) => {
 	await startDatabaseRelay(machine.console, 5433);
 	const version = await postgresqlVersion(machine.console);
 	const works = RegExp(`It works: PostgreSQL ${version}.*without TLS`);
+	const call = await managerSession(machine);
+	const { instances } = (await call("instances")) as {
+		instances: { id: number; path: string }[];
+	};
+	const id = instances.find(({ path }) => path === "/example.net/memo/")?.id;
+	const { databasePassword } = (await call("instanceCredentials", {
+		id,
+	})) as { databasePassword: string };
 	const form = await editForm("/example.net/memo/");
 	const host = form.getByLabel("Host, with a port");
 	const tls = form.getByLabel(/^TLS/);
 	const password = form.getByLabel("Database password", { exact: true });
+	await host.fill("127.0.0.1:5433");
+	await form.getByRole("button", { name: "Try the database" }).click();
+	await form.getByText(/Enter the database password too/).waitFor();
 	for (const [address, mode, word, expected] of [
 		[
 			"127.0.0.1:1",
 			"prefer",
-			"",
+			"any",
 			/127\.0\.0\.1 refuses connections on port 1:/,
 		],
-		["127.0.0.1:5433", "require", "", /The server does not support TLS/],
+		["127.0.0.1:5433", "require", "any", /The server does not support TLS/],
 		["127.0.0.1:5433", "prefer", "wrong", /does not accept the user/],
-		["127.0.0.1:5433", "prefer", "", works],
+		["127.0.0.1:5433", "prefer", databasePassword, works],
 	] as const) {
 		await host.fill(address);
 		await tls.selectOption(mode);
