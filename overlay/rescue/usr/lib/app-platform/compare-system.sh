@@ -115,14 +115,14 @@ modes_of_common() {
 }
 
 # find_extra DIRECTORY: prints unexpected files; of an unexpected directory only its name. The system itself
-# writes the two marks and below the mount points of other file systems; passwd keeps the previous versions
+# writes its marks and below the mount points of other file systems; passwd keeps the previous versions
 # of its files.
 find_extra() {
 	(cd "$1" && find . -xdev 2>/dev/null) | awk -v files="$COMPARED/files" "$path_in_awk"'
 		BEGIN { while ((getline line <files) > 0) expected[line] = 1 }
 		{ name = path($0) }
 		(name in expected) || name == "/lost+found" { next }
-		name ~ /^\/\.app-platform-(installed|started)$/ { next }
+		name ~ /^\/\.app-platform-(installed|started|manager)$/ { next }
 		name ~ /^\/etc\/(passwd|shadow|group)-$/ { next }
 		name ~ /^\/(dev|proc|sys|run|tmp|mnt\/sda1|mnt\/sda2)(\/|$)/ { next }
 		{
