@@ -48,6 +48,7 @@ test("an unchanged system does not differ", async (t) => {
 test("files that a running system writes are not a difference", async (t) => {
 	const { root, at, compare } = await installed(t);
 	write(root, ".app-platform-started", "");
+	write(root, ".app-platform-manager", "");
 	mkdirSync(at("lost+found"));
 	for (const directory of ["dev", "proc", "run", "sys", "tmp", "mnt/sda1"])
 		write(root, `${directory}/left/over`, "");
