@@ -188,6 +188,16 @@ test.serial(
 	},
 );
 
+// Writing it again would fail on a full disk.
+test.serial("a restart leaves the copy of the password's hash", async (t) => {
+	const copy = join(manager.directory, "data/system/manager/password.hash");
+	const { ino } = await stat(copy);
+	await manager.stop();
+	await manager.start();
+	await manager.logIn("correct horse");
+	t.is((await stat(copy)).ino, ino);
+});
+
 test.serial(
 	"the login works while PostgreSQL is unavailable, also after a restart",
 	async (t) => {

@@ -57,6 +57,8 @@ export class StoredPassword {
 
 	/** Without a copy, the login needs PostgreSQL; with an old one, an old password would be valid. */
 	async #keep(hash: PasswordHash | undefined): Promise<void> {
+		// What is there already is not written again: that would fail on a full disk, and delete it.
+		this.#known ??= await this.#readCopy();
 		if (this.#known && isDeepStrictEqual(this.#known.hash, hash)) return;
 		this.#known = { hash };
 		try {
