@@ -1,5 +1,3 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, symlinkSync } from "node:fs";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import {
 	createServer,
@@ -8,7 +6,6 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { PassThrough, type Readable } from "node:stream";
 import test from "ava";
 import { makeStore } from "../../../development/make-store.ts";
 import { browserPage } from "../../../testing/browser.ts";
@@ -434,79 +431,3 @@ test.serial(
 		t.deepEqual(ranges, ["bytes=1000-"]);
 	},
 );
-
-/** Uploads an archive as a developer does. */
-async function upload(archive: Buffer | string | Readable) {
-	const { status, body } = await appliance.upload(
-		"app-archive",
-		"application/x-tar",
-		archive,
-	);
-	return { status, message: body.error?.message as string, body };
-}
-
-const tar = (...args: string[]) =>
-	execFileSync("tar", ["-C", directory, ...args], {
-		maxBuffer: 64 * 1024 * 1024,
-	});
-
-test.serial("an app is uploaded in developer mode only", async (t) => {
-	await appliance.done("serviceRemove", { id });
-	const archive = tar("-c", ".");
-	t.regex((await upload(archive)).message, /developer mode only/);
-	t.deepEqual(await appliance.done("developerMode"), { isOn: false });
-	await appliance.done("developerModeChange", { isOn: true });
-	t.like(await upload(archive), { status: 200, body: { id, build: "1" } });
-	await until(
-		"the service runs",
-		async () => (await services())[0].state === "running",
-	);
-	t.pass();
-});
-
-test.serial(
-	"archives that are not a store are refused with a reason",
-	async (t) => {
-		const before = await services();
-		const link = ["--transform", "s,^\\./apps.json$,1/x,", "-c", "./apps.json"];
-		for (const [archive, reason] of [
-			["hello", /cannot be used/],
-			[tar("-c", "1"), /has no .*apps\.json/],
-			[tar("-c", ".").subarray(0, 5_000), /cannot be used/],
-			[tar("-P", "--transform", "s,^,../,", "-c", "apps.json"), /no name/],
-			[tar("-P", "--transform", "s,^,/etc/,", "-c", "apps.json"), /no name/],
-			[tar(...link), /has no .*apps\.json/],
-			[symbolicLink(), /is a symlink/],
-		] as const) {
-			const { status, message } = await upload(archive);
-			t.true(status >= 400, message);
-			t.regex(message, reason);
-		}
-		t.deepEqual(await services(), before);
-	},
-);
-
-test.serial("a stalled upload can be cancelled", async (t) => {
-	const before = await services();
-	const archive = new PassThrough();
-	archive.write(tar("-c", ".").subarray(0, 5_000));
-	const answer = upload(archive);
-	await until("the download is running", async () =>
-		Boolean((await appliance.done("services")).fetching),
-	);
-	await appliance.done("serviceInstallCancel");
-	await until("it is cancelled", async () => {
-		const { fetching } = await appliance.done("services");
-		return fetching === undefined;
-	});
-	archive.end();
-	t.regex((await answer).message, /was cancelled/);
-	t.deepEqual(await services(), before);
-});
-
-function symbolicLink(): Buffer {
-	const parent = join(appliance.manager.directory, "link");
-	mkdirSync(parent);
-	symlinkSync("/etc/shadow", join(parent, "apps.json"));
-	return execFileSync("tar", ["-C", parent, "-c", "apps.json"]);
-}
