@@ -65,7 +65,7 @@ export const rescueCommands: readonly string[] = [
 	"sysctl dmesg hwclock date mdev killall kill sync reboot poweroff halt logger stty tty setsid",
 	"runsvdir runsv sv svok svlogd syslogd klogd logread acpid loadkeys",
 	// people
-	"su passwd id whoami who login ps top free uptime pgrep pkill vi less more clear reset",
+	"su passwd id whoami who login ps top free uptime pgrep pidof pkill vi less more clear reset",
 	// files
 	"cat cp mv rm ln ls mkdir rmdir mkfifo mknod mktemp chmod chown chgrp touch stat readlink",
 	"realpath basename dirname find df du dd cmp diff head tail tee sort uniq wc cut tr sed awk",

@@ -41,7 +41,8 @@ export async function watchInstallation(
 	await machine.console.expect(/Linux version \d/, { timeoutMs: 60_000 });
 	await machine.console.expect(/\nfinished\b|\bfinished\n/, {
 		timeoutMs,
-		unless: /Kernel panic|This FAILED/,
+		// dash prints the latter when the rescue system lacks a command of a script.
+		unless: /Kernel panic|This FAILED|: not found/,
 	});
 	await machine.waitForReboot({ timeoutMs: 60_000 });
 }
