@@ -52,6 +52,7 @@ async function copy(): Promise<{ cluster: TemporaryCluster; output: string }> {
 		"-euc",
 		`as_postgres() { "$@"; }
 			say() { echo "$*"; }
+			show_progress() { say "$1"; }
 			. "$1/postgresql-copy.sh"
 			SUPERUSER=$5 OLD_SERVER="host=$2" NEW_SERVER="host=$3" COPY_DIRECTORY=$4
 			copy_cluster`,

@@ -121,6 +121,9 @@ test.serial("the trial boot upgrades the databases", async (t) => {
 		timeoutMs: 3 * minute,
 		unless: /This FAILED|Kernel panic/,
 	});
+	await machine.console.expect("Upgrading the databases from PostgreSQL 15", {
+		timeoutMs: 3 * minute,
+	});
 	await loginPage(machine, { timeoutMs: 10 * minute });
 	const call = await managerSession(machine);
 	t.like(await call("session"), { loggedIn: true });

@@ -4,7 +4,7 @@
 # database is restored in sessions of its owner, which cannot become sessions of anybody else. Only what is common to
 # all databases, the empty database and what belongs to superusers comes from a superuser.
 #
-# Needs as_postgres, say; OLD_SERVER and NEW_SERVER, libpq's parameters of the servers, to which postgres connects
+# Needs as_postgres, say, show_progress; OLD_SERVER and NEW_SERVER, libpq's parameters of the servers, to which postgres connects
 # without a password; COPY_DIRECTORY for temporary files.
 
 SUPERUSER=postgres
@@ -77,7 +77,7 @@ copy_database() {
 	connects=$(fact "datallowconn") && limit=$(fact "datconnlimit") && restorer=$(fact "$RESTORER") || return 1
 	dump=$COPY_DIRECTORY/schema
 	list=$COPY_DIRECTORY/list
-	say "Copying the database $name"
+	show_progress "Copying the database $name"
 	[ "$connects" = t ] || allow_connections true || return 1
 	if [ "$restorer" = superuser ]; then
 		copy_as_superuser
@@ -121,9 +121,9 @@ allow_connections() {
 	statement=$(fact "format('ALTER DATABASE %I ALLOW_CONNECTIONS $1', datname)") && ask_old "$statement"
 }
 
-# dump_old ARGUMENT…: dumps the database.
+# dump_old ARGUMENT…: dumps the database; uncompressed, since pg_restore reads it at once.
 dump_old() {
-	in_old pg_dump -Fc -d "$OLD_SERVER user=$SUPERUSER $parameter" "$@"
+	in_old pg_dump -Fc -Z 0 -d "$OLD_SERVER user=$SUPERUSER $parameter" "$@"
 }
 
 # restore_new CONNECTION ARGUMENT…: restores from a file or standard input. CONNECTION are parameters of libpq.

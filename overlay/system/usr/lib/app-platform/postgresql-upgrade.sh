@@ -44,7 +44,7 @@ restore_old_cluster() {
 
 # convert_cluster VERSION SLOT
 convert_cluster() {
-	say "Upgrading the databases from PostgreSQL $1 to $MAJOR_VERSION"
+	show_progress "Upgrading the databases from PostgreSQL $1 to $MAJOR_VERSION"
 	needed=$(($(du -sk "$CLUSTER" | cut -f 1) + $(unpacked_kb "$2") + SPARE_KB))
 	free=$(df -k "${CLUSTER%/*}" | awk 'END { print $4 }')
 	[ "$free" -ge "$needed" ] ||
@@ -67,6 +67,12 @@ convert_cluster() {
 	move_cluster "$CLUSTER" "$CLUSTER.$1"
 	move_cluster "$CLUSTER.new" "$CLUSTER"
 	rm -rf "$CLUSTER.making" "$CONVERSION"
+}
+
+# show_progress MESSAGE: the manager's page is not available for minutes, but people can log in on the consoles.
+show_progress() {
+	say "$1"
+	echo "$1" | to_consoles || true
 }
 
 # unpacked_kb SLOT: prints the size of its unpacked system. xz compresses it to a sixth.
