@@ -55,6 +55,7 @@ export const hostPackages = {
 	machine: [
 		"dnsmasq-base",
 		"iproute2",
+		"nftables",
 		"qemu-system-arm",
 		"qemu-system-x86",
 		"socat",

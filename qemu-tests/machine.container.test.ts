@@ -76,6 +76,21 @@ test.serial(
 		await eventually("the second container answers again", async () =>
 			(await ping()).exitCode === 0 ? true : undefined,
 		);
+
+		const received = async (packets: string) => {
+			const ping = `ping -q -i 0.01 -c ${packets} 10.0.2.16`;
+			const { output } = await one.console.run(ping, { timeoutMs: 60_000 });
+			return Number(/(\d+) (?:packets )?received/.exec(output)?.[1]);
+		};
+		await two.setLinkFaults({ lossPercent: 30 });
+		const lossy = await received("100");
+		// Requests and answers are lost: half of the pings.
+		t.true(20 < lossy && lossy < 80, `${lossy} of 100`);
+		await two.setLinkFaults({ kilobytesPerSecond: 20 });
+		const slow = await received("500 -s 1000");
+		t.true(0 < slow && slow < 400, `${slow} of 500`);
+		await two.setLinkFaults({});
+		t.is(await received("100"), 100);
 	},
 );
 

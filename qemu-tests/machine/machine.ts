@@ -15,7 +15,7 @@ import { logDirectory } from "./build-output.ts";
 import { temporaryDirectory } from "./cleanup.ts";
 import type { Console } from "./console.ts";
 import { startContainer } from "./container/container.ts";
-import type { Lan, Port } from "./container/lan.ts";
+import type { Lan, LinkFaults, Port } from "./container/lan.ts";
 import type { Disk, DiskFile } from "./disks.ts";
 import { startEmulator } from "./emulator.ts";
 import type { GuestAgent } from "./guest-agent.ts";
@@ -217,9 +217,19 @@ export class Machine {
 
 	/** Connects or disconnects the network cable of a container. */
 	async plug(direction: "in" | "out"): Promise<void> {
-		if (!this.#plug) throw new Error(`${this.name} is no container`);
-		const { lan, port } = this.#plug;
+		const { lan, port } = this.#connection;
 		await lan.setLink(port, direction === "in" ? "up" : "down");
+	}
+
+	/** Makes the network connection of a container slow or lossy; `{}` makes it good again. */
+	async setLinkFaults(faults: LinkFaults): Promise<void> {
+		const { lan, port } = this.#connection;
+		await lan.setFaults(port, faults);
+	}
+
+	get #connection(): { lan: Lan; port: Port } {
+		if (!this.#plug) throw new Error(`${this.name} is no container`);
+		return this.#plug;
 	}
 
 	/** Presses the reset button. */

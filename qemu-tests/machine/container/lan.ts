@@ -30,6 +30,14 @@ export interface Port {
 	address: string;
 }
 
+/** What a bad link does in each direction. */
+export interface LinkFaults {
+	/** More is dropped. */
+	kilobytesPerSecond?: number;
+	/** Of 100 packets, how many are lost. */
+	lossPercent?: number;
+}
+
 const maxMachines = 32;
 
 /**
@@ -63,6 +71,32 @@ export class Lan {
 	/** Connects or disconnects a machine's cable. */
 	async setLink(port: Port, state: "up" | "down"): Promise<void> {
 		await this.inside("ip", "link", "set", port.link, state);
+	}
+
+	/**
+	 * Makes a machine's link slow or lossy, or good again. nftables does it, which more kernels have than tc's netem; it
+	 * cannot delay packets.
+	 */
+	async setFaults(
+		{ link }: Port,
+		{ kilobytesPerSecond, lossPercent }: LinkFaults,
+	): Promise<void> {
+		const rules = [
+			...(lossPercent ? [`numgen random mod 100 < ${lossPercent} drop`] : []),
+			...(kilobytesPerSecond
+				? [`limit rate over ${kilobytesPerSecond} kbytes/second drop`]
+				: []),
+		].join("; ");
+		const chains = ["ingress", "egress"].map(
+			(hook) =>
+				`chain ${hook} { type filter hook ${hook} device ${link} priority 0; ${rules}; };`,
+		);
+		const table = `table netdev ${link}`;
+		await this.inside(
+			// npm's search path has another program of this name.
+			"/usr/sbin/nft",
+			`${table}; delete ${table}; ${table} { ${chains.join(" ")} }`,
+		);
 	}
 
 	/** Runs a command in the network's namespace. */
