@@ -5,7 +5,8 @@ import { installNotes } from "./system/notes.ts";
 import { killProcess, processes, processId } from "./system/processes.ts";
 import { outputOf, residentBytes } from "./system/steps.ts";
 
-// Features that a container cannot test because it runs on the host's kernel: limits, core dumps, the keyboard.
+// Features that a container cannot test because it runs on the host's kernel: limits, its settings, core dumps, the
+// keyboard.
 const minute = 60_000;
 const machine = runningMachine(test, "kernel");
 const swissKeys = /keycode +26 = \+?udiaeresis +\+?egrave/;
@@ -21,6 +22,36 @@ test.serial("an app's service has limits", async (t) => {
 	const [memory, maxProcesses] = limits.trim().split(/\s+/).map(Number);
 	t.true(Number(memory) > 100_000_000 && Number(memory) < 300_000_000);
 	t.is(maxProcesses, 200);
+});
+
+test.serial("the kernel keeps its secrets from apps", async (t) => {
+	const settings = {
+		"fs.protected_fifos": "2",
+		"fs.protected_hardlinks": "1",
+		"fs.protected_regular": "2",
+		"fs.protected_symlinks": "1",
+		"kernel.dmesg_restrict": "1",
+		"kernel.io_uring_disabled": "2",
+		"kernel.kptr_restrict": "2",
+		"kernel.randomize_va_space": "2",
+		"kernel.yama.ptrace_scope": "1",
+		"user.max_user_namespaces": "0",
+		"net.ipv4.conf.all.accept_redirects": "0",
+		"net.ipv4.conf.all.rp_filter": "2",
+		"net.ipv4.conf.all.send_redirects": "0",
+		"net.ipv4.conf.eth0.accept_source_route": "0",
+		"net.ipv4.tcp_syncookies": "1",
+		"net.ipv6.conf.eth0.accept_redirects": "0",
+	};
+	const lines = await outputOf(
+		machine.console,
+		`sysctl ${Object.keys(settings).join(" ")}`,
+	);
+	const found = lines.matchAll(/^(\S+) = (\S+)\s*$/gm);
+	t.deepEqual(
+		Object.fromEntries([...found].map(([, name, value]) => [name, value])),
+		settings,
+	);
 });
 
 for (const { name, process, program, dumps } of [
