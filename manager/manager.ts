@@ -13,6 +13,10 @@ import { ConnectionTests } from "./app-hosting/instances/connection-test/connect
 import { instanceDatabaseOperations } from "./app-hosting/instances/database-operations.ts";
 import { Instances } from "./app-hosting/instances/instances.ts";
 import { instanceOperations } from "./app-hosting/instances/operations.ts";
+import {
+	databasePasswords,
+	instancePasswords,
+} from "./app-hosting/instances/schema.ts";
 import { serviceOperations } from "./app-hosting/service-operations.ts";
 import { Services } from "./app-hosting/services/services.ts";
 import {
@@ -24,10 +28,14 @@ import { StoreTrust } from "./app-hosting/store/store-trust.ts";
 import { databaseOperations } from "./data/operations.ts";
 import { Optimization } from "./data/optimization.ts";
 import { optimizationOperations } from "./data/optimization-operations.ts";
+import { Sealing } from "./data/sealing.ts";
 import { Database } from "./database/database.ts";
-import { Acme } from "./device/certificate/acme/acme.ts";
+import { Acme, acmeRow } from "./device/certificate/acme/acme.ts";
 import { acmeOperations } from "./device/certificate/acme/operations.ts";
-import { Certificate } from "./device/certificate/certificate.ts";
+import {
+	Certificate,
+	certificateRow,
+} from "./device/certificate/certificate.ts";
 import { certificateOperations } from "./device/certificate/operations.ts";
 import { Reserve } from "./device/reserve/reserve.ts";
 import { systemOperations } from "./device/system/operations.ts";
@@ -51,13 +59,16 @@ import { Settings } from "./settings/settings.ts";
 import { runParts } from "./shared/lifecycle.ts";
 import { createLog } from "./shared/log.ts";
 import { Scheduler } from "./shared/scheduler.ts";
+import { MachineKey, Secrets } from "./shared/secrets.ts";
 import { Routes } from "./web-server/routes.ts";
 
 // What the manager consists of.
 const environment = readEnvironment(process.env);
 const log = createLog(environment.logLevel);
 const database = new Database(environment.postgres, migrations, log);
-const config = new ConfigTable(database);
+const machineKey = new MachineKey(environment.machineKeyFile);
+const secrets = new Secrets(machineKey);
+const config = new ConfigTable(database, secrets);
 const settings = new Settings(
 	config,
 	database,
@@ -66,7 +77,13 @@ const settings = new Settings(
 );
 const scheduler = new Scheduler(log);
 const alarms = new Alarms(database, log);
-const login = new Login(config, settings, environment.accessDirectory, log);
+const login = new Login(
+	config,
+	settings,
+	environment.accessDirectory,
+	machineKey,
+	log,
+);
 const tokens = new Tokens(database, log);
 const reserve = new Reserve(
 	environment.dataDirectory,
@@ -74,7 +91,15 @@ const reserve = new Reserve(
 	log,
 );
 const jobs = new Jobs();
-const updates = new Updates(environment.updates, database, jobs, log);
+const sealing = new Sealing(
+	database,
+	secrets,
+	[instancePasswords, databasePasswords, certificateRow, acmeRow],
+	alarms,
+	scheduler,
+	log,
+);
+const updates = new Updates(environment.updates, database, sealing, jobs, log);
 const routes = new Routes(environment.routes, log);
 const certificate = new Certificate(
 	environment.certificate,
@@ -120,6 +145,7 @@ settings.watch("dnsName", (name) =>
 );
 const instances = new Instances(
 	database,
+	secrets,
 	environment.postgres.host,
 	services,
 	routes,
@@ -190,7 +216,7 @@ export function startManager(pages: PageServer): void {
 		"App Platform manager starts",
 	);
 	void runParts(log, [
-		...[apiServer, database, alarms, reserve, updates],
+		...[apiServer, database, alarms, reserve, sealing, updates],
 		...[
 			routes,
 			certificate,

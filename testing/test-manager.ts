@@ -105,6 +105,10 @@ export class TestManager {
 				MANAGER_DATA_DIRECTORY: join(this.directory, "data"),
 				MANAGER_RELEASE_FILE: join(this.directory, "release"),
 				MANAGER_RESERVE_BYTES: String(1024 * 1024),
+				MANAGER_BOOT_PARTITION_COMMAND: join(
+					import.meta.dirname,
+					"../development/unsupported-command.sh",
+				),
 				MANAGER_SOCKET: this.socket,
 				MANAGER_SOCKET_GROUP: "",
 				MANAGER_WEB_PORT: String(this.port),

@@ -22,6 +22,7 @@ export const managerCodes = {
 	crashLoop: 0x0025_0001,
 	certificateExpires: 0x0025_0002,
 	certificateLacksName: 0x0025_0003,
+	secretsUnreadable: 0x0025_0004,
 };
 
 /** Limits the memory that a faulty service can use. */

@@ -200,9 +200,11 @@ export class Database implements Part {
 		}
 	}
 
-	/** Runs one statement in the manager's database, without a time limit and outside of a transaction. */
-	async maintain(statement: string): Promise<void> {
-		await this.#withClient((client) => client.query(statement));
+	/** Runs statements in one session of the manager's database, without a time limit and outside of a transaction. */
+	async maintain(...statements: string[]): Promise<void> {
+		await this.#withClient(async (client) => {
+			for (const statement of statements) await client.query(statement);
+		});
 	}
 
 	async #knownSettings(): Promise<string[]> {

@@ -72,6 +72,10 @@ const environmentSchema = z
 			directory: join(environment.MANAGER_DATA_DIRECTORY, "system/update"),
 		},
 		accessDirectory: join(environment.MANAGER_DATA_DIRECTORY, "system/manager"),
+		machineKeyFile: join(
+			environment.MANAGER_DATA_DIRECTORY,
+			"system/manager/password.key",
+		),
 		setPasswordsCommand: environment.MANAGER_SET_PASSWORDS_COMMAND,
 		services: {
 			apps: join(environment.MANAGER_DATA_DIRECTORY, "apps"),

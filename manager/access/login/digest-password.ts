@@ -1,7 +1,8 @@
 import type { ConfigTable } from "../../settings/config-table.ts";
 import type { Settings } from "../../settings/settings.ts";
+import { seal, sealed, unseal } from "../../shared/seal.ts";
+import type { MachineKey } from "../../shared/secrets.ts";
 import type { PasswordHash } from "./password.ts";
-import { readKey, readOrCreateKey, seal, sealed, unseal } from "./sealed.ts";
 
 const sealedName = "passwordForDigests";
 
@@ -13,12 +14,12 @@ const sealedName = "passwordForDigests";
 export class DigestPassword {
 	readonly #config: ConfigTable;
 	readonly #settings: Settings;
-	readonly #keyFile: string;
+	readonly #key: MachineKey;
 
-	constructor(config: ConfigTable, settings: Settings, keyFile: string) {
+	constructor(config: ConfigTable, settings: Settings, key: MachineKey) {
 		this.#config = config;
 		this.#settings = settings;
-		this.#keyFile = keyFile;
+		this.#key = key;
 	}
 
 	/** Whether logins by digest are enabled, which is the default. @throws DatabaseUnavailable */
@@ -40,7 +41,7 @@ export class DigestPassword {
 	 */
 	async read(hash: PasswordHash): Promise<string | undefined> {
 		const stored = await this.#config.read(sealedName, sealed);
-		const key = stored && (await readKey(this.#keyFile));
+		const key = stored && (await this.#key.current());
 		return key && unseal(stored, key, hash.hash);
 	}
 
@@ -48,7 +49,7 @@ export class DigestPassword {
 	async store(password: string, hash: PasswordHash): Promise<void> {
 		if (!(await this.isAllowed())) return;
 		if ((await this.read(hash)) !== undefined) return;
-		const key = await readOrCreateKey(this.#keyFile);
+		const key = await this.#key.currentOrNew();
 		await this.#config.write(
 			sealedName,
 			seal(password.normalize("NFC"), key, hash.hash),

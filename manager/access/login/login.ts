@@ -10,6 +10,7 @@ import type { Log } from "../../shared/log.ts";
 import { makeDirectory } from "../../shared/make-directory.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { writeSecretFile } from "../../shared/secret-file.ts";
+import type { MachineKey } from "../../shared/secrets.ts";
 import { CheckQueue, type Lane } from "./check-queue.ts";
 import { DigestPassword } from "./digest-password.ts";
 import { InsideAddresses } from "./inside-addresses.ts";
@@ -59,11 +60,15 @@ export class Login {
 	/** Counts changes of the password: a check that one overtakes is void. */
 	#changes = 0;
 
-	/** @param directory for the key that encrypts the recoverable password, and other secrets. */
+	/**
+	 * @param directory for secrets.
+	 * @param key encrypts the recoverable password.
+	 */
 	constructor(
 		config: ConfigTable,
 		settings: Settings,
 		directory: string,
+		key: MachineKey,
 		log: Log,
 	) {
 		this.#storedPassword = new StoredPassword(
@@ -71,8 +76,7 @@ export class Login {
 			join(directory, "password.hash"),
 			log,
 		);
-		const keyFile = join(directory, "password.key");
-		this.#digestPassword = new DigestPassword(config, settings, keyFile);
+		this.#digestPassword = new DigestPassword(config, settings, key);
 		this.#knownClients = new KnownClients(
 			join(directory, "known-clients.json"),
 			log,

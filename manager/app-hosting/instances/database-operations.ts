@@ -7,7 +7,7 @@ import { assertKeepsPassword, externalHost } from "./external-host.ts";
 import { instanceId } from "./input.ts";
 import type { Instances } from "./instances.ts";
 import { instanceDatabaseName, instanceDatabaseUser } from "./names.ts";
-import { databasePassword } from "./passwords.ts";
+import { assertReadable, databasePassword } from "./passwords.ts";
 
 export function instanceDatabaseOperations(
 	instances: Instances,
@@ -51,7 +51,9 @@ export function instanceDatabaseOperations(
 					assertKeepsPassword(stored.externalHost, given.externalHost);
 				const name = given.databaseName ?? stored?.databaseName;
 				const user = given.databaseUser ?? stored?.databaseUser;
-				const password = given.databasePassword ?? stored?.databasePassword;
+				const password =
+					given.databasePassword ??
+					(stored && assertReadable(stored.databasePassword));
 				if (!name || !user || !password)
 					throw new OperationError(
 						"invalid",

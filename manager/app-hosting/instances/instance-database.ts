@@ -9,6 +9,7 @@ import type { ForeignDatabase } from "../../database/foreign-database.ts";
 import { scramVerifier } from "../../database/scram.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { deletedUserPrefix } from "./names.ts";
+import { assertReadable } from "./passwords.ts";
 import { instancesRole } from "./schema.ts";
 
 /**
@@ -27,15 +28,19 @@ const stillReferredTo = "2BP01";
 export interface InstanceDatabase {
 	databaseName: string;
 	databaseUser: string;
-	databasePassword: string;
+	/** Undefined if it cannot be read. */
+	databasePassword: string | undefined;
 }
 
-/** Returns what is needed to enter the database with the instance's rights. */
+/**
+ * Returns what is needed to enter the database with the instance's rights.
+ * @throws SecretUnreadable
+ */
 export function ownerOf(instance: InstanceDatabase): ForeignDatabase {
 	return {
 		database: instance.databaseName,
 		user: instance.databaseUser,
-		password: instance.databasePassword,
+		password: assertReadable(instance.databasePassword),
 	};
 }
 
@@ -53,7 +58,9 @@ export async function createDatabase(
 		await database.query(`CREATE ROLE ${user}`);
 	// The manager has the rights of all owners; none of them has the manager's.
 	await database.query(`GRANT ${user} TO ${managerRole}`);
-	const verifier = escapeLiteral(scramVerifier(databasePassword));
+	const verifier = escapeLiteral(
+		scramVerifier(assertReadable(databasePassword)),
+	);
 	await database.query(
 		`ALTER ROLE ${user} LOGIN PASSWORD ${verifier} CONNECTION LIMIT ${maxConnections}`,
 	);
@@ -97,7 +104,7 @@ export async function changeDatabase(
 		await rename("ROLE", from.databaseUser, to.databaseUser);
 	// Also if only the name changes: PostgreSQL drops an MD5 password, which is salted with the name.
 	await query(
-		`ALTER ROLE ${escapeIdentifier(to.databaseUser)} PASSWORD ${escapeLiteral(scramVerifier(to.databasePassword))}`,
+		`ALTER ROLE ${escapeIdentifier(to.databaseUser)} PASSWORD ${escapeLiteral(scramVerifier(assertReadable(to.databasePassword)))}`,
 	);
 }
 
@@ -216,7 +223,9 @@ async function allowConnections(
 	name: string,
 	{ databaseUser, databasePassword }: InstanceDatabase,
 ): Promise<void> {
-	const verifier = escapeLiteral(scramVerifier(databasePassword));
+	const verifier = escapeLiteral(
+		scramVerifier(assertReadable(databasePassword)),
+	);
 	const user = escapeIdentifier(databaseUser);
 	const quoted = escapeIdentifier(name);
 	await database.query(`ALTER ROLE ${user} LOGIN PASSWORD ${verifier}`);

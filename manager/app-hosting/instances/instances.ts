@@ -8,6 +8,7 @@ import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
+import type { Secrets } from "../../shared/secrets.ts";
 import type { Routes } from "../../web-server/routes.ts";
 import type { Services } from "../services/services.ts";
 import {
@@ -26,6 +27,7 @@ import {
 	type NewInstance,
 } from "./instance-table.ts";
 import { webPath } from "./names.ts";
+import { assertReadable } from "./passwords.ts";
 import { RunningInstances, type RunningState } from "./running-instances.ts";
 
 /** Creates, edits, runs and deletes the instances of all services, with their databases and routes. */
@@ -43,13 +45,14 @@ export class Instances implements Part {
 
 	constructor(
 		database: Database,
+		secrets: Secrets,
 		databaseHost: string,
 		services: Services,
 		routes: Routes,
 		log: Log,
 	) {
 		this.#database = database;
-		this.#table = new InstanceTable(database);
+		this.#table = new InstanceTable(database, secrets);
 		this.#services = services;
 		this.#log = log;
 		this.#running = new RunningInstances(
@@ -105,10 +108,15 @@ export class Instances implements Part {
 		return this.#table.find(id);
 	}
 
-	/** Returns the databases on this machine with their owners' credentials. */
+	/** Returns the databases on this machine with their owners' credentials, except those that cannot be read. */
 	async databases(): Promise<ForeignDatabase[]> {
 		const all = await this.all();
-		return all.filter(({ state }) => state === "ready").map(ownerOf);
+		return all
+			.filter(
+				({ state, databasePassword }) =>
+					state === "ready" && databasePassword !== undefined,
+			)
+			.map(ownerOf);
 	}
 
 	runningState(id: number): RunningState {
@@ -152,6 +160,8 @@ export class Instances implements Part {
 					`The instance is ${before.state === "making" ? "still being created" : "being deleted"}`,
 				);
 			const after = { ...before, ...changes };
+			for (const password of [after.password, after.databasePassword])
+				assertReadable(password);
 			await this.#assertNamesUnused(after, before);
 			this.#running.stop(before);
 			try {

@@ -9,6 +9,7 @@ import { assertKeepsPassword } from "./external-host.ts";
 import { instanceId as id, instanceEdit, newInstance } from "./input.ts";
 import type { Instances } from "./instances.ts";
 import { webPath } from "./names.ts";
+import { assertReadable } from "./passwords.ts";
 import { instanceStatus, readStatus } from "./status.ts";
 
 const nothing = z.strictObject({});
@@ -67,7 +68,13 @@ export function instanceOperations(
 			permission: "administrator",
 			input: z.strictObject({ id }),
 			output: z.object({ password: z.string(), databasePassword: z.string() }),
-			handle: (input) => instances.find(input.id),
+			async handle(input) {
+				const { password, databasePassword } = await instances.find(input.id);
+				return {
+					password: assertReadable(password),
+					databasePassword: assertReadable(databasePassword),
+				};
+			},
 		}),
 		defineOperation({
 			name: "instanceStart",

@@ -71,6 +71,14 @@ export class RunningInstances {
 			});
 			return;
 		}
+		const { databasePassword } = instance;
+		if (password === undefined || databasePassword === undefined) {
+			this.#states.set(id, {
+				state: "failed",
+				text: "its stored passwords cannot be read (see the alarm): restore the machine's key, or enter both passwords again",
+			});
+			return;
+		}
 		const path = webPath(instance);
 		const { sockets } = this.#services.environment;
 		const socket = join(sockets, service.folder, `${id}.sock`);
@@ -86,7 +94,7 @@ export class RunningInstances {
 					...(instance.externalHost ?? { host: this.#databaseHost }),
 					name: instance.databaseName,
 					user: instance.databaseUser,
-					password: instance.databasePassword,
+					password: databasePassword,
 				},
 				workingPath,
 				logFlags,

@@ -1,7 +1,23 @@
 import type { ClientBase } from "pg";
+import type { SecretColumn } from "../../shared/secrets.ts";
 
 /** Its members may connect with a password through the UNIX socket: see manager-role.sql and pg_hba.conf. */
 export const instancesRole = "app_instances";
+
+const passwords = {
+	title: "passwords of instances",
+	table: "instance",
+	key: "id",
+	isJson: false,
+};
+export const instancePasswords: SecretColumn = {
+	...passwords,
+	column: "password",
+};
+export const databasePasswords: SecretColumn = {
+	...passwords,
+	column: "database_password",
+};
 
 /**
  * `state` records what is left to do after a crash: an instance has its row from the start of its

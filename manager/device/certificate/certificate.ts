@@ -3,13 +3,14 @@ import { Mutex } from "async-mutex";
 import * as z from "zod";
 import { type Alarms, managerCodes } from "../../alarms/alarms.ts";
 import type { Database } from "../../database/database.ts";
-import type { ConfigTable } from "../../settings/config-table.ts";
+import { type ConfigTable, secretRow } from "../../settings/config-table.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
 import type { Scheduler } from "../../shared/scheduler.ts";
 import { readFileIfExists, writeSecretFile } from "../../shared/secret-file.ts";
+import { SecretUnreadable } from "../../shared/secrets.ts";
 import {
 	runHaproxyCommand,
 	sendHaproxyCommand,
@@ -33,7 +34,11 @@ export interface CertificateEnvironment {
 }
 
 /** Admins delete this row with `psql`. */
-const configName = "webserverCertificate";
+export const certificateRow = secretRow(
+	"webserverCertificate",
+	"the web server's certificate",
+);
+const configName = certificateRow.row;
 const storedCertificate = z.object({
 	pem: z.string(),
 	source: z.enum(["upload", "acme"]),
@@ -173,7 +178,7 @@ export class Certificate implements Part {
 				);
 			});
 			try {
-				await this.#config.write(configName, { pem, source });
+				await this.#config.writeSecret(certificateRow, { pem, source });
 			} catch (error) {
 				this.#reconciler.requestUpdate(); // Restores the current one.
 				throw error;
@@ -257,7 +262,13 @@ export class Certificate implements Part {
 
 	/** The certificate in the database. */
 	async #readStored(): Promise<SourcedBundle | undefined> {
-		const row = await this.#config.read(configName, z.unknown());
+		let row: unknown;
+		try {
+			row = await this.#config.read(configName, z.unknown());
+		} catch (error) {
+			if (error instanceof SecretUnreadable) return this.#readUsed();
+			throw error;
+		}
 		if (row === undefined) return undefined;
 		try {
 			const { pem, source } = storedCertificate.parse(row);
@@ -267,6 +278,16 @@ export class Certificate implements Part {
 			this.#log.error(
 				`${configName} in config is damaged; using the default certificate`,
 			);
+			return undefined;
+		}
+	}
+
+	/** The web server's copy of a certificate that the database has, but that cannot be read there. */
+	async #readUsed(): Promise<SourcedBundle | undefined> {
+		const text = await readFileIfExists(this.#path);
+		try {
+			return { bundle: readBundle(text ?? ""), source: "upload" };
+		} catch {
 			return undefined;
 		}
 	}

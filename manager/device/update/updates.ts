@@ -32,6 +32,14 @@ export interface UpdateEnvironment {
 	restartCommand: string;
 }
 
+/** What is stored in a form that older systems cannot read. */
+export interface NewForm {
+	/** Uses it from now on: the running system is kept. */
+	begin(): void;
+	/** Stores everything as before. */
+	end(): Promise<void>;
+}
+
 export type Step = "idle" | "downloading" | "installing" | "restarting";
 
 export interface UpdateStatus {
@@ -53,6 +61,7 @@ export class Updates implements Part {
 	readonly name = "updates";
 	readonly #environment: UpdateEnvironment;
 	readonly #database: Database;
+	readonly #newForm: NewForm;
 	readonly #jobs: Jobs;
 	readonly #log: Log;
 	readonly #boot: BootPartition;
@@ -60,6 +69,8 @@ export class Updates implements Part {
 	readonly #check: FileCheck;
 	readonly #stopping = new AbortController();
 	#step: Step = "idle";
+	/** This system is going to stay. */
+	#isConfirmed = false;
 	#totalBytes: number | undefined;
 	#problem: string | undefined;
 	/** The running upload, download or check. */
@@ -71,11 +82,13 @@ export class Updates implements Part {
 	constructor(
 		environment: UpdateEnvironment,
 		database: Database,
+		newForm: NewForm,
 		jobs: Jobs,
 		log: Log,
 	) {
 		this.#environment = environment;
 		this.#database = database;
+		this.#newForm = newForm;
 		this.#jobs = jobs;
 		this.#log = log;
 		this.#boot = new BootPartition(environment.bootPartitionCommand);
@@ -279,11 +292,13 @@ export class Updates implements Part {
 			const release = await this.#check.run();
 			const running = await readRelease(this.#environment.releaseFile);
 			if (running) assertReplaces(release, running, allowOlder);
+			if (running && release.build < running.build) await this.#newForm.end();
 			job.report({ subject: `${release.version}, build ${release.build}` });
 			await this.#stage();
 		} catch (error) {
 			this.#step = "idle";
 			this.#problem = toMessage(error);
+			if (this.#isConfirmed) this.#newForm.begin();
 			throw error;
 		}
 		await this.#received.remove();
@@ -303,7 +318,10 @@ export class Updates implements Part {
 		this.#problem = undefined;
 		this.#totalBytes = undefined;
 		const wasStaged = (await this.#boot.state()).update === "install";
-		if (wasStaged) await this.#boot.cancel();
+		if (wasStaged) {
+			await this.#boot.cancel();
+			this.#newForm.begin();
+		}
 		return wasBusy || hadFile || wasStaged;
 	}
 
@@ -350,6 +368,9 @@ export class Updates implements Part {
 	async #confirmTrialBoot(): Promise<void> {
 		await readHistory(this.#database);
 		await this.#boot.confirm();
+		// The build that is going to be installed may be an older one.
+		this.#isConfirmed = (await this.#boot.state()).update !== "install";
+		if (this.#isConfirmed) this.#newForm.begin();
 		const result = await importResult(
 			join(this.#environment.directory, "result"),
 			this.#database,

@@ -2,12 +2,13 @@ import { Mutex } from "async-mutex";
 import * as z from "zod";
 import type { Database } from "../../../database/database.ts";
 import type { Jobs } from "../../../jobs/jobs.ts";
-import type { ConfigTable } from "../../../settings/config-table.ts";
+import { type ConfigTable, secretRow } from "../../../settings/config-table.ts";
 import type { Part } from "../../../shared/lifecycle.ts";
 import type { Log } from "../../../shared/log.ts";
 import { OperationError } from "../../../shared/operation-error.ts";
 import { retryUntilDone } from "../../../shared/retry.ts";
 import type { Scheduler } from "../../../shared/scheduler.ts";
+import { SecretUnreadable } from "../../../shared/secrets.ts";
 import type { Certificate } from "../certificate.ts";
 import type { CertificateInfo } from "../certificate-info.ts";
 import { isCovered } from "../names.ts";
@@ -15,7 +16,8 @@ import { Challenges } from "./challenges.ts";
 import { createKey, orderCertificate } from "./order.ts";
 import { nextOrderMs } from "./schedule.ts";
 
-const configName = "acme";
+export const acmeRow = secretRow("acme", "the account at the ACME authority");
+const configName = acmeRow.row;
 const storedAcme = z.object({
 	directoryUrl: z.string(),
 	email: z.string(),
@@ -119,13 +121,15 @@ export class Acme implements Part {
 	async status(): Promise<AcmeStatus> {
 		// Read first: an order stores its result before it ends.
 		const isOrdering = this.#ordering !== undefined;
-		const stored = await this.#read();
-		if (!stored)
-			return { state: "off", problem: undefined, nextOrderAt: undefined };
-		const { directoryUrl, email, names, problem } = stored;
+		let problem: string | undefined;
+		const stored = await this.#read((error) => {
+			problem = error.message;
+		});
+		if (!stored) return { state: "off", problem, nextOrderAt: undefined };
+		const { directoryUrl, email, names } = stored;
 		const next = this.#nextOrderMs(stored, await this.#certificate.info());
 		return {
-			...{ directoryUrl, email, names, problem },
+			...{ directoryUrl, email, names, problem: stored.problem },
 			state: isOrdering ? "ordering" : "waiting",
 			nextOrderAt: isOrdering ? undefined : new Date(next).toISOString(),
 		};
@@ -159,8 +163,7 @@ export class Acme implements Part {
 	 */
 	disable(): Promise<boolean> {
 		return this.#mutex.runExclusive(async () => {
-			const wasEnabled =
-				(await this.#config.read(configName, z.unknown())) !== undefined;
+			const wasEnabled = await this.#config.has(configName);
 			await this.#disable();
 			return wasEnabled;
 		});
@@ -288,12 +291,21 @@ export class Acme implements Part {
 		this.#ordering = undefined;
 	}
 
-	#read(): Promise<StoredAcme | undefined> {
-		return this.#config.read(configName, storedAcme);
+	/** @param onUnreadable called if the row cannot be read: it then counts as missing, but stays. */
+	async #read(
+		onUnreadable: (error: SecretUnreadable) => void = () => {},
+	): Promise<StoredAcme | undefined> {
+		try {
+			return await this.#config.read(configName, storedAcme);
+		} catch (error) {
+			if (!(error instanceof SecretUnreadable)) throw error;
+			onUnreadable(error);
+			return undefined;
+		}
 	}
 
 	#write(stored: StoredAcme): Promise<void> {
-		return this.#config.write(configName, stored);
+		return this.#config.writeSecret(acmeRow, stored);
 	}
 }
 

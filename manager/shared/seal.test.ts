@@ -1,26 +1,27 @@
-import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, stat, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import fc from "fast-check";
 import {
-	keyBytes,
-	readKey,
-	readOrCreateKey,
+	createSealingKey,
+	isSealed,
 	seal,
 	sealed,
+	sealText,
 	unseal,
-} from "./sealed.ts";
+	unsealText,
+} from "./seal.ts";
+import { MachineKey } from "./secrets.ts";
 
-const key = randomBytes(keyBytes);
+const key = createSealingKey();
 
 test("a secret can be unsealed with its key and the context it is bound to", (t) => {
 	const box = sealed.parse(
 		JSON.parse(JSON.stringify(seal("Müller", key, "a"))),
 	);
 	t.is(unseal(box, key, "a"), "Müller");
-	t.is(unseal(box, randomBytes(keyBytes), "a"), undefined);
+	t.is(unseal(box, createSealingKey(), "a"), undefined);
 	t.is(unseal(box, key, "b"), undefined);
 });
 
@@ -39,19 +40,39 @@ test("a tampered secret cannot be unsealed", (t) => {
 		t.is(unseal(wrong, key, "a"), undefined);
 });
 
-test("a key is created once and only its owner can read it, a damaged key is replaced", async (t) => {
+test("a sealed text says which key it needs, and belongs to one place", (t) => {
+	const text = sealText("Müller", key, "a");
+	t.regex(text, /^sealed:1:[0-9a-f]{16}:[^:]+:[^:]+:[^:]+$/);
+	t.true(isSealed(text));
+	t.false(isSealed("Müller"));
+	t.is(unsealText(text, key, "a"), "Müller");
+	t.is(unsealText(text, key, "b"), undefined);
+	t.is(unsealText(text, createSealingKey(), "a"), undefined);
+	t.is(unsealText(text.replace(":1:", ":2:"), key, "a"), undefined);
+	const padding = "==".length;
+	for (let length = 0; length < text.length - padding; length++)
+		t.is(unsealText(text.slice(0, length), key, "a"), undefined);
+});
+
+test("a key is created once and only its owner can read it, a damaged key is set aside", async (t) => {
 	const directory = await mkdtemp(join(tmpdir(), "app-platform-key-"));
 	t.teardown(() => rm(directory, { recursive: true }));
 	const file = join(directory, "manager", "key");
-	t.is(await readKey(file), undefined);
-	const key = await readOrCreateKey(file);
-	t.is(key.length, 32);
-	t.deepEqual(await readOrCreateKey(file), key);
+	const machineKey = new MachineKey(file);
+	t.is(await machineKey.current(), undefined);
+	const [key, same] = await Promise.all([
+		machineKey.currentOrNew(),
+		machineKey.currentOrNew(),
+	]);
+	t.is(key.bytes.length, 32);
+	t.deepEqual(same, key);
+	t.deepEqual(await new MachineKey(file).currentOrNew(), key);
 	t.is((await stat(file)).mode & 0o777, 0o600);
 	t.is((await stat(join(directory, "manager"))).mode & 0o777, 0o700);
 	await truncate(file, 5); // As a power cut may leave it.
-	t.is(await readKey(file), undefined);
-	t.notDeepEqual(await readOrCreateKey(file), key);
+	t.is(await machineKey.current(), undefined);
+	t.notDeepEqual(await machineKey.currentOrNew(), key);
+	t.is((await stat(`${file}.damaged`)).size, 5);
 });
 
 test("any secret can be unsealed, and no changed bit goes unnoticed", (t) => {
