@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { X509Certificate } from "node:crypto";
+import { randomBytes, X509Certificate } from "node:crypto";
 import {
 	copyFile,
 	readFile,
@@ -326,6 +326,10 @@ test.serial("passwords are entered again, with a new key", async (t) => {
 test.serial(
 	"the lost key beside the new one makes everything readable, and is deleted",
 	async (t) => {
+		await writeFile(`${keyFile}.old`, randomBytes(32));
+		await restart();
+		await until("the alarm is raised", async () => !!(await unreadableAlarm()));
+		t.is((await stat(`${keyFile}.old`)).size, 32);
 		await rename(here("lost.key"), `${keyFile}.old`);
 		await restart();
 		await waitUntilOldKeyIsDeleted();

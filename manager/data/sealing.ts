@@ -94,12 +94,15 @@ export class Sealing implements Part {
 	#update(): Promise<void> {
 		return this.#mutex.runExclusive(async () => {
 			if (this.#secrets.isSealing) await this.#sealAll();
-			await this.#updateAlarm();
-			if (this.#secrets.isSealing) await this.#deleteRemains();
+			const areReadable = await this.#updateAlarm();
+			if (!this.#secrets.isSealing) return;
+			// Else it may still be needed: somebody has perhaps mistaken the file.
+			if (areReadable) await this.#secrets.key.deleteOld();
+			await this.#deleteRemains();
 		});
 	}
 
-	/** Also seals again what the old key has sealed, and deletes that key. */
+	/** Also seals again what the old key has sealed. */
 	async #sealAll(): Promise<void> {
 		const hasOldKey = (await this.#secrets.key.old()) !== undefined;
 		if (!hasOldKey && !(await this.#hasPlainText())) return;
@@ -128,7 +131,6 @@ export class Sealing implements Part {
 			return count;
 		});
 		if (sealed > 0) this.#log.info({ secrets: sealed }, "secrets sealed");
-		if (hasOldKey) await this.#secrets.key.deleteOld();
 	}
 
 	async #hasPlainText(): Promise<boolean> {
@@ -139,7 +141,8 @@ export class Sealing implements Part {
 		return false;
 	}
 
-	async #updateAlarm(): Promise<void> {
+	/** @returns whether all secrets can be read. */
+	async #updateAlarm(): Promise<boolean> {
 		const read = await this.#secrets.reader();
 		const unreadable = new Set<string>();
 		for (const column of this.#columns)
@@ -147,13 +150,17 @@ export class Sealing implements Part {
 				if (read(text, placeOf(column, row)) === undefined)
 					unreadable.add(column.title);
 		const code = managerCodes.secretsUnreadable;
-		if (unreadable.size === 0) return this.#alarms.clear({}, code);
+		if (unreadable.size === 0) {
+			this.#alarms.clear({}, code);
+			return true;
+		}
 		const { file } = this.#secrets.key;
 		this.#alarms.raise({
 			code,
 			severity: "major",
 			text: `Stored secrets cannot be read (${[...unreadable].join(", ")}): this machine's key ${file} is missing or another one, or somebody has changed them. Copy the file from a backup to ${file}.old, or enter the secrets again.`,
 		});
+		return false;
 	}
 
 	/** Overwrites what was deleted in the tables, and in the statistics of their contents. */
