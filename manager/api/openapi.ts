@@ -28,7 +28,7 @@ export function openApiDocument(
 					type: "http",
 					scheme: "bearer",
 					description:
-						"Created by tokenCreate. The scope `administer` includes `read`; a token may also be limited to single operations, by their names.",
+						"Created by tokenCreate. The scope `administer` includes `read`, but not operations that return passwords; a token may also be limited to single operations, by their names.",
 				},
 			},
 			schemas: {
@@ -76,6 +76,7 @@ function describeStreams(streams: readonly StreamOperation[]) {
 }
 
 function describeStream({
+	name,
 	summary,
 	tokens,
 	contentType,
@@ -84,7 +85,7 @@ function describeStream({
 }: StreamOperation) {
 	return {
 		summary,
-		security: securityOf({ permission: "administrator", tokens }),
+		security: securityOf({ name, permission: "administrator", tokens }),
 		...(query && { parameters: queryParameters(query) }),
 		...(contentType && {
 			requestBody: {
@@ -125,12 +126,14 @@ function responses(output: z.ZodType) {
 }
 
 function securityOf({
+	name,
 	permission,
 	tokens,
-}: Pick<Operation, "permission" | "tokens">) {
+}: Pick<Operation, "name" | "permission" | "tokens">) {
 	if (permission === "everyone") return [];
 	const session = { session: [] };
-	return tokens === "never" ? [session] : [session, { token: [tokens] }];
+	if (tokens === "never") return [session];
+	return [session, { token: [tokens === "byName" ? name : tokens] }];
 }
 
 function json(schema: unknown) {

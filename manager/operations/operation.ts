@@ -7,10 +7,11 @@ import type { Caller } from "./caller.ts";
 export type Permission = "everyone" | "administrator";
 
 /**
- * Which tokens may call an operation for administrators: those for `read` if it changes nothing,
- * otherwise those for `administer`; none if it concerns passwords or tokens.
+ * Which tokens may call an operation for administrators: those for `read` if it changes nothing and returns no secret,
+ * otherwise those for `administer`; only those that name it (`byName`) if it returns passwords; none if it concerns
+ * tokens or the passwords of the system.
  */
-export type TokenUse = "read" | "administer" | "never";
+export type TokenUse = "read" | "administer" | "byName" | "never";
 
 /** Emits `change`. */
 export type Changes = EventEmitter<{ change: [] }>;

@@ -91,9 +91,9 @@ function NewToken({ made }: { made: () => Promise<void> }) {
 				<label>
 					It may
 					<select name="scope">
-						<option value="read">only look</option>
+						<option value="read">only read</option>
 						<option value="administer">
-							do all but change passwords and tokens
+							everything except passwords and tokens
 						</option>
 					</select>
 				</label>

@@ -9,6 +9,8 @@ export function mayCall(
 	{ name, tokens }: Pick<Operation, "name" | "tokens">,
 ): boolean {
 	if (tokens === "never") return false;
-	if (scopes.includes("administer") || scopes.includes(name)) return true;
+	if (scopes.includes(name)) return true;
+	if (tokens === "byName") return false;
+	if (scopes.includes("administer")) return true;
 	return tokens === "read" && scopes.includes("read");
 }

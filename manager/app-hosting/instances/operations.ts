@@ -66,6 +66,7 @@ export function instanceOperations(
 			name: "instanceCredentials",
 			summary: "Returns the passwords of an instance",
 			permission: "administrator",
+			tokens: "byName",
 			input: z.strictObject({ id }),
 			output: z.object({ password: z.string(), databasePassword: z.string() }),
 			async handle(input) {

@@ -214,6 +214,7 @@ export class Updates implements Part {
 	}
 
 	async #download(url: string, job: Job): Promise<void> {
+		const address = withoutQuery(url);
 		const attempt = () =>
 			download(
 				(received, attempt) => requestRemainder(url, received, attempt),
@@ -222,7 +223,7 @@ export class Updates implements Part {
 					if (total !== undefined && total > maxUpdateBytes)
 						throw new UpdateError(
 							"tooLarge",
-							`${url} has ${total} bytes, an update has at most ${maxUpdateBytes}`,
+							`${address} has ${total} bytes, an update has at most ${maxUpdateBytes}`,
 						);
 					this.#totalBytes = total;
 					job.report({ done, total, unit: "bytes" });
@@ -235,14 +236,17 @@ export class Updates implements Part {
 					return new OperationError(
 						"upstream",
 						"downloadRefused",
-						`${url}: ${error.message}`,
+						`${address}: ${error.message}`,
 					);
 				throw error;
 			});
 		const onFailure = (error: unknown) => {
-			this.#problem = `${retrying}: ${url}: ${toMessage(error)}`;
+			this.#problem = `${retrying}: ${address}: ${toMessage(error)}`;
 			job.report({ step: this.#problem });
-			this.#log.info({ err: error, url }, "update download failed; retrying");
+			this.#log.info(
+				{ err: error, address },
+				"update download failed; retrying",
+			);
 		};
 		const refusal = await retryUntilDone(attempt, onFailure, job.signal);
 		this.#problem = undefined;
@@ -411,6 +415,12 @@ function assertReplaces(
 			"olderVersion",
 			`The update (${release.version}, build ${release.build}) is not newer than what runs (${running.version}, build ${running.build}): confirm that you want it`,
 		);
+}
+
+/** Returns an address for people and logs: its query may be what allows the download. */
+function withoutQuery(url: string): string {
+	const { origin, pathname } = new URL(url);
+	return `${origin}${pathname}`;
 }
 
 /** Begins the problem of a download that is being retried. */

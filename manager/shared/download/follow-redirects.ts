@@ -56,7 +56,7 @@ export async function followRedirects(
 		const next = new URL(location, url);
 		if (next.protocol !== "https:" && next.protocol !== url.protocol)
 			throw new DownloadRefused(
-				`${url} redirects to ${next.protocol}//, which is not followed`,
+				`${url.host} redirects to ${next.protocol}//, which is not followed`,
 			);
 		url = next;
 	}

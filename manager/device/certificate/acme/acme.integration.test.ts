@@ -1,7 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { appendFile, readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
@@ -219,6 +221,41 @@ test.serial(
 		// HTTPS, but with the device's own certificate, which is not trusted.
 		await enable([name], `https://127.0.0.1:${webServer.port}/dir`);
 		t.regex((await waitForOrder()).problem, /certificate/);
+	},
+);
+
+test.serial(
+	"the status does not show what other servers answer to the device",
+	async (t) => {
+		const root = await TestAuthority.create("inside");
+		await appendFile(authority.authoritiesFile, root.certificate);
+		const { certificate, key } = await root.server("inside", {
+			extensions: ["subjectAltName=IP:127.0.0.1"],
+		});
+		let requests = 0;
+		const server = createTlsServer(
+			{ cert: certificate, key },
+			(incoming, response) => {
+				requests += 1;
+				const at = `https://${incoming.headers.host}`;
+				response.setHeader("content-type", "application/json");
+				response.setHeader("replay-nonce", "bm9uY2U");
+				if (incoming.url === "/dir")
+					return response.end(
+						JSON.stringify({ newNonce: at, newAccount: at, newOrder: at }),
+					);
+				response.statusCode = incoming.method === "HEAD" ? 200 : 403;
+				response.end(JSON.stringify({ password: "for clients only" }));
+			},
+		);
+		t.teardown(() => server.close());
+		await once(server.listen(0, "127.0.0.1"), "listening");
+		const { port } = server.address() as AddressInfo;
+		await enable([name], `https://127.0.0.1:${port}/dir`);
+		const { problem } = await waitForOrder();
+		t.true(requests > 2);
+		t.regex(problem, /does not answer like an ACME authority/);
+		t.false(problem.includes("for clients only"));
 	},
 );
 

@@ -317,7 +317,11 @@ function toOrderError(error: unknown, isCancelled: boolean): OperationError {
 			"cancelled",
 			"The order was cancelled",
 		);
-	const text = error instanceof Error ? error.message : String(error);
+	const message = error instanceof Error ? error.message : String(error);
+	// The whole answer of another server, which only that server's clients may read.
+	const text = /^["{[]/.test(message)
+		? "the server does not answer like an ACME authority: check the address of its directory"
+		: message;
 	return new OperationError(
 		"upstream",
 		"orderFailed",
