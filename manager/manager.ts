@@ -118,7 +118,13 @@ const acme = new Acme(
 	scheduler,
 	log,
 );
-const services = new Services(environment.services, database, alarms, log);
+const services = new Services(
+	environment.services,
+	database,
+	alarms,
+	scheduler,
+	log,
+);
 const origin = new ManagerOrigin(
 	readListenAddress(process.env).kind === "socket",
 	environment.webServerPorts,

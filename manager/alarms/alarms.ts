@@ -23,6 +23,7 @@ export const managerCodes = {
 	certificateExpires: 0x0025_0002,
 	certificateLacksName: 0x0025_0003,
 	secretsUnreadable: 0x0025_0004,
+	appRulesLeftOut: 0x0025_0005,
 };
 
 /** Limits the memory that a faulty service can use. */

@@ -83,6 +83,7 @@ const environmentSchema = z
 			control: join(environment.MANAGER_RUN_FOLDER, "manager/services"),
 			logs: join(environment.MANAGER_DATA_DIRECTORY, "log/apps"),
 			controlGroups: "/sys/fs/cgroup/apps",
+			rulesLeftOut: join(environment.MANAGER_RUN_FOLDER, "app-rules-left-out"),
 			runCommand: environment.MANAGER_RUN_APP_COMMAND,
 			webServerGroup: environment.MANAGER_SOCKET_GROUP,
 		},

@@ -80,6 +80,8 @@ export interface ServiceEnvironment {
 	logs: string;
 	/** Control groups that run-app makes: one directory per service. */
 	controlGroups: string;
+	/** A file that names the wrong rules of an administrator for connections: see load-app-rules. */
+	rulesLeftOut: string;
 	/** Starts a program with only the rights that a service needs: see run-app. */
 	runCommand: string;
 	/** Its members may connect to the instances' sockets. */

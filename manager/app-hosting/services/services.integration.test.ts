@@ -232,6 +232,29 @@ test.serial(
 	},
 );
 
+test.serial("wrong rules of an administrator raise an alarm", async (t) => {
+	const { directory } = appliance.manager;
+	const leftOut = join(directory, "run/app-rules-left-out");
+	const text = async () =>
+		((await appliance.done("alarms")).alarms as Alarm[]).find(
+			({ code }) => code === 0x0025_0005,
+		)?.text;
+	const restart = async () => {
+		await appliance.manager.stop();
+		await appliance.startManager();
+	};
+	await writeFile(leftOut, "/mnt/sda2/system/apps-x.nft is ignored: typo\n");
+	await restart();
+	await until("the alarm is raised", async () =>
+		/load-app-rules. .*apps-x.nft is ignored: typo/.test(String(await text())),
+	);
+	await writeFile(leftOut, "");
+	await restart();
+	await until("the alarm is cleared", async () => !(await text()));
+	await appliance.waitForStatus(path);
+	t.pass();
+});
+
 test.serial("a crash loop raises an alarm", async (t) => {
 	t.timeout(90_000);
 	for (let crash = 1; crash <= 5; crash += 1) {

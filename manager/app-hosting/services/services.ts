@@ -12,6 +12,8 @@ import type { Log } from "../../shared/log.ts";
 import { makeDirectory } from "../../shared/make-directory.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
+import type { Scheduler } from "../../shared/scheduler.ts";
+import { readFileIfExists } from "../../shared/secret-file.ts";
 import { readLogTail } from "./log-tail.ts";
 import { changeOwner } from "./ownership.ts";
 import type { Announcement, Service, ServiceEnvironment } from "./service.ts";
@@ -27,6 +29,8 @@ import { type Installation, ServiceTable } from "./service-table.ts";
 const maxLogBytes = 16 * 1024;
 /** To services with an older protocol, an announcement is an invalid message. */
 const announcementsSinceMinor = 2;
+/** Of messages about wrong rules. */
+const maxRulesText = 500;
 
 /** The events of services' processes that concern their instances. */
 export interface ServiceListener {
@@ -64,6 +68,7 @@ export class Services implements Part {
 		environment: ServiceEnvironment,
 		database: Database,
 		alarms: Alarms,
+		scheduler: Scheduler,
 		log: Log,
 	) {
 		this.environment = environment;
@@ -71,6 +76,9 @@ export class Services implements Part {
 		this.#table = new ServiceTable(database);
 		this.#alarms = alarms;
 		this.#log = log;
+		scheduler.everyMinute("check of the rules for apps", () =>
+			this.#checkRules(),
+		);
 	}
 
 	setListener(listener: ServiceListener): void {
@@ -280,6 +288,18 @@ export class Services implements Part {
 		this.#running.delete(id);
 	}
 
+	/** Rules are loaded whenever a service starts. */
+	async #checkRules(): Promise<void> {
+		const text = await readFileIfExists(this.environment.rulesLeftOut);
+		const code = managerCodes.appRulesLeftOut;
+		if (!text) return this.#alarms.clear({}, code);
+		this.#alarms.raise({
+			code,
+			severity: "major",
+			text: `Rules for connections of apps are wrong. Correct the file, then run /usr/lib/app-platform/load-app-rules. ${text.slice(0, maxRulesText)}`,
+		});
+	}
+
 	async #startProcess(service: Service): Promise<ServiceProcess> {
 		const sockets = join(this.environment.sockets, service.folder);
 		await makeDirectory(sockets);
@@ -295,6 +315,9 @@ export class Services implements Part {
 					for (const announcement of this.#announced.values())
 						this.#sendAnnouncement(id, announcement);
 					this.#listener?.onReady(id);
+					this.#checkRules().catch((error) =>
+						this.#log.warn({ err: error }, "cannot check the rules for apps"),
+					);
 				},
 				onMessage: (message) => this.#onMessage(id, message),
 				onExit: () => {
