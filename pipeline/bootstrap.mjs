@@ -22,12 +22,33 @@ process.on("SIGINT", () => {});
 const run = (command, commandArgs) =>
 	spawnSync(command, commandArgs, { cwd: root, stdio: "inherit" }).status ?? 1;
 
-const lock = createHash("sha256")
-	.update(readFileSync(join(root, "package-lock.json")))
-	.digest("hex");
+const lockFile = join(root, "package-lock.json");
+const lock = createHash("sha256").update(readFileSync(lockFile)).digest("hex");
 const stamp = join(root, "node_modules", ".installed-lock");
-const installed = existsSync(stamp) && readFileSync(stamp, "utf8") === lock;
-if (!installed) {
+const isInstalled = () =>
+	existsSync(stamp) && readFileSync(stamp, "utf8") === lock;
+
+// One at a time: npm ci begins by deleting the packages that another one has installed.
+if (script === "--install") process.exit(isInstalled() ? 0 : install());
+if (!isInstalled()) {
+	const self = fileURLToPath(import.meta.url);
+	const locked = [lockFile, process.execPath, self, "--install", ...args];
+	const isLocked = 75;
+	let status = run("flock", ["--nonblock", `-E${isLocked}`, ...locked]);
+	if (status === isLocked) {
+		console.log("Waiting for another command that installs the npm packages …");
+		status = run("flock", locked);
+	}
+	if (status !== 0) {
+		console.error("npm ci failed: see the lines above.");
+		process.exit(status);
+	}
+}
+
+process.exit(run(process.execPath, ["--import=tsx", script, ...args]));
+
+/** @returns the exit status. */
+function install() {
 	console.log("Installing the npm packages of package-lock.json (npm ci) …");
 	const offline = args.includes("--offline") ? ["--offline"] : [];
 	// No package needs its install script; skipping them removes a risk.
@@ -39,11 +60,6 @@ if (!installed) {
 		"--loglevel=error",
 		...offline,
 	]);
-	if (status !== 0) {
-		console.error("npm ci failed: see the lines above.");
-		process.exit(status);
-	}
-	writeFileSync(stamp, lock);
+	if (status === 0) writeFileSync(stamp, lock);
+	return status;
 }
-
-process.exit(run(process.execPath, ["--import=tsx", script, ...args]));
