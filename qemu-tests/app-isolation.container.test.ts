@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
-import { temporaryDirectory, timeLimit } from "./machine/index.ts";
+import { eventually, temporaryDirectory, timeLimit } from "./machine/index.ts";
 import { runningContainer } from "./system/base.ts";
 import { installHostile, neighbour, type RunAsApp } from "./system/hostile.ts";
 import { notesPage } from "./system/notes.ts";
@@ -79,6 +79,38 @@ test.serial("an app connects to nothing on this machine", async (t) => {
 	// Root still can.
 	await outputOf(machine.console, "nc 127.0.0.1 22 </dev/null | grep SSH");
 });
+
+test.serial(
+	"wrong rules of the owner stop no app, and are named",
+	async (t) => {
+		const file = "/mnt/sda2/system/apps-wrong.nft";
+		await outputOf(machine.console, `echo 'tcp port 22 accept' >${file}`);
+		t.teardown(() => machine.console.run(`rm ${file}`));
+		await outputOf(
+			machine.console,
+			"nft flush table inet apps && /etc/init.d/S92manager restart",
+		);
+		await loginPage(machine);
+		await notesPage(machine, neighbour);
+		t.regex(
+			await outputOf(machine.console, "nft list table inet apps"),
+			/skuid 2000-65533 jump own_addresses/,
+		);
+		await eventually("the log names the file", async () => {
+			const { exitCode } = await machine.console.run(
+				`grep '${file} is ignored: syntax error' /var/log/messages`,
+			);
+			return exitCode === 0 || undefined;
+		});
+		const call = await managerSession(machine);
+		await eventually("the alarm names the file", async () => {
+			const { alarms } = (await call("alarms")) as {
+				alarms: { text: string }[];
+			};
+			return alarms.some(({ text }) => text.includes(file)) || undefined;
+		});
+	},
+);
 
 test.serial("others' logs are not readable", async (t) => {
 	const { output } = await runAsApp(

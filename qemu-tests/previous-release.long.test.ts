@@ -1,6 +1,7 @@
 import test from "ava";
 import {
 	builtUpdate,
+	eventually,
 	machineForTests,
 	overlayOn,
 	timeLimit,
@@ -97,6 +98,13 @@ test.serial("today's build keeps the owner's state", async (t) => {
 	await machine.console.login(...ownLogins.root);
 	t.deepEqual(await readOwnerState(machine), kept);
 	t.is(await runningBuild(machine.console), nextBuild);
+	await eventually("the passwords of instances are sealed", async () => {
+		const plain = await outputOf(
+			machine.console,
+			"psql -d manager -Atc \"SELECT count(*) FROM instance WHERE password NOT LIKE 'sealed:%' OR database_password NOT LIKE 'sealed:%'\"",
+		);
+		return plain.trim() === "0" || undefined;
+	});
 });
 
 test.serial("a restart keeps the owner's state", async (t) => {

@@ -98,7 +98,12 @@ export class Sealing implements Part {
 			if (!this.#secrets.isSealing) return;
 			// Else it may still be needed: somebody has perhaps mistaken the file.
 			if (areReadable) await this.#secrets.key.deleteOld();
-			await this.#deleteRemains();
+			await this.#deleteRemains().catch((error) =>
+				this.#log.warn(
+					{ err: error },
+					"cannot overwrite deleted secrets; retrying in a minute",
+				),
+			);
 		});
 	}
 

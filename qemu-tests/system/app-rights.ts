@@ -72,6 +72,7 @@ export function appRightsTests(test: TestFn, machine: Machine): void {
 				"/mnt/sda2/pgsql/pg_hba.conf",
 				"/mnt/sda2/system/shadow",
 				"/mnt/sda2/system/webserver/certificate.pem",
+				"/mnt/sda2/system/manager/password.key",
 				"/run/haproxy/admin.sock",
 				"/run/manager/manager.sock",
 			]) {
@@ -88,9 +89,20 @@ export function appRightsTests(test: TestFn, machine: Machine): void {
 		async (t) => {
 			const sql =
 				"SELECT database_password FROM instance WHERE domain = 'example.com'";
-			const password = (
-				await outputOf(machine.console, `psql -d manager -Atc "${sql}"`)
-			).trim();
+			const sealed = await outputOf(
+				machine.console,
+				`psql -d manager -Atc "${sql}"`,
+			);
+			t.regex(sealed, /^\s*sealed:1:/);
+			const call = await managerSession(machine);
+			const { instances } = (await call("instances")) as {
+				instances: { id: number; domain: string }[];
+			};
+			const own = instances.find(({ domain }) => domain === "example.com");
+			const { databasePassword: password } = (await call(
+				"instanceCredentials",
+				{ id: own?.id },
+			)) as { databasePassword: string };
 			const connect = (database: string, word: string) =>
 				machine.console.run(
 					`PGPASSWORD='${word}' psql -U example.com_notes -d '${database}' -Atc 'SELECT current_user'`,
