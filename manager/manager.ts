@@ -10,7 +10,9 @@ import { ManagerOrigin } from "./api/manager-origin.ts";
 import type { PageServer } from "./api/page-server.ts";
 import { CleanUps } from "./app-hosting/instances/clean-up.ts";
 import { ConnectionTests } from "./app-hosting/instances/connection-test/connection-test.ts";
+import { DatabaseLimits } from "./app-hosting/instances/database-limits.ts";
 import { instanceDatabaseOperations } from "./app-hosting/instances/database-operations.ts";
+import type { Instance } from "./app-hosting/instances/instance-table.ts";
 import { Instances } from "./app-hosting/instances/instances.ts";
 import { instanceOperations } from "./app-hosting/instances/operations.ts";
 import {
@@ -157,10 +159,28 @@ const instances = new Instances(
 	routes,
 	log,
 );
-const cleanUps = new CleanUps(database, environment.dataDirectory, jobs, log);
+const databaseLimits = new DatabaseLimits(
+	database,
+	instances,
+	jobs,
+	settings,
+	config,
+	alarms,
+	scheduler,
+	environment.dataDirectory,
+	log,
+);
+const ownerOf = (instance: Instance) => databaseLimits.ownerOf(instance);
+const cleanUps = new CleanUps(
+	database,
+	ownerOf,
+	environment.dataDirectory,
+	jobs,
+	log,
+);
 const optimization = new Optimization(
 	database,
-	() => instances.databases(),
+	async () => (await instances.ready()).map(ownerOf),
 	settings,
 	jobs,
 	scheduler,

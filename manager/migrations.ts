@@ -1,5 +1,6 @@
 import { createTokenTable } from "./access/tokens/tokens.ts";
 import { createAlarmTable } from "./alarms/alarm-table.ts";
+import { createDatabaseLimitTable } from "./app-hosting/instances/database-limits.ts";
 import {
 	addExternalHost,
 	createInstanceTable,
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
 	{ name: "0006-tokens", up: createTokenTable },
 	{ name: "0007-alarms", up: createAlarmTable },
 	{ name: "0008-store-trust", up: acceptStoredStore },
+	{ name: "0009-database-limits", up: createDatabaseLimitTable },
 ];

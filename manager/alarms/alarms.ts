@@ -24,6 +24,7 @@ export const managerCodes = {
 	certificateLacksName: 0x0025_0003,
 	secretsUnreadable: 0x0025_0004,
 	appRulesLeftOut: 0x0025_0005,
+	databaseLimit: 0x0025_0006,
 };
 
 /** Limits the memory that a faulty service can use. */
@@ -102,7 +103,13 @@ export class Alarms implements Part {
 	raise(alarm: Omit<Alarm, "sinceMs">): void {
 		const key = keyOf(alarm);
 		const before = this.#active.get(key);
-		if (!before && this.#countOf(alarm.service) >= maxActivePerService) return;
+		// A service cannot crowd out what the manager says about it.
+		if (
+			!before &&
+			isAppCode(alarm.code) &&
+			this.#countOf(alarm.service) >= maxActivePerService
+		)
+			return;
 		const { id = randomUUID(), sinceMs = Date.now() } = before ?? {};
 		this.#clearedBeforeLoad?.delete(key);
 		const isChanged = !before || !hasSameContent(before, alarm);

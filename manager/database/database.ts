@@ -36,6 +36,7 @@ export class Database implements Part {
 	readonly #log: Log;
 	readonly #pool: Pool;
 	#foreignSettings: string[] | undefined;
+	readonly #foreignSessions = new Set<number>();
 	readonly #stopping = new AbortController();
 	#preparing: Promise<void> | undefined;
 	#ready = false;
@@ -179,6 +180,7 @@ export class Database implements Part {
 				"SELECT pg_catalog.pg_backend_pid() AS id",
 			);
 			processId = rows[0]?.id;
+			if (processId !== undefined) this.#foreignSessions.add(processId);
 			const query: Query = async (statement, values = []) =>
 				(await client.query(statement, values)).rows;
 			return await work(query);
@@ -189,7 +191,8 @@ export class Database implements Part {
 			socket.destroy();
 			// The server notices a lost client only when its statement ends. A function of the owner can catch the end of a
 			// statement, but not that of the session.
-			if (processId !== undefined)
+			if (processId !== undefined) {
+				this.#foreignSessions.delete(processId);
 				await this.query(
 					`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 					 WHERE pid = $1 AND datname = $2 AND usename = $3`,
@@ -197,7 +200,13 @@ export class Database implements Part {
 				).catch((error) =>
 					this.#log.warn({ err: error }, "cannot end a session"),
 				);
+			}
 		}
+	}
+
+	/** The server's process ids of the sessions of `inForeignDatabase`. */
+	get foreignSessionIds(): number[] {
+		return [...this.#foreignSessions];
 	}
 
 	/** Runs statements in one session of the manager's database, without a time limit and outside of a transaction. */

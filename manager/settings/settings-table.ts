@@ -105,6 +105,19 @@ export const settingsTable = {
 				"Sets the hour after which the databases are optimized each night",
 		},
 	},
+	/** Of each instance's database, in MB (10^6 bytes); null is half of the disk. */
+	databaseMaxMegabytes: {
+		schema: z.int().min(16).max(1_000_000_000).nullable(),
+		default: null,
+		api: {
+			operation: "databaseLimit",
+			field: "megabytes",
+			summary:
+				"Returns how large the database of an instance may become, in MB; null means half of the disk",
+			changeSummary:
+				"Sets how large the database of an instance may become, in MB, before it becomes read-only; null means half of the disk",
+		},
+	},
 	/** Whether the default passwords are valid from 100.64.0.0/10 (RFC 6598). */
 	sharedAddressSpaceIsInside: {
 		schema: z.boolean(),

@@ -8,7 +8,7 @@ import type { Job, Jobs } from "../../jobs/jobs.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { missingSpaceMessage } from "./clean-up-space.ts";
-import { maxConnections, ownerOf } from "./instance-database.ts";
+import { maxConnections } from "./instance-database.ts";
 import type { Instance } from "./instance-table.ts";
 
 /** For reading the list of tables. */
@@ -45,6 +45,7 @@ interface Table {
 /** Returns the space of deleted rows to the disk: VACUUM FULL, one database at a time. */
 export class CleanUps {
 	readonly #database: Database;
+	readonly #ownerOf: (instance: Instance) => ForeignDatabase;
 	readonly #dataDirectory: string;
 	readonly #jobs: Jobs;
 	readonly #log: Log;
@@ -52,9 +53,19 @@ export class CleanUps {
 	readonly #status = new Map<number, CleanUpStatus>();
 	#isBusy = false;
 
-	/** @param dataDirectory a directory on the databases' disk. */
-	constructor(database: Database, dataDirectory: string, jobs: Jobs, log: Log) {
+	/**
+	 * @param ownerOf returns what is needed to enter an instance's database.
+	 * @param dataDirectory a directory on the databases' disk.
+	 */
+	constructor(
+		database: Database,
+		ownerOf: (instance: Instance) => ForeignDatabase,
+		dataDirectory: string,
+		jobs: Jobs,
+		log: Log,
+	) {
 		this.#database = database;
+		this.#ownerOf = ownerOf;
 		this.#jobs = jobs;
 		this.#dataDirectory = dataDirectory;
 		this.#log = log;
@@ -84,7 +95,7 @@ export class CleanUps {
 		this.#isBusy = true;
 		const { databaseName } = instance;
 		try {
-			const owner = ownerOf(instance);
+			const owner = this.#ownerOf(instance);
 			const tables = await this.#database
 				.inForeignDatabase(owner, listLimitMs, tablesOf)
 				.catch((error) => {

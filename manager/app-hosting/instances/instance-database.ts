@@ -108,15 +108,46 @@ export async function changeDatabase(
 	);
 }
 
-/** Ends the sessions in an instance's database and of its user, but not those of superusers. */
-async function endSessions(
+/**
+ * Ends the sessions in an instance's database and of its user, but not those of superusers.
+ * @param kept process ids of sessions that continue.
+ */
+export async function endSessions(
 	query: Query,
 	{ databaseName, databaseUser }: InstanceDatabase,
+	kept: readonly number[] = [],
 ): Promise<void> {
 	await query(
 		`SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid
-		 WHERE (datname = $1 OR usename = $2) AND NOT rolsuper`,
-		[databaseName, databaseUser],
+		 WHERE (datname = $1 OR usename = $2) AND NOT rolsuper AND pid <> ALL ($3)`,
+		[databaseName, databaseUser, kept],
+	);
+}
+
+/**
+ * Makes transactions of new sessions of an instance's user in its database read-only by default, or no longer. What
+ * the user sets for the database or for itself has less weight, but not what it sets in a session.
+ */
+export async function setReadOnly(
+	database: Database,
+	{ databaseName, databaseUser }: InstanceDatabase,
+	isReadOnly: boolean,
+): Promise<void> {
+	const user = escapeIdentifier(databaseUser);
+	const name = escapeIdentifier(databaseName);
+	await database.query(
+		`ALTER ROLE ${user} IN DATABASE ${name} ${isReadOnly ? "SET default_transaction_read_only = on" : "RESET default_transaction_read_only"}`,
+	);
+}
+
+/** Changes the password in PostgreSQL only. */
+export async function setPassword(
+	database: Database,
+	{ databaseUser }: InstanceDatabase,
+	password: string,
+): Promise<void> {
+	await database.query(
+		`ALTER ROLE ${escapeIdentifier(databaseUser)} PASSWORD ${escapeLiteral(scramVerifier(password))}`,
 	);
 }
 

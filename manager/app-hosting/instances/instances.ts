@@ -2,7 +2,6 @@ import { EventEmitter } from "node:events";
 import { Mutex } from "async-mutex";
 import { DatabaseError } from "pg";
 import type { Database } from "../../database/database.ts";
-import type { ForeignDatabase } from "../../database/foreign-database.ts";
 import type { Changes } from "../../operations/operation.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
@@ -18,7 +17,6 @@ import {
 	hasDatabase,
 	hasUser,
 	limitConnections,
-	ownerOf,
 } from "./instance-database.ts";
 import {
 	type Instance,
@@ -108,15 +106,13 @@ export class Instances implements Part {
 		return this.#table.find(id);
 	}
 
-	/** Returns the databases on this machine with their owners' credentials, except those that cannot be read. */
-	async databases(): Promise<ForeignDatabase[]> {
+	/** Returns the instances whose database exists and whose secrets can be read. */
+	async ready(): Promise<Instance[]> {
 		const all = await this.all();
-		return all
-			.filter(
-				({ state, databasePassword }) =>
-					state === "ready" && databasePassword !== undefined,
-			)
-			.map(ownerOf);
+		return all.filter(
+			({ state, databasePassword }) =>
+				state === "ready" && databasePassword !== undefined,
+		);
 	}
 
 	runningState(id: number): RunningState {
@@ -216,6 +212,11 @@ export class Instances implements Part {
 			await this.#table.setLogFlags(id, logFlags);
 			this.#running.setLogFlags(instance, logFlags);
 		});
+	}
+
+	/** Runs work while no instance is created, edited, started or deleted. */
+	whileUnchanged<Result>(work: () => Promise<Result>): Promise<Result> {
+		return this.#mutex.runExclusive(work);
 	}
 
 	/** @param before the instance's current names, if it exists. */
