@@ -1,9 +1,13 @@
+import { statfs } from "node:fs/promises";
 import type { Database } from "./database.ts";
+import { DavError } from "./dav-error.ts";
 
 /** Small enough for the memory of a small gateway, large enough to keep the rows of a large file few. */
 const chunkBytes = 128 * 1024;
 /** Size of one read. Small, since large short-lived buffers accumulate until they are collected. */
 const readBytes = 32 * 1024;
+/** What files leave free on the disk. */
+const keptBytes = 64 * 1024 * 1024;
 
 /** The content of a file; it never changes. */
 export interface Content {
@@ -12,28 +16,54 @@ export interface Content {
 	sizeBytes: number;
 }
 
+interface ContentsOptions {
+	database: Database;
+	/** Runs work that makes the database smaller in a transaction of its own, also while it is read-only. */
+	deleting<Result>(
+		work: (database: Database) => Promise<Result>,
+	): Promise<Result>;
+	/** Called when contents could not be deleted. */
+	onDeleteError(error: unknown): void;
+	/** A directory on the database's disk; undefined if that is on another host. */
+	directory: string | undefined;
+}
+
 /**
  * Contents in the database, written and read as streams. Neither holds a database connection
  * while it waits for a client.
  */
 export class Contents {
 	readonly #database: Database;
+	readonly #deleting: ContentsOptions["deleting"];
 	readonly #onDeleteError: (error: unknown) => void;
+	readonly #directory: string | undefined;
 	/** The number of readers and writers by content id. */
 	readonly #holders = new Map<string, number>();
 	/** Contents that a file has given up. */
 	readonly #dropped = new Set<string>();
 
-	/** @param onDeleteError called when contents could not be deleted. */
-	constructor(database: Database, onDeleteError: (error: unknown) => void) {
-		this.#database = database;
-		this.#onDeleteError = onDeleteError;
+	constructor(options: ContentsOptions) {
+		this.#database = options.database;
+		this.#deleting = options.deleting;
+		this.#onDeleteError = options.onDeleteError;
+		this.#directory = options.directory;
+	}
+
+	/** @throws DavError 507 if the disk has no room for a content of this size. */
+	async assertRoom(bytes: number): Promise<void> {
+		if (this.#directory === undefined) return;
+		// Without the blocks that are reserved for PostgreSQL.
+		const { bavail, bsize } = await statfs(this.#directory);
+		if (bytes + keptBytes > bavail * bsize)
+			throw new DavError(507, "The disk has no room for the file");
 	}
 
 	/** Deletes what a killed process has left. Must be called before contents are read or written. */
 	async deleteUnused(): Promise<void> {
-		await this.#database.query(
-			"DELETE FROM content WHERE NOT EXISTS (SELECT FROM node WHERE content = content.id)",
+		await this.#deleting((database) =>
+			database.query(
+				"DELETE FROM content WHERE NOT EXISTS (SELECT FROM node WHERE content = content.id)",
+			),
 		);
 	}
 
@@ -102,6 +132,7 @@ export class Contents {
 		let filled = 0;
 		let position = 0;
 		const flush = async () => {
+			await this.assertRoom(filled);
 			// These rows need not survive a power cut before they belong to a file, and the commit
 			// that assigns them to a file waits for the disk.
 			await this.#database.query(
@@ -127,12 +158,12 @@ export class Contents {
 		const ids = [...this.#dropped].filter((id) => !this.#holders.has(id));
 		if (ids.length === 0) return;
 		for (const id of ids) this.#dropped.delete(id);
-		this.#database
-			.query(
+		this.#deleting((database) =>
+			database.query(
 				`DELETE FROM content WHERE id = ANY($1)
 				 AND NOT EXISTS (SELECT FROM node WHERE content = content.id)`,
 				[ids],
-			)
-			.catch(this.#onDeleteError);
+			),
+		).catch(this.#onDeleteError);
 	}
 }

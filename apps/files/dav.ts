@@ -29,8 +29,11 @@ const methods = new Map<string, Method>([
 ]);
 const allow = [...methods.keys()].join(", ");
 
-/** PostgreSQL's code for a full disk. */
-const diskFull = "53100";
+/** Why PostgreSQL has no room, by SQLSTATE. */
+const noRoom: Readonly<Record<string, string>> = {
+	"53100": "The disk is full",
+	"25006": "The database is read-only, because it has reached its limit",
+};
 
 /** Answers a request. @throws Error if the answer is to be 500. */
 export async function serveDav(exchange: Exchange): Promise<void> {
@@ -39,9 +42,9 @@ export async function serveDav(exchange: Exchange): Promise<void> {
 	try {
 		await method(exchange);
 	} catch (error) {
-		const isDiskFull =
-			error instanceof DatabaseError && error.code === diskFull;
-		const davError = isDiskFull ? new DavError(507, "The disk is full") : error;
+		const reason =
+			error instanceof DatabaseError ? noRoom[error.code ?? ""] : undefined;
+		const davError = reason ? new DavError(507, reason) : error;
 		if (!(davError instanceof DavError) || exchange.response.headersSent)
 			throw error;
 		sendError(exchange, davError);

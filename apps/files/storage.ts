@@ -5,6 +5,9 @@ import { createTables } from "./database.ts";
 import type { Path } from "./paths.ts";
 import { findNode, type Node } from "./tree.ts";
 
+/** The manager makes a database read-only by default that has become too large. */
+const readWrite = "SET TRANSACTION READ WRITE";
+
 /** The files of an instance. */
 export class Storage {
 	readonly database: Database;
@@ -15,16 +18,24 @@ export class Storage {
 	private constructor(instance: AppInstance) {
 		this.#instance = instance;
 		this.database = instance.database;
-		this.contents = new Contents(instance.database, (error) =>
-			instance.log(
-				`deleting unused contents failed, retrying at the next start: ${error}`,
-			),
-		);
+		this.contents = new Contents({
+			database: instance.database,
+			deleting: (work) => this.#deleting(work),
+			onDeleteError: (error) =>
+				instance.log(
+					`deleting unused contents failed, retrying at the next start: ${error}`,
+				),
+			// A database on another host has a disk of its own.
+			directory:
+				instance.arguments.database.port === undefined
+					? instance.arguments.workingPath
+					: undefined,
+		});
 	}
 
 	static async open(instance: AppInstance): Promise<Storage> {
-		await createTables(instance.database);
 		const storage = new Storage(instance);
+		await storage.#deleting(createTables);
 		await storage.contents.deleteUnused();
 		return storage;
 	}
@@ -32,22 +43,35 @@ export class Storage {
 	/**
 	 * Runs the work in a transaction; transactions run one after the other. The work must not wait
 	 * for a client.
+	 * @param options.deletes whether it makes the database smaller: then it works while the database is read-only too.
 	 * @throws what `work` throws, after a rollback.
 	 */
 	async transaction<Result>(
 		work: (transaction: Transaction) => Promise<Result>,
+		{ deletes = false } = {},
 	): Promise<Result> {
 		const dropped: string[] = [];
 		const result = await this.#mutex.runExclusive(() =>
-			this.#instance.transaction((client) =>
-				work({
+			this.#instance.transaction(async (client) => {
+				if (deletes) await client.query(readWrite);
+				return work({
 					query: (statement, values) => client.query(statement, values),
 					dropped,
-				}),
-			),
+				});
+			}),
 		);
 		this.contents.drop(dropped);
 		return result;
+	}
+
+	/** Deletes also while the database is read-only because it has become too large. */
+	#deleting<Result>(
+		work: (database: Database) => Promise<Result>,
+	): Promise<Result> {
+		return this.#instance.transaction(async (client) => {
+			await client.query(readWrite);
+			return work(client);
+		});
 	}
 
 	/**

@@ -3,6 +3,8 @@ import { Failure, post } from "./api.ts";
 const chunkBytes = 1024 * 1024;
 const pauseMs = 2_000;
 const mostFailures = 30;
+/** 507: the disk has no room. */
+const isFinal = (status: number) => status < 500 || status === 507;
 
 /**
  * Sends a file in parts. A part that does not arrive is sent again, from what the device has.
@@ -16,7 +18,8 @@ export async function uploadUpdate(
 	let failures = 0;
 	for (let offset = 0; offset < file.size; ) {
 		const end = Math.min(offset + chunkBytes, file.size);
-		const response = await fetch(`/manager/api/update-file?offset=${offset}`, {
+		const query = `offset=${offset}&totalBytes=${file.size}`;
+		const response = await fetch(`/manager/api/update-file?${query}`, {
 			method: "POST",
 			headers: { "content-type": "application/octet-stream" },
 			body: file.slice(offset, end),
@@ -26,7 +29,7 @@ export async function uploadUpdate(
 			offset = answer.receivedBytes;
 			failures = 0;
 			progress(offset);
-		} else if (response && response.status < 500 && answer) {
+		} else if (response && isFinal(response.status) && answer) {
 			throw new Failure(answer.error.code, answer.error.message);
 		} else {
 			failures += 1;

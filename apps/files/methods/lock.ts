@@ -46,17 +46,20 @@ export async function unlock(exchange: Exchange): Promise<void> {
 	const [, token] = /^<(.+)>$/.exec(exchange.header("lock-token") ?? "") ?? [];
 	if (token === undefined)
 		throw new DavError(400, "The header Lock-Token is missing");
-	await storage.transaction(async (transaction) => {
-		const locks = locksCovering(await allLocks(transaction), path);
-		const found = locks.find((one) => one.token === token);
-		if (!found)
-			throw new DavError(
-				409,
-				"The file has no such lock",
-				"lock-token-matches-request-uri",
-			);
-		await removeLock(transaction, found);
-	});
+	await storage.transaction(
+		async (transaction) => {
+			const locks = locksCovering(await allLocks(transaction), path);
+			const found = locks.find((one) => one.token === token);
+			if (!found)
+				throw new DavError(
+					409,
+					"The file has no such lock",
+					"lock-token-matches-request-uri",
+				);
+			await removeLock(transaction, found);
+		},
+		{ deletes: true },
+	);
 	exchange.answer(204);
 }
 

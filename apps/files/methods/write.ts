@@ -43,6 +43,9 @@ export async function put(exchange: Exchange): Promise<void> {
 		return { node, parent };
 	};
 	await check(storage.database);
+	await storage.contents.assertRoom(
+		Number(exchange.header("content-length") ?? 0),
+	);
 	const { isNew, etag } = await storage.contents.write(
 		bodyOf(request),
 		type,
@@ -77,14 +80,17 @@ export async function remove(exchange: Exchange): Promise<void> {
 	const { path, storage } = exchange;
 	if (path.length === 0)
 		throw new DavError(403, "The top folder cannot be deleted");
-	await storage.transaction(async (transaction) => {
-		const node = await findNode(transaction, path);
-		if (!node) throw new DavError(404, "The file does not exist");
-		const changed = { paths: [parentOf(path)], trees: [path] };
-		await guard(transaction, exchange, node, changed);
-		await deleteNode(transaction, node);
-		await removeLocksWithin(transaction, path);
-	});
+	await storage.transaction(
+		async (transaction) => {
+			const node = await findNode(transaction, path);
+			if (!node) throw new DavError(404, "The file does not exist");
+			const changed = { paths: [parentOf(path)], trees: [path] };
+			await guard(transaction, exchange, node, changed);
+			await deleteNode(transaction, node);
+			await removeLocksWithin(transaction, path);
+		},
+		{ deletes: true },
+	);
 	exchange.answer(204);
 }
 

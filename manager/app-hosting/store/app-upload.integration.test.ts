@@ -1,7 +1,10 @@
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, symlinkSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { PassThrough, type Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import test from "ava";
 import { makeStore } from "../../../development/make-store.ts";
 import { TestAppliance, until } from "../../../testing/test-appliance.ts";
@@ -69,6 +72,30 @@ test.serial(
 			t.regex(message, reason);
 		}
 		t.deepEqual(await services(), before);
+	},
+);
+
+test.serial(
+	"an archive for which the disk has no room is refused before it is sent",
+	async (t) => {
+		const sent = request({
+			socketPath: appliance.manager.socket,
+			path: "/manager/api/app-archive",
+			method: "POST",
+			headers: {
+				cookie: await appliance.manager.logIn(),
+				"x-forwarded-for": "192.168.0.10",
+				"x-forwarded-server": "192.168.0.1",
+				"x-forwarded-port": String(appliance.webServer.managerPort),
+				"content-type": "application/x-tar",
+				"content-length": "1000000000000000",
+			},
+		});
+		sent.on("error", () => {}); // The manager disconnects.
+		sent.flushHeaders();
+		const [answer] = await once(sent, "response");
+		t.is(answer.statusCode, 507);
+		t.regex(await text(answer), /archive of 1000 TB needs 2000 TB, but/);
 	},
 );
 

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { type Extract, extract } from "tar-stream";
+import { assertFreeSpace } from "../../shared/free-space.ts";
 import { makeDirectory } from "../../shared/make-directory.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { plainName } from "../services/service.ts";
@@ -14,7 +15,8 @@ const maxBytes = 512 * 1024 * 1024;
 /**
  * Unpacks a tar archive of a store into a directory, never outside it.
  * @param onProgress called with the number of bytes unpacked.
- * @throws OperationError naming an entry that does not belong in a store; or the signal's reason.
+ * @throws OperationError naming an entry that does not belong in a store, or if the disk has no room for it; or the
+ * signal's reason.
  */
 export async function unpackStore(
 	archive: Readable,
@@ -43,6 +45,7 @@ export async function unpackStore(
 						`it has more than ${maxFiles} files or ${maxBytes} bytes`,
 					);
 				const path = join(directory, ...parsePath(name));
+				await assertFreeSpace(directory, size, "The archive's next file");
 				await makeDirectory(dirname(path));
 				await writeFile(path, entry);
 				onProgress(bytes);

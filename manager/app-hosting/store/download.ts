@@ -4,6 +4,7 @@ import {
 	type DownloadTarget,
 	download,
 } from "../../shared/download/download.ts";
+import { assertFreeSpace } from "../../shared/free-space.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { retryDelayMs } from "../../shared/retry.ts";
 import { sha256Of } from "../services/service-files.ts";
@@ -58,7 +59,10 @@ export async function downloadFile(
 				}
 				await staging.setValidator(name, validator);
 			},
-			write: (chunk, position) => writeAll(file, chunk, position),
+			async write(chunk, position) {
+				await assertFreeSpace(staging.directory, chunk.length, path);
+				await writeAll(file, chunk, position);
+			},
 		};
 		let receivedBytes = 0;
 		for (let failures = 0; ; ) {

@@ -106,7 +106,12 @@ export function storeUploads(store: Store): StreamOperation[] {
 			tokens: "administer",
 			contentType: "application/x-tar",
 			output: z.object({ id: z.string(), build: z.string() }),
-			refuse: () => store.assertDeveloperMode(),
+			async refuse({ headers }) {
+				await store.assertDeveloperMode();
+				await store.assertRoomForArchive(
+					Number(headers["content-length"] ?? 0),
+				);
+			},
 			handle: (archive) => store.installArchive(archive),
 		},
 	];

@@ -1,9 +1,11 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Database } from "../../database/database.ts";
 import type { Job, Jobs } from "../../jobs/jobs.ts";
 import type { Settings } from "../../settings/settings.ts";
+import { formatBytes } from "../../shared/format.ts";
+import { assertFreeSpace } from "../../shared/free-space.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import { makeDirectory } from "../../shared/make-directory.ts";
@@ -24,6 +26,8 @@ import {
 } from "./store-trust.ts";
 
 const maxFileBytes = 256 * 1024 * 1024;
+/** Of an app's files: in its directory and in the database. */
+const installedCopies = 2;
 
 /** What a store has, and who vouches for it. */
 export interface StoreOffer {
@@ -130,6 +134,20 @@ export class Store implements Part {
 				"developerModeOff",
 				"Apps are uploaded in developer mode only: enable it first",
 			);
+	}
+
+	/**
+	 * The files of one of three targets are copied to the download directory, the database and the app's directory.
+	 * @throws OperationError if the disk has no room to unpack and install an archive.
+	 */
+	async assertRoomForArchive(archiveBytes: number): Promise<void> {
+		const directory = dirname(this.#uploadDirectory);
+		await makeDirectory(directory);
+		await assertFreeSpace(
+			directory,
+			2 * archiveBytes,
+			`Installing an archive of ${formatBytes(archiveBytes)}`,
+		);
 	}
 
 	/** @throws OperationError if the store cannot be read, is not a store, or has a wrong signature. */
@@ -285,6 +303,12 @@ export class Store implements Part {
 			const files: ServiceFile[] = [];
 			for (const file of wanted)
 				files.push(await this.#download(source, file, job));
+			const bytes = (await this.#staging.interrupted())?.receivedBytes ?? 0;
+			await assertFreeSpace(
+				this.#staging.directory,
+				installedCopies * bytes,
+				`Installing ${id}`,
+			);
 			job.commit();
 			await this.#services.install({
 				service: { id, folder, binary, title, build, label },

@@ -2,6 +2,7 @@ import {
 	mkdtemp,
 	readdir,
 	readFile,
+	rename,
 	rm,
 	symlink,
 	truncate,
@@ -9,6 +10,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import type { OperationError } from "../../shared/operation-error.ts";
 import { ReceivedFile } from "./received-file.ts";
 import type { UpdateError } from "./update-error.ts";
 import { maxUpdateBytes } from "./update-file.ts";
@@ -131,4 +133,34 @@ test("a full data partition is reported, and the file is deleted", async (t) => 
 	await symlink("/dev/full", file.path);
 	await t.throwsAsync(file.add(0, first), { message: error?.message ?? "" });
 	t.deepEqual(await readdir(directory), []);
+});
+
+// The file system /proc has no free space.
+test("a file for which the disk has no room is refused before it is received", async (t) => {
+	const file = new ReceivedFile("/proc");
+	const part = { offset: 0, totalBytes: 1_000 };
+	for (const refused of [
+		file.assertContinues(part),
+		file.receive(part, chunks(first)),
+		file.add(0, first),
+	])
+		await t.throwsAsync(refused, {
+			message: /^The update file needs 1\.0 KB, but there is only room for 0 B/,
+		});
+});
+
+test("a file whose size is not known is refused when the disk has no room left", async (t) => {
+	const { directory, file } = await emptyReceivedFile(t);
+	async function* onFillingDisk() {
+		yield first;
+		await rename(directory, `${directory}.before`);
+		await symlink("/proc", directory);
+		yield second;
+	}
+	t.teardown(() => rm(`${directory}.before`, { recursive: true }));
+	const part = { offset: 0, totalBytes: undefined };
+	const error = await t.throwsAsync<OperationError>(
+		file.receive(part, onFillingDisk()),
+	);
+	t.is(error?.kind, "noRoom");
 });

@@ -4,7 +4,9 @@ import type {
 	DownloadTarget,
 	PartialFile,
 } from "../../shared/download/download.ts";
+import { assertFreeSpace } from "../../shared/free-space.ts";
 import { makeDirectory } from "../../shared/make-directory.ts";
+import { OperationError } from "../../shared/operation-error.ts";
 import { UpdateError } from "./update-error.ts";
 import { maxUpdateBytes } from "./update-file.ts";
 import type { UploadPart } from "./upload-part.ts";
@@ -87,10 +89,16 @@ export class ReceivedFile implements DownloadTarget {
 		});
 	}
 
-	/** @throws UpdateError if the part does not continue the bytes received, or is too large. */
+	/**
+	 * @throws UpdateError if the part does not continue the bytes received, or is too large; OperationError if the disk
+	 * has no room for the rest of the file.
+	 */
 	async assertContinues({ offset, totalBytes }: UploadPart): Promise<void> {
 		if (totalBytes !== undefined && totalBytes > maxUpdateBytes)
 			throw tooLarge();
+		// What has been received is there already, or will be deleted.
+		if (totalBytes !== undefined)
+			await this.#assertRoom(totalBytes - (await this.size()));
 		if (offset === 0) return;
 		await this.#assertOffset(offset);
 		const announced = await this.announcedBytes();
@@ -131,6 +139,7 @@ export class ReceivedFile implements DownloadTarget {
 					await this.remove();
 					throw tooLarge();
 				}
+				await this.#assertRoom(chunk.length);
 				await file.writeFile(chunk);
 				have += chunk.length;
 			}
@@ -174,13 +183,22 @@ export class ReceivedFile implements DownloadTarget {
 			);
 	}
 
-	/** If the data partition is full, deletes the file and throws an UpdateError. */
+	async #assertRoom(bytes: number): Promise<void> {
+		await makeDirectory(this.#directory);
+		await assertFreeSpace(this.#directory, bytes, "The update file");
+	}
+
+	/** If the data partition is full, deletes the file and throws an OperationError. */
 	async #handleFullDisk<Result>(work: () => Promise<Result>): Promise<Result> {
 		try {
 			return await work();
 		} catch (error) {
-			if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+			const isNoRoom =
+				error instanceof OperationError && error.kind === "noRoom";
+			const { code } = error as NodeJS.ErrnoException;
+			if (!isNoRoom && code !== "ENOSPC") throw error;
 			await this.remove();
+			if (isNoRoom) throw error;
 			throw new UpdateError(
 				"tooLarge",
 				"The data partition is full: make room on /mnt/sda2 first",
@@ -189,7 +207,7 @@ export class ReceivedFile implements DownloadTarget {
 	}
 
 	async #write(offset: number, chunk: Buffer): Promise<void> {
-		await makeDirectory(this.#directory);
+		await this.#assertRoom(chunk.length);
 		const file = await open(this.path, offset === 0 ? "w" : "a", 0o600);
 		try {
 			await file.writeFile(chunk);

@@ -10,6 +10,10 @@ const name = "update-file";
 const maxChunkBytes = 2 * 1024 * 1024;
 
 const offset = z.object({ offset: z.coerce.number().int().min(0) });
+const partQuery = offset.extend({
+	/** Of the whole file. */
+	totalBytes: z.coerce.number().int().min(0).optional(),
+});
 const received = z.object({ receivedBytes: z.int() });
 
 /** The operations that upload an update file. */
@@ -53,18 +57,21 @@ export function updateUploads(updates: Updates): StreamOperation[] {
 			tokens: "administer",
 			contentType: "application/octet-stream",
 			maxBytes: maxChunkBytes,
-			query: offset,
+			query: partQuery,
 			output: received,
-			refuse({ headers, query }) {
+			async refuse({ headers, query }) {
 				const isBytes = /^application\/octet-stream\b/i.test(
 					headers["content-type"] ?? "",
 				);
-				if (!isBytes || !offset.safeParse(query).success)
+				const { data } = partQuery.safeParse(query);
+				if (!isBytes || !data)
 					throw new OperationError(
 						"invalid",
 						"invalidInput",
 						"Send a part of the file as application/octet-stream, with its ?offset=, or the whole file by PUT (curl -T FILE)",
 					);
+				if (data.offset === 0)
+					await updates.assertCanUpload({ totalBytes: undefined, ...data });
 			},
 			handle: async (body, { query }) => ({
 				receivedBytes: await updates.addChunk(
