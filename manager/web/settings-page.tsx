@@ -1,5 +1,6 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { Connection } from "./connection.ts";
+import { DatabaseLimitCard } from "./database-limit-card.tsx";
 import { DnsNameCard } from "./dns-name-card.tsx";
 import { useLive } from "./live.ts";
 import { LocalNetworkCard } from "./local-network-card.tsx";
@@ -19,7 +20,9 @@ export function SettingsPage({ failed }: { failed: () => void }) {
 		failed,
 	);
 	const { value: network } = useLive(connection, "sharedAddressSpace", failed);
-	if (!name || !host || !shared || !optimization || !network) return null;
+	const { value: limit } = useLive(connection, "databaseLimit", failed);
+	if (!name || !host || !shared || !optimization || !network || !limit)
+		return null;
 	return (
 		<div class="cards">
 			<DnsNameCard dnsName={name.dnsName} />
@@ -28,6 +31,7 @@ export function SettingsPage({ failed }: { failed: () => void }) {
 				isOnAppOrigin={shared.isOn}
 			/>
 			<OptimizationCard optimization={optimization} />
+			<DatabaseLimitCard megabytes={limit.megabytes} />
 			<LocalNetworkCard isInside={network.isInside} />
 		</div>
 	);

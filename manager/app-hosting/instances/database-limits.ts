@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { statfs } from "node:fs/promises";
 import type { ClientBase } from "pg";
 import * as z from "zod";
@@ -20,6 +19,7 @@ import {
 } from "./instance-database.ts";
 import type { Instance } from "./instance-table.ts";
 import type { Instances } from "./instances.ts";
+import { assertReadable, generatePassword } from "./passwords.ts";
 
 /** Of the disk, if no limit is set. */
 const defaultShare = 0.5;
@@ -95,11 +95,11 @@ export class DatabaseLimits {
 
 	/** Returns what the manager needs to enter the database of an instance, also if it is closed to the app. */
 	ownerOf(instance: Instance): ForeignDatabase {
-		const owner = ownerOf(instance);
-		return {
-			...owner,
-			password: this.#passwords.get(instance.id) ?? owner.password,
-		};
+		const password = this.#passwords.get(instance.id);
+		return ownerOf({
+			...instance,
+			databasePassword: password ?? instance.databasePassword,
+		});
 	}
 
 	/** Returns how large each database may become. */
@@ -183,12 +183,15 @@ export class DatabaseLimits {
 		const { id, limited, databasePassword } = instance;
 		await setReadOnly(this.#database, instance, access !== "full");
 		if (access === "closed") {
-			const password =
-				this.#passwords.get(id) ?? randomBytes(24).toString("base64url");
+			const password = this.#passwords.get(id) ?? generatePassword();
 			this.#passwords.set(id, password);
 			await setPassword(this.#database, instance, password);
 		} else if (limited?.access === "closed") {
-			await setPassword(this.#database, instance, databasePassword);
+			await setPassword(
+				this.#database,
+				instance,
+				assertReadable(databasePassword),
+			);
 			this.#passwords.delete(id);
 		}
 		// Settings and passwords hold for new sessions.
