@@ -82,6 +82,12 @@ test.serial("becomes the default when the menu is edited", async (t) => {
 		machine.console,
 		"rm /usr/bin/tcpdump /usr/sbin/badblocks; echo >>/etc/profile; touch /left-over",
 	);
+	// An upload that nobody has installed, larger than the memory.
+	await outputOf(
+		machine.console,
+		`mkdir -p /mnt/sda2/system/update && fallocate -l 600M /mnt/sda2/system/update/upload
+		echo rescued >/mnt/sda2/system/zz-setting`,
+	);
 	await outputOf(
 		machine.console,
 		"mount -o remount,rw /mnt/sda1 && sed -i 's/^set default=1/set default=0/' /boot/grub/grub.cfg && sync",
@@ -94,6 +100,12 @@ test.serial("becomes the default when the menu is edited", async (t) => {
 		await outputOf(machine.console, "head -n 1 /boot/grub/grub.cfg"),
 		/^set default=0$/m,
 	);
+	t.is(
+		await outputOf(machine.console, "cat /mnt/sda2/system/zz-setting"),
+		"rescued\n",
+	);
+	const ssh = await machine.ssh(...logins.admin);
+	ssh.close();
 });
 
 test.serial("verify lists missing, changed and extra files", async (t) => {
