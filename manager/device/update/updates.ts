@@ -230,8 +230,8 @@ export class Updates implements Part {
 				},
 				job.signal,
 			).catch((error) => {
-				// Retrying would not help.
-				if (error instanceof UpdateError) return error;
+				// Retrying would not help: it is no update, or the disk has no room.
+				if (error instanceof OperationError) return error;
 				if (error instanceof DownloadRefused)
 					return new OperationError(
 						"upstream",
