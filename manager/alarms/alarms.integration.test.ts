@@ -189,6 +189,41 @@ test.serial(
 );
 
 test.serial(
+	"a service with many alarms hides none that the manager raises about it",
+	async (t) => {
+		const sendAll = async (message: object) => {
+			const lines = Array.from({ length: 110 }, (_, index) =>
+				JSON.stringify({ ...message, code: 1000 + index }),
+			);
+			await appliance.waitForStatus(path);
+			const body = `${lines.join("\n")}\n`;
+			await appliance.fetch(path, { method: "POST", body });
+		};
+		await sendAll({ mt: "RaiseAlarm", severity: "major", text: "noise" });
+		await until("all that it may have", async () => {
+			const { length } = await active();
+			return length === 100;
+		});
+		const database = await appliance.database("trouble");
+		await database.query(
+			"CREATE TABLE filler AS SELECT repeat('x', 1000) FROM generate_series(1, 15000)",
+		);
+		await database.end();
+		await appliance.done("databaseLimitChange", { megabytes: 16 });
+		await until("the manager's alarm", async () =>
+			(await active()).some(({ text }) => /^The database/.test(text)),
+		);
+		await appliance.done("databaseLimitChange", { megabytes: null });
+		await sendAll({ mt: "ClearAlarm" });
+		await until("all are cleared, also in the database", async () => {
+			const rows = await stored();
+			return rows.filter(({ ended_at }) => ended_at === null).length === 1;
+		});
+		t.is((await active())[0]?.code, 0x240006);
+	},
+);
+
+test.serial(
 	"alarms of a service that was uninstalled before a crash are cleared",
 	async (t) => {
 		await manager.stop("SIGKILL");
