@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import test from "ava";
+import test, { type ExecutionContext } from "ava";
 import type { WebSocket } from "ws";
 import { eventually, timeLimit } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
@@ -11,12 +11,17 @@ import { outputOf } from "./system/steps.ts";
 // An app that uses up everything it can get: the manager answers, and other apps keep their connections. Containers
 // have no limits, because their hosts do not delegate the controllers of control groups.
 const minute = 60_000;
+/** With a page that takes no more than a twentieth without an attack; in proportion on slower hosts. */
 const maxPageMs = 2_000;
+const attackFactor = 20;
 const attackMs = 20_000;
+const maxAttackMs = 2 * minute;
 const group = "/sys/fs/cgroup/apps/hostile";
 const machine = runningMachine(test, "app-attacks");
 let runAsApp: RunAsApp;
 let socket: WebSocket;
+/** Without an attack. */
+let usualPageMs = 0;
 
 test.serial("two apps run", async (t) => {
 	t.timeout(timeLimit(5 * minute));
@@ -24,7 +29,10 @@ test.serial("two apps run", async (t) => {
 	await notesPage(machine, neighbour);
 	({ socket } = await openNotes(machine, neighbour));
 	await waitForApp();
-	await report("an app's attack", { "none, page ms": await pageMs() });
+	const pages: number[] = [];
+	for (let n = 0; n < 9; n += 1) pages.push(await pageMs());
+	usualPageMs = pages.sort((a, b) => a - b)[4] ?? 0;
+	await report("an app's attack", { "none, page ms": usualPageMs });
 	t.pass();
 });
 
@@ -89,22 +97,30 @@ for (const { name, command, limited } of [
 		t.timeout(timeLimit(5 * minute));
 		await waitForApp();
 		await runAsApp(background(command));
+		t.teardown(() => outputOf(machine.console, `echo 1 >${group}/cgroup.kill`));
 		const startMs = performance.now();
 		let longestMs = 0;
 		let echoMs = 0;
-		while (performance.now() - startMs < attackMs) {
+		let isLimited = false;
+		// Swapping may keep a hog from its limit for longer.
+		while (
+			performance.now() - startMs <
+			(isLimited ? attackMs : timeLimit(maxAttackMs))
+		) {
 			longestMs = Math.max(longestMs, await pageMs());
 			echoMs = Math.max(echoMs, await echo(`${name} ${performance.now()}`));
+			const { exitCode } = await machine.console.run(
+				`cd ${group} && ${limited}`,
+			);
+			isLimited ||= exitCode === 0;
 		}
 		await report("an app's attack", {
 			[`${name}, page ms`]: longestMs,
 			[`${name}, echo ms`]: echoMs,
 		});
 		t.log({ longestMs, echoMs });
-		const limits = await machine.console.run(`cd ${group} && ${limited}`);
-		await outputOf(machine.console, `echo 1 >${group}/cgroup.kill`);
-		t.is(limits.exitCode, 0);
-		t.true(longestMs < timeLimit(maxPageMs), `${longestMs} ms`);
+		t.true(isLimited);
+		assertFast(t, longestMs);
 	});
 
 test.serial("a full disk stops neither PostgreSQL nor the login", async (t) => {
@@ -116,7 +132,7 @@ test.serial("a full disk stops neither PostgreSQL nor the login", async (t) => {
 		dd if=/dev/zero of=rest bs=64k`,
 	);
 	t.regex(output, /No space left/);
-	t.true((await pageMs()) < timeLimit(maxPageMs));
+	assertFast(t, await pageMs());
 	// Saved in the database.
 	await echo("on a full disk");
 	await outputOf(
@@ -124,6 +140,13 @@ test.serial("a full disk stops neither PostgreSQL nor the login", async (t) => {
 		"psql -d manager -c 'CREATE TABLE filler AS SELECT generate_series(1, 100000)' -c CHECKPOINT",
 	);
 });
+
+function assertFast(t: ExecutionContext, ms: number): void {
+	t.true(
+		ms < Math.max(maxPageMs, attackFactor * usualPageMs),
+		`${ms} ms, ${usualPageMs} ms without an attack`,
+	);
+}
 
 /** Waits until the app has been restarted. */
 async function waitForApp(): Promise<void> {
@@ -136,7 +159,7 @@ async function waitForApp(): Promise<void> {
 
 async function pageMs(): Promise<number> {
 	const startMs = performance.now();
-	const response = await machine.fetch("https", "/manager/", {
+	const response = await machine.fetch("manager", "/manager/", {
 		signal: AbortSignal.timeout(timeLimit(30_000)),
 	});
 	await response.text();
