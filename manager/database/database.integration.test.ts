@@ -24,6 +24,7 @@ test.serial(
 			"0006-tokens",
 			"0007-alarms",
 			"0008-store-trust",
+			"0009-database-limits",
 		]);
 		await manager.stop();
 		await manager.start();
