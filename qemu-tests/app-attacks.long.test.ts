@@ -11,7 +11,7 @@ import { outputOf } from "./system/steps.ts";
 // An app that uses up everything it can get: the manager answers, and other apps keep their connections. Containers
 // have no limits, because their hosts do not delegate the controllers of control groups.
 const minute = 60_000;
-/** With a page that takes no more than a twentieth without an attack; in proportion on slower hosts. */
+/** If a page takes at most a twentieth of it without an attack; in proportion on slower hosts. */
 const maxPageMs = 2_000;
 const attackFactor = 20;
 const attackMs = 20_000;

@@ -2,7 +2,6 @@ import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
-import { request } from "node:https";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
@@ -433,60 +432,6 @@ test.serial("a file of 300 MB needs little memory", async (t) => {
 	t.is((await dav("DELETE", "film")).status, 204);
 	await untilStored({ contents: 0, chunks: 0 });
 });
-
-test.serial(
-	"a file for which the disk has no room is refused before it is sent",
-	async (t) => {
-		const before = await stored();
-		const sent = request(`${appliance.origin}${path}dav/large`, {
-			method: "PUT",
-			rejectUnauthorized: false,
-			headers: { authorization, "content-length": "1000000000000000" },
-		});
-		sent.on("error", () => {}); // The web server disconnects.
-		// Nothing follows the headers.
-		sent.flushHeaders();
-		const [answer] = await once(sent, "response");
-		sent.destroy();
-		t.is(answer.statusCode, 507);
-		t.deepEqual(await stored(), before);
-	},
-);
-
-test.serial(
-	"files can be read and deleted when their database has reached its limit",
-	async (t) => {
-		await put("large", randomBytes(20 * megabyte));
-		await put("small", "small");
-		await appliance.done("databaseLimitChange", { megabytes: 16 });
-		await until(
-			"the database is read-only",
-			async () => (await put("more", "more")).status === 507,
-		);
-		t.regex((await put("more", "more")).text, /has reached its limit/);
-		const { instances } = await appliance.done("instances");
-		const [{ id }] = instances.filter(
-			({ name }: { name: string }) => name === "files",
-		);
-		await appliance.done("instanceStop", { id });
-		await appliance.done("instanceStart", { id });
-		await appliance.waitForStatus(path, 401);
-		t.is((await dav("GET", "small")).text, "small");
-		const { chunks } = await stored();
-		t.is((await dav("DELETE", "large")).status, 204);
-		await until(
-			"its content is deleted",
-			async () => (await stored()).chunks < chunks - 100,
-		);
-		await appliance.done("instanceCleanUpDatabase", { id });
-		await until("there is room again", async () => {
-			// Setting the limit checks the sizes at once.
-			await appliance.done("databaseLimitChange", { megabytes: 16 });
-			return (await put("more", "more")).status < 300;
-		});
-		await appliance.done("databaseLimitChange", { megabytes: null });
-	},
-);
 
 test.serial("browsers get a page, and run no script of a file", async (t) => {
 	const root = await appliance.request(path, {
