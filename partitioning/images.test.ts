@@ -12,7 +12,13 @@ import { makeBootPartition } from "./boot-partition.ts";
 import { hashOfSparseFile } from "./checksums.ts";
 import { makeDiskImage } from "./disk-image.ts";
 import { grubConfig, makeGrub } from "./grub.ts";
-import { type DiskLayout, MIB, partitionExtents, vmLayout } from "./layout.ts";
+import {
+	type DiskLayout,
+	MIB,
+	partitionExtents,
+	SECTOR_BYTES,
+	vmLayout,
+} from "./layout.ts";
 import { makeOva } from "./ova.ts";
 import { toolsIn } from "./tools.ts";
 import { makeQcow2, makeVhdx, makeVmdk } from "./vm-disks.ts";
@@ -133,6 +139,14 @@ test("every other format contains the same disk", async (t) => {
 	}
 	await tool`qemu-img check ${path("vhdx")}`;
 	await tool`qemu-img check ${path("qcow2")}`;
+});
+
+test("the VMDK ends with one end-of-stream marker", async (t) => {
+	const content = readFileSync(path("vmdk"));
+	const isZero = (sector: Buffer) => sector.equals(Buffer.alloc(SECTOR_BYTES));
+	t.true(isZero(content.subarray(-SECTOR_BYTES)));
+	t.false(isZero(content.subarray(-2 * SECTOR_BYTES, -SECTOR_BYTES)));
+	t.is(content.length % SECTOR_BYTES, 0);
 });
 
 test("the OVA's manifest has the checksums of its descriptor and disk", async (t) => {
