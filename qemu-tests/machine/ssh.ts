@@ -42,22 +42,24 @@ export class Ssh {
 		command: string,
 		{ timeoutMs = 60_000, input = "" } = {},
 	): Promise<CommandResult> {
-		const channel = await new Promise<ClientChannel>((resolve, reject) =>
-			this.#client.exec(command, (error, opened) =>
-				error ? reject(error) : resolve(opened),
-			),
-		);
 		let output = "";
 		let exitCode = -1;
 		const collect = (chunk: Buffer) => {
 			output += chunk.toString("utf8");
 		};
-		channel.on("data", collect);
-		channel.stderr.on("data", collect);
-		channel.on("exit", (code: number | null) => {
-			exitCode = code ?? -1;
-		});
-		const closed = once(channel, "close");
+		type Opened = { channel: ClientChannel; closed: Promise<unknown> };
+		const { channel, closed } = await new Promise<Opened>((resolve, reject) =>
+			this.#client.exec(command, (error, opened) => {
+				if (error) return reject(error);
+				// At once: the exit code may have arrived together with the channel.
+				opened.on("data", collect);
+				opened.stderr.on("data", collect);
+				opened.on("exit", (code: number | null) => {
+					exitCode = code ?? -1;
+				});
+				resolve({ channel: opened, closed: once(opened, "close") });
+			}),
+		);
 		channel.end(input);
 		await within(`the end of "${command}" over SSH`, timeoutMs, closed);
 		return { exitCode, output };
