@@ -56,9 +56,15 @@ test.serial("TLS has no weakness", async (t) => {
 			// The exit code counts findings.
 			.catch(() => {});
 		return z
-			.array(z.object({ id: z.string(), finding: z.string() }))
+			.array(
+				z.object({ id: z.string(), severity: z.string(), finding: z.string() }),
+			)
 			.parse(JSON.parse(await readFile(file, "utf8")))
-			.filter(({ id }) => !ofSelfSignedCertificate.has(id));
+			.filter(
+				({ id, severity }) =>
+					// A warning is no weakness: a check did not get a connection in time.
+					severity !== "WARN" && !ofSelfSignedCertificate.has(id),
+			);
 	};
 	t.deepEqual(await Promise.all([findingsAt(443), findingsAt(444)]), [[], []]);
 });
@@ -66,7 +72,7 @@ test.serial("TLS has no weakness", async (t) => {
 /** Findings about a device that has no domain and its own certificate, which browsers remember no rule for. */
 const ofSelfSignedCertificate = new Set([
 	...["cert_trust", "cert_chain_of_trust", "cert_revocation"],
-	...["DNS_CAArecord", "HSTS", "sessionresumption_ticket"],
+	...["DNS_CAArecord", "HSTS"],
 ]);
 
 test.serial("SSH has no weakness", async (t) => {
