@@ -101,7 +101,6 @@ const sealing = new Sealing(
 	scheduler,
 	log,
 );
-const updates = new Updates(environment.updates, database, sealing, jobs, log);
 const routes = new Routes(environment.routes, log);
 const certificate = new Certificate(
 	environment.certificate,
@@ -159,15 +158,15 @@ const instances = new Instances(
 	routes,
 	log,
 );
-const databaseLimits = new DatabaseLimits(
+const databaseLimits = new DatabaseLimits({
+	...{ database, instances, jobs, settings, config, alarms, scheduler, log },
+	dataDirectory: environment.dataDirectory,
+});
+const updates = new Updates(
+	environment.updates,
 	database,
-	instances,
+	[sealing, databaseLimits],
 	jobs,
-	settings,
-	config,
-	alarms,
-	scheduler,
-	environment.dataDirectory,
 	log,
 );
 const ownerOf = (instance: Instance) => databaseLimits.ownerOf(instance);

@@ -1,11 +1,20 @@
+import { copyFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import test from "ava";
 import { Client, type DatabaseError } from "pg";
 import { until } from "../../../testing/test-appliance.ts";
 import { TestManager } from "../../../testing/test-manager.ts";
+import {
+	archiveOf,
+	TestKey,
+	updateMembers,
+} from "../../../testing/test-update.ts";
 
 // A database that grows too large becomes read-only, and is closed to an app that writes nevertheless.
 const manager = await TestManager.create();
 const { cluster } = manager;
+const here = (name: string) => join(manager.directory, name);
+const key = await TestKey.create();
 const ids = { greedy: 0, modest: 0 };
 type Name = keyof typeof ids;
 const passwords = { greedy: "", modest: "" };
@@ -15,6 +24,16 @@ let rowsBefore = 0;
 
 const call = (operation: string, input: object = {}) =>
 	manager.call(operation, input, { cookie });
+
+/** On a system that an update has installed for good. */
+async function start(): Promise<void> {
+	await manager.start("the database is ready", {
+		MANAGER_BOOT_PARTITION_COMMAND: here("boot-partition"),
+		MANAGER_RESTART_COMMAND: "true",
+		MANAGER_KEYS_FOLDER: key.trusted,
+	});
+	cookie = await manager.logIn();
+}
 
 /** Connects as an instance's app does. */
 async function app(name: Name): Promise<Client> {
@@ -93,8 +112,15 @@ async function cleanedUp(name: Name) {
 }
 
 test.before(async () => {
-	await manager.start();
-	cookie = await manager.logIn();
+	await copyFile(
+		join(import.meta.dirname, "../../device/update/boot-partition.fixture.sh"),
+		here("boot-partition"),
+	);
+	await writeFile(
+		here("release"),
+		"VERSION=1.2.0\nBUILD=100000\nTARGET=x86_64\n",
+	);
+	await start();
 	await manager.query(
 		`INSERT INTO service (id, uid, folder, binary_name, title, build, label)
 		 VALUES ('x', 2000, 'x', 'x', 'x', '1', '1')`,
@@ -193,8 +219,7 @@ test.serial(
 
 test.serial("a closed database stays closed for who changes it", async (t) => {
 	await manager.stop();
-	await manager.start();
-	cookie = await manager.logIn();
+	await start();
 	await until(
 		"the limit is checked",
 		async () => (await cleanedUp("greedy")) === "done",
@@ -211,6 +236,35 @@ test.serial("a closed database stays closed for who changes it", async (t) => {
 	);
 	t.is((await limitAlarms())[0].severity, "critical");
 });
+
+test.serial(
+	"an older system that is installed on request gets open databases",
+	async (t) => {
+		const older = await updateMembers(key, { build: 99_999 });
+		const { status } = await manager.post(
+			"update-file?offset=0",
+			await archiveOf(older),
+			{ cookie, headers: { "content-type": "application/octet-stream" } },
+		);
+		t.is(status, 200);
+		await writeFile(here("broken"), "");
+		t.not((await call("updateInstall", { allowOlder: true })).status, 200);
+		await becomes("readOnly");
+		t.is(await codeOf(fill(0)), readOnly);
+		await rm(here("broken"));
+		t.is((await call("updateInstall", { allowOlder: true })).status, 200);
+		const { megabytes } = (await call("databaseLimit")).body;
+		await setLimit(megabytes);
+		t.is(await codeOf(fill(0)), "");
+		t.deepEqual(await manager.query("SELECT * FROM database_limit"), []);
+		await manager.stop();
+		await start();
+		await setLimit(megabytes);
+		t.is(await codeOf(fill(0)), "", "the older system is still to come");
+		t.is((await call("updateCancel")).status, 200);
+		await becomes("readOnly");
+	},
+);
 
 test.serial("a higher limit opens it", async (t) => {
 	await setLimit(null);
@@ -244,7 +298,7 @@ test.serial("an update records how large databases are", async (t) => {
 	await manager.stop();
 	await manager.query("DROP TABLE database_limit");
 	await manager.query("DELETE FROM migration WHERE name LIKE '%limits'");
-	await manager.start();
+	await start();
 	const [config] = await manager.query(
 		"SELECT value FROM config WHERE name = 'databaseSizeBeforeLimit'",
 	);

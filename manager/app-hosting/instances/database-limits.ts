@@ -41,6 +41,19 @@ interface LimitedDatabase {
 	sinceBytes: number;
 }
 
+interface Parts {
+	database: Database;
+	instances: Instances;
+	jobs: Jobs;
+	settings: Settings;
+	config: ConfigTable;
+	alarms: Alarms;
+	scheduler: Scheduler;
+	/** On the databases' disk. */
+	dataDirectory: string;
+	log: Log;
+}
+
 interface Limited extends Instance {
 	sizeBytes: number;
 	limited: LimitedDatabase | undefined;
@@ -52,45 +65,32 @@ interface Limited extends Instance {
  * deleted, and clean-up and optimization still work.
  */
 export class DatabaseLimits {
-	readonly #database: Database;
-	readonly #instances: Instances;
-	readonly #jobs: Jobs;
-	readonly #settings: Settings;
-	readonly #config: ConfigTable;
-	readonly #alarms: Alarms;
-	readonly #dataDirectory: string;
-	readonly #log: Log;
+	readonly #parts: Parts;
+	#isLimiting = false;
 	/** Passwords of closed databases by instance id, which only the manager knows. */
 	readonly #passwords = new Map<number, string>();
 	/** The names with which alarms were raised, by instance id. */
 	readonly #raised = new Map<number, { service: string; instance: string }>();
 
-	/** @param dataDirectory a directory on the databases' disk. */
-	constructor(
-		database: Database,
-		instances: Instances,
-		jobs: Jobs,
-		settings: Settings,
-		config: ConfigTable,
-		alarms: Alarms,
-		scheduler: Scheduler,
-		dataDirectory: string,
-		log: Log,
-	) {
-		this.#database = database;
-		this.#instances = instances;
-		this.#jobs = jobs;
-		this.#settings = settings;
-		this.#config = config;
-		this.#alarms = alarms;
-		this.#dataDirectory = dataDirectory;
-		this.#log = log;
-		scheduler.everyMinute("check of database sizes", () => this.#check());
-		settings.watch("databaseMaxMegabytes", () =>
-			this.#check().catch((error) =>
-				log.warn({ err: error }, "cannot check the sizes of databases"),
-			),
-		);
+	constructor(parts: Parts) {
+		this.#parts = parts;
+		parts.scheduler.everyMinute("check of database sizes", () => this.#check());
+		parts.settings.watch("databaseMaxMegabytes", () => this.#checkSoon());
+	}
+
+	/** Limits from now on: no older system, which could not open a database again, is going to run. */
+	begin(): void {
+		this.#isLimiting = true;
+		this.#checkSoon();
+	}
+
+	/** Opens every database, for an older system; until `begin` or the next start. @throws DatabaseUnavailable */
+	end(): Promise<void> {
+		return this.#parts.instances.whileUnchanged(async () => {
+			this.#isLimiting = false;
+			for (const instance of await this.#withSizes())
+				if (instance.limited) await this.#change(instance, "full");
+		});
 	}
 
 	/** Returns what the manager needs to enter the database of an instance, also if it is closed to the app. */
@@ -104,17 +104,27 @@ export class DatabaseLimits {
 
 	/** Returns how large each database may become. */
 	async maxBytes(): Promise<number> {
-		const megabytes = await this.#settings.get("databaseMaxMegabytes");
+		const megabytes = await this.#parts.settings.get("databaseMaxMegabytes");
 		if (megabytes !== null) return megabytes * 1_000_000;
-		const { blocks, bsize } = await statfs(this.#dataDirectory);
-		const earlier = await this.#config.read(earlierSizeName, z.number());
+		const { blocks, bsize } = await statfs(this.#parts.dataDirectory);
+		const earlier = await this.#parts.config.read(earlierSizeName, z.number());
 		return defaultMaxBytes(blocks * bsize, earlier ?? 0);
+	}
+
+	#checkSoon(): void {
+		this.#check().catch((error) =>
+			this.#parts.log.warn(
+				{ err: error },
+				"cannot check the sizes of databases",
+			),
+		);
 	}
 
 	/** No instance is renamed meanwhile. */
 	#check(): Promise<void> {
-		return this.#instances.whileUnchanged(async () => {
-			const [server] = await this.#database.query<{ isStandby: boolean }>(
+		return this.#parts.instances.whileUnchanged(async () => {
+			if (!this.#isLimiting) return;
+			const [server] = await this.#parts.database.query<{ isStandby: boolean }>(
 				`SELECT pg_is_in_recovery() AS "isStandby"`,
 			);
 			if (server?.isStandby) return;
@@ -122,7 +132,7 @@ export class DatabaseLimits {
 			const all = await this.#withSizes();
 			for (const instance of all)
 				await this.#limit(instance, maxBytes).catch((error) =>
-					this.#log.warn(
+					this.#parts.log.warn(
 						{ err: error, database: instance.databaseName },
 						"cannot limit the size of a database; retrying",
 					),
@@ -132,7 +142,7 @@ export class DatabaseLimits {
 	}
 
 	async #withSizes(): Promise<Limited[]> {
-		const rows = await this.#database.query<
+		const rows = await this.#parts.database.query<
 			{ id: number; sizeBytes: number } & LimitedDatabase
 		>(
 			`SELECT id, pg_database_size(pg_database.oid)::float8 AS "sizeBytes", access,
@@ -141,7 +151,7 @@ export class DatabaseLimits {
 			 LEFT JOIN database_limit ON instance_id = id
 			 WHERE state = 'ready'`,
 		);
-		const instances = await this.#instances.all();
+		const instances = await this.#parts.instances.all();
 		return instances.flatMap((instance) => {
 			const row = rows.find(({ id }) => id === instance.id);
 			return row
@@ -151,28 +161,32 @@ export class DatabaseLimits {
 	}
 
 	async #limit(instance: Limited, maxBytes: number): Promise<void> {
-		const { id, sizeBytes, limited, databaseName } = instance;
+		const { sizeBytes, limited, databaseName } = instance;
 		// Tables exist twice while they are rewritten.
 		if (this.#isCleanedUp(databaseName)) return;
 		const access = decideAccess({ sizeBytes, maxBytes, limited });
 		this.#report(instance, access, sizeBytes >= warnShare * maxBytes, maxBytes);
 		if (access === "full" && !limited) return;
-		if (access !== limited?.access) {
-			this.#log.warn(
+		if (access !== limited?.access)
+			this.#parts.log.warn(
 				{ database: databaseName, access, sizeBytes, maxBytes },
 				"the access of an app to its database changes",
 			);
-			// Before the database: a power cut in between is repaired by the next check.
-			if (access !== "full")
-				await this.#database.query(
-					`INSERT INTO database_limit VALUES ($1, $2, $3)
-					 ON CONFLICT (instance_id) DO UPDATE SET access = excluded.access`,
-					[id, access, sizeBytes],
-				);
-		}
+		await this.#change(instance, access);
+	}
+
+	async #change(instance: Limited, access: DatabaseAccess): Promise<void> {
+		const { id, sizeBytes, limited } = instance;
+		// Before the database: a power cut in between is repaired by the next check.
+		if (access !== "full" && access !== limited?.access)
+			await this.#parts.database.query(
+				`INSERT INTO database_limit VALUES ($1, $2, $3)
+				 ON CONFLICT (instance_id) DO UPDATE SET access = excluded.access`,
+				[id, access, sizeBytes],
+			);
 		await this.#apply(instance, access);
 		if (access === "full")
-			await this.#database.query(
+			await this.#parts.database.query(
 				"DELETE FROM database_limit WHERE instance_id = $1",
 				[id],
 			);
@@ -181,14 +195,14 @@ export class DatabaseLimits {
 	/** Repeats what the app can undo. */
 	async #apply(instance: Limited, access: DatabaseAccess): Promise<void> {
 		const { id, limited, databasePassword } = instance;
-		await setReadOnly(this.#database, instance, access !== "full");
+		await setReadOnly(this.#parts.database, instance, access !== "full");
 		if (access === "closed") {
 			const password = this.#passwords.get(id) ?? generatePassword();
 			this.#passwords.set(id, password);
-			await setPassword(this.#database, instance, password);
+			await setPassword(this.#parts.database, instance, password);
 		} else if (limited?.access === "closed") {
 			await setPassword(
-				this.#database,
+				this.#parts.database,
 				instance,
 				assertReadable(databasePassword),
 			);
@@ -197,9 +211,9 @@ export class DatabaseLimits {
 		// Settings and passwords hold for new sessions.
 		if (access === "closed" || access !== limited?.access)
 			await endSessions(
-				(...query) => this.#database.query(...query),
+				(...query) => this.#parts.database.query(...query),
 				instance,
-				this.#database.foreignSessionIds,
+				this.#parts.database.foreignSessionIds,
 			);
 	}
 
@@ -224,7 +238,7 @@ export class DatabaseLimits {
 			closed: `${what} is closed to the app, because it has grown above its limit of ${max} although it was read-only: clean it up, or raise the limit under Settings`,
 		}[access];
 		this.#raised.set(id, source);
-		this.#alarms.raise({
+		this.#parts.alarms.raise({
 			...source,
 			code: managerCodes.databaseLimit,
 			severity: access === "full" ? "major" : "critical",
@@ -243,11 +257,11 @@ export class DatabaseLimits {
 	#clearAlarm(id: number): void {
 		const source = this.#raised.get(id);
 		this.#raised.delete(id);
-		if (source) this.#alarms.clear(source, managerCodes.databaseLimit);
+		if (source) this.#parts.alarms.clear(source, managerCodes.databaseLimit);
 	}
 
 	#isCleanedUp(databaseName: string): boolean {
-		return this.#jobs
+		return this.#parts.jobs
 			.list()
 			.some(
 				({ kind, subject, state }) =>

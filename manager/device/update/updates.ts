@@ -32,11 +32,11 @@ export interface UpdateEnvironment {
 	restartCommand: string;
 }
 
-/** What is stored in a form that older systems cannot read. */
-export interface NewForm {
+/** Something that an older system cannot read or undo. */
+export interface NewFeature {
 	/** Uses it from now on: the running system is kept. */
 	begin(): void;
-	/** Stores everything as before. */
+	/** Undoes it, until `begin` or the next start: an older system is going to be installed. */
 	end(): Promise<void>;
 }
 
@@ -61,7 +61,7 @@ export class Updates implements Part {
 	readonly name = "updates";
 	readonly #environment: UpdateEnvironment;
 	readonly #database: Database;
-	readonly #newForm: NewForm;
+	readonly #newFeatures: readonly NewFeature[];
 	readonly #jobs: Jobs;
 	readonly #log: Log;
 	readonly #boot: BootPartition;
@@ -82,13 +82,13 @@ export class Updates implements Part {
 	constructor(
 		environment: UpdateEnvironment,
 		database: Database,
-		newForm: NewForm,
+		newFeatures: readonly NewFeature[],
 		jobs: Jobs,
 		log: Log,
 	) {
 		this.#environment = environment;
 		this.#database = database;
-		this.#newForm = newForm;
+		this.#newFeatures = newFeatures;
 		this.#jobs = jobs;
 		this.#log = log;
 		this.#boot = new BootPartition(environment.bootPartitionCommand);
@@ -296,13 +296,14 @@ export class Updates implements Part {
 			const release = await this.#check.run();
 			const running = await readRelease(this.#environment.releaseFile);
 			if (running) assertReplaces(release, running, allowOlder);
-			if (running && release.build < running.build) await this.#newForm.end();
+			if (running && release.build < running.build)
+				for (const feature of this.#newFeatures) await feature.end();
 			job.report({ subject: `${release.version}, build ${release.build}` });
 			await this.#stage();
 		} catch (error) {
 			this.#step = "idle";
 			this.#problem = toMessage(error);
-			if (this.#isConfirmed) this.#newForm.begin();
+			if (this.#isConfirmed) this.#beginNewFeatures();
 			throw error;
 		}
 		await this.#received.remove();
@@ -324,9 +325,13 @@ export class Updates implements Part {
 		const wasStaged = (await this.#boot.state()).update === "install";
 		if (wasStaged) {
 			await this.#boot.cancel();
-			this.#newForm.begin();
+			this.#beginNewFeatures();
 		}
 		return wasBusy || hadFile || wasStaged;
+	}
+
+	#beginNewFeatures(): void {
+		for (const feature of this.#newFeatures) feature.begin();
 	}
 
 	/** Runs an upload, a download or a check, of which there is one at a time. */
@@ -374,7 +379,7 @@ export class Updates implements Part {
 		await this.#boot.confirm();
 		// The build that is going to be installed may be an older one.
 		this.#isConfirmed = (await this.#boot.state()).update !== "install";
-		if (this.#isConfirmed) this.#newForm.begin();
+		if (this.#isConfirmed) this.#beginNewFeatures();
 		const result = await importResult(
 			join(this.#environment.directory, "result"),
 			this.#database,
