@@ -18,6 +18,7 @@ const commands: readonly string[] = [
 	..."udhcpc syslogd klogd crond getty login mdev passwd chpasswd".split(" "),
 	..."bash sh setpriv nsenter getent id find chgrp".split(" "),
 	..."flock timeout zstd".split(" "), // for core dumps
+	..."fstrim ionice shuf".split(" "), // for thin disks
 ];
 
 /** Commands that run with root's rights for every user. */

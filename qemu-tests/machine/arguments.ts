@@ -20,6 +20,8 @@ export type Hardware = {
 	guestAgent: AgentChannel;
 	memoryMB: number;
 	cpus: number;
+	/** What the firmware names as the system's UUID. */
+	uuid?: string | undefined;
 	/** Guest ports that are forwarded from this host. */
 	ports: readonly PortForward[];
 	/** The only services of this host that the guest can reach. */
@@ -68,6 +70,7 @@ export function qemuArguments(hardware: Hardware, wiring: Wiring): string[] {
 		...option("cpu", wiring.acceleration === "kvm" ? "host" : target.cpu),
 		...option("smp", String(hardware.cpus)),
 		...option("m", String(hardware.memoryMB)),
+		...option("uuid", hardware.uuid),
 		// U-Boot would start the kernel that QEMU is given.
 		...option("bios", wiring.directBoot ? undefined : target.firmware),
 		...option("kernel", kernel),
