@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { Target } from "../board/target.ts";
 import { bootMenuFile } from "../partitioning/boot-menu.ts";
 import { layoutFile } from "../partitioning/layout.ts";
-import { type Release, releaseFile } from "./release.ts";
+import { osReleaseFile, type Release, releaseFile } from "./release.ts";
 
 const directory = join(import.meta.dirname, "../overlay");
 
@@ -62,6 +62,7 @@ export function generatedFiles(
 	return {
 		...Object.fromEntries(keys),
 		"etc/app-platform-release": releaseFile(release),
+		"etc/os-release": osReleaseFile(release),
 		"usr/lib/app-platform/boot-menu.sh": bootMenuFile(layout.bootLoader),
 		"usr/lib/app-platform/layout.sh": layoutFile(layout),
 	};

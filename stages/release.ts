@@ -39,6 +39,11 @@ export function releaseFile({
 	return `VERSION=${version}\nBUILD=${build}\n${minimum}TARGET=${target}\nKEY=${key}\n`;
 }
 
+/** What hypervisors show as the operating system: see os-release(5). */
+export function osReleaseFile({ version, build }: Release): string {
+	return `NAME="App Platform"\nID=app-platform\nVERSION_ID=${version}\nBUILD_ID=${build}\nPRETTY_NAME="App Platform ${version} (build ${build})"\n`;
+}
+
 /** The seed of this release's identifiers (UUIDs, disk signature). */
 export function releaseSeed({
 	version,
