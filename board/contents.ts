@@ -19,6 +19,7 @@ const commands: readonly string[] = [
 	..."bash sh setpriv nsenter getent id find chgrp".split(" "),
 	..."flock timeout zstd".split(" "), // for core dumps
 	..."fstrim ionice shuf".split(" "), // for thin disks
+	..."quotacheck quotaon repquota setquota".split(" "),
 ];
 
 /** Commands that run with root's rights for every user. */

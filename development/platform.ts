@@ -96,6 +96,7 @@ export class Platform {
 			]);
 			await webServer.start();
 			const manager = await startManager(program, {
+				MANAGER_APP_QUOTAS_COMMAND: unsupportedCommand,
 				MANAGER_BOOT_PARTITION_COMMAND: unsupportedCommand,
 				MANAGER_DATA_DIRECTORY: data,
 				MANAGER_MAKE_CERTIFICATE_COMMAND: makeCertificate,

@@ -20,6 +20,7 @@ import {
 	instancePasswords,
 } from "./app-hosting/instances/schema.ts";
 import { serviceOperations } from "./app-hosting/service-operations.ts";
+import { FileLimits } from "./app-hosting/services/file-limits.ts";
 import { Services } from "./app-hosting/services/services.ts";
 import {
 	storeOperations,
@@ -119,9 +120,20 @@ const acme = new Acme(
 	scheduler,
 	log,
 );
+const fileLimits = new FileLimits(
+	environment.appQuotasCommand,
+	environment.dataDirectory,
+	database,
+	settings,
+	config,
+	alarms,
+	scheduler,
+	log,
+);
 const services = new Services(
 	environment.services,
 	database,
+	fileLimits,
 	alarms,
 	scheduler,
 	log,

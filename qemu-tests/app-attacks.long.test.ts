@@ -6,7 +6,7 @@ import { runningMachine } from "./system/base.ts";
 import { installHostile, neighbour, type RunAsApp } from "./system/hostile.ts";
 import { notesPage, openNotes } from "./system/notes.ts";
 import { report } from "./system/report.ts";
-import { outputOf } from "./system/steps.ts";
+import { managerSession, outputOf } from "./system/steps.ts";
 
 // An app that uses up everything it can get: the manager answers, and other apps keep their connections. Containers
 // have no limits, because their hosts do not delegate the controllers of control groups.
@@ -41,19 +41,26 @@ test.serial("there are limits for the app and for all together", async (t) => {
 		(
 			await outputOf(
 				machine.console,
-				`cd ${directory} && cat memory.max memory.swap.max pids.max cpu.weight`,
+				`cd ${directory} && cat memory.max memory.swap.max pids.max cpu.weight
+				sed 's/default//' io.bfq.weight`,
 			)
 		)
 			.trim()
 			.split(/\s+/)
 			.map(Number);
-	const [memory = 0, swap = 0, processes, weight] = await read(group);
-	const [allMemory, allSwap, allProcesses, allWeight] = await read(
+	const [memory = 0, swap = 0, processes, weight, ioWeight] = await read(group);
+	const [allMemory, allSwap, allProcesses, allWeight, allIoWeight] = await read(
 		"/sys/fs/cgroup/apps",
 	);
 	t.true(memory > 100e6 && memory < 300e6, `${memory}`);
 	t.true(swap > 50e6 && swap < 200e6, `${swap}`);
 	t.deepEqual([processes, weight, allWeight], [200, 100, 100]);
+	t.deepEqual([ioWeight, allIoWeight], [100, 10]);
+	const scheduler = await outputOf(
+		machine.console,
+		"cat /sys/class/block/vda/queue/scheduler",
+	);
+	t.regex(scheduler, /\[bfq\]/);
 	// The kernel rounds to pages.
 	t.is((Number(allMemory) / memory).toFixed(3), "1.500");
 	t.is((Number(allSwap) / swap).toFixed(3), "2.000");
@@ -92,6 +99,16 @@ for (const { name, command, limited } of [
 		limited:
 			"[ $(awk '{ print $1 }' /proc/sys/fs/file-nr) -gt 50000 ] || grep -q '^oom_kill [1-9]' memory.events",
 	},
+	{
+		name: "four writers that wait for the disk, and four readers",
+		command: `cd instances/2
+			for each in 1 2 3 4; do
+				(while :; do dd if=/dev/zero of=written$each bs=64k count=500 oflag=direct; done) &
+				(while :; do dd if=/dev/urandom of=synced$each bs=8k count=20 conv=fsync; done) &
+				(while :; do dd if=written$each of=/dev/null bs=64k iflag=direct; done) &
+			done`,
+		limited: "grep -q 'wbytes=[0-9]\\{8\\}' io.stat",
+	},
 ])
 	test.serial(`${name} disturbs nobody else`, async (t) => {
 		t.timeout(timeLimit(5 * minute));
@@ -123,9 +140,57 @@ for (const { name, command, limited } of [
 		assertFast(t, maxMs);
 	});
 
+const fileAlarms = async () => {
+	const call = await managerSession(machine);
+	const { alarms } = (await call("alarms")) as { alarms: { text: string }[] };
+	return alarms.filter(({ text }) =>
+		/cannot write files|The files of/.test(text),
+	);
+};
+
+test.serial("an app that fills the disk comes to its limit", async (t) => {
+	t.timeout(timeLimit(8 * minute));
+	await waitForApp();
+	const { output } = await runAsApp(
+		`cd instances/2 && rm -f written* synced* && count=0
+		while fallocate -l 1G fill$count; do count=$((count + 1)); done
+		dd if=/dev/zero of=rest bs=64k`,
+	);
+	t.regex(output, /Disk quota exceeded/);
+	const used = await outputOf(
+		machine.console,
+		"df -P /mnt/sda2 | awk 'END { print $5 + 0 }'",
+	);
+	t.true(Number(used) > 48 && Number(used) < 60, `${used} %`);
+	await echo("beside a full app");
+	const alarms = await eventually(
+		"the alarm is active",
+		async () => {
+			const all = await fileAlarms();
+			return all.length > 0 ? all : undefined;
+		},
+		{ timeoutMs: 2 * minute },
+	);
+	t.like(alarms, [{ service: "hostile", severity: "critical" }]);
+	t.regex((await runAsApp("cd instances/2 && rm fill* rest")).output, /^$/);
+	await eventually(
+		"the alarm is cleared",
+		async () => (await fileAlarms()).length === 0 || undefined,
+		{ timeoutMs: 2 * minute },
+	);
+});
+
 test.serial("a full disk stops neither PostgreSQL nor the login", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	await waitForApp();
+	const call = await managerSession(machine);
+	await call("fileLimitChange", { megabytes: 1_000_000 });
+	await eventually("the limit is higher", async () => {
+		const { output } = await machine.console.run(
+			"/usr/lib/app-platform/app-quotas report",
+		);
+		return / 976562500 /.test(output) || undefined;
+	});
 	const { output } = await runAsApp(
 		`cd instances/2 && count=0
 		while fallocate -l 1G fill$count; do count=$((count + 1)); done

@@ -3,7 +3,7 @@ import { eventually, timeLimit } from "./machine/index.ts";
 import { runningMachine } from "./system/base.ts";
 import { installNotes } from "./system/notes.ts";
 import { killProcess, processes, processId } from "./system/processes.ts";
-import { outputOf, residentBytes } from "./system/steps.ts";
+import { managerSession, outputOf, residentBytes } from "./system/steps.ts";
 
 // Features that a container cannot test because it runs on the host's kernel: limits, its settings, core dumps, the
 // keyboard.
@@ -22,6 +22,114 @@ test.serial("an app's service has limits", async (t) => {
 	const [memory, maxProcesses] = limits.trim().split(/\s+/).map(Number);
 	t.true(Number(memory) > 100_000_000 && Number(memory) < 300_000_000);
 	t.is(maxProcesses, 200);
+});
+
+/** Writes as the user of an app. */
+const writeAsApp = (file: string, megabytes: number) =>
+	`setpriv --reuid 2000 --regid 2000 --clear-groups dd if=/dev/zero of=${file} bs=64k count=${megabytes * 16}`;
+
+const quotaReport = async () => {
+	const report = "/usr/lib/app-platform/app-quotas report";
+	const line = await outputOf(machine.console, report);
+	const [uid, kib, files, maxKib, maxFiles] = line
+		.trim()
+		.split(" ")
+		.map(Number);
+	return { uid, kib, files, maxKib, maxFiles };
+};
+
+test.serial("an app that fills the disk comes to its limit", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	const filler = "/mnt/sda2/apps/notes/instances/1/filler";
+	const call = await managerSession(machine);
+	const setLimit = async (megabytes: number | null) => {
+		await call("fileLimitChange", { megabytes });
+	};
+	const alarm = async () => {
+		const { alarms } = (await call("alarms")) as {
+			alarms: { service?: string; severity: string; text: string }[];
+		};
+		return alarms.find(({ text }) => /cannot write files/.test(text));
+	};
+	const { maxKib: half = 0, maxFiles = 0 } = await quotaReport();
+	t.true(half > 6e6 && half < 8e6, `${half} KiB`);
+	t.true(maxFiles > 100_000, `${maxFiles} files`);
+	await setLimit(16);
+	await eventually(
+		"the limit is set",
+		async () => (await quotaReport()).maxKib === 15_625 || undefined,
+	);
+	const { exitCode, output } = await machine.console.run(
+		writeAsApp(filler, 20),
+	);
+	t.is(exitCode, 1);
+	t.regex(output, /Disk quota exceeded/);
+	await outputOf(
+		machine.console,
+		"psql -d manager -c 'CREATE TABLE more AS SELECT generate_series(1, 1000000)'",
+	);
+	await setLimit(16);
+	const raised = await eventually("the alarm is active", alarm);
+	t.like(raised, { service: "app-platform_notes", severity: "critical" });
+	await outputOf(machine.console, `rm ${filler}`);
+	await setLimit(null);
+	await eventually(
+		"the alarm is cleared",
+		async () => (await alarm()) === undefined || undefined,
+	);
+	t.is((await quotaReport()).maxKib, half);
+});
+
+test.serial("files that another system writes are counted", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	// A disk of its own in place of sda2, seen by this script only.
+	const output = await outputOf(
+		machine.console,
+		`cat >/tmp/quotas.sh <<'END'
+		umount -l /mnt/sda2
+		mkfs.ext4 -q /tmp/disk 40M
+		start() {
+			e2fsck -p /tmp/disk >/tmp/check
+			mount -o loop,usrjquota=aquota.user,jqfmt=vfsv1 /tmp/disk /mnt/sda2
+			mkdir -p /mnt/sda2/system
+			/usr/lib/app-platform/app-quotas enable "$(awk '$2 == "/mnt/sda2" { print $1 }' /proc/mounts)" /tmp/check
+			/usr/lib/app-platform/app-quotas report
+		}
+		echo first
+		start
+		/usr/lib/app-platform/app-quotas limit 30000 20 2000
+		mkdir /mnt/sda2/app
+		chown 2000 /mnt/sda2/app
+		${writeAsApp("/mnt/sda2/app/one", 3)} 2>/dev/null
+		umount /mnt/sda2
+		echo second
+		start
+		umount /mnt/sda2
+		echo after another system
+		mount -o loop /tmp/disk /mnt/sda2
+		${writeAsApp("/mnt/sda2/app/two", 5)} 2>/dev/null
+		umount /mnt/sda2
+		start
+		umount /mnt/sda2
+		echo damaged
+		mount -o loop /tmp/disk /mnt/sda2
+		chattr -i /mnt/sda2/aquota.user
+		head -c 7000 /dev/urandom >/mnt/sda2/aquota.user
+		umount /mnt/sda2
+		start
+		umount /mnt/sda2
+		rm /tmp/disk
+END
+		unshare --mount sh -eu /tmp/quotas.sh; rm /tmp/quotas.sh`,
+		{ timeoutMs: 2 * minute },
+	);
+	t.deepEqual(output.trim().split(/\s*\n/), [
+		...["first", "The files of apps are counted"],
+		...["second", "2000 3076 2 30000 20"],
+		...["after another system", "The files of apps are counted"],
+		...["2000 8196 3 30000 20", "damaged"],
+		...["The files of apps are counted", "2000 8196 3 0 0"],
+	]);
 });
 
 test.serial("the kernel keeps its secrets from apps", async (t) => {

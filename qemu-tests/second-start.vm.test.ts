@@ -10,6 +10,8 @@ const machine = installedMachine(test, {
 	diskController: "virtio-scsi",
 });
 
+const quotas = "/usr/lib/app-platform/app-quotas report";
+
 test.serial("boots straight into the system in 256 MB", async (t) => {
 	t.timeout(timeLimit(5 * 60_000));
 	const start = performance.now();
@@ -25,8 +27,14 @@ test.serial("boots straight into the system in 256 MB", async (t) => {
 	t.pass();
 });
 
-test.serial("reports the memory of each process", async (t) => {
+test.serial("does not count the files of apps", async (t) => {
 	await machine.console.login(...logins.root);
+	const log = await outputOf(machine.console, "cat /run/boot.log");
+	t.notRegex(log, /files of apps are/);
+	t.is(await outputOf(machine.console, quotas), "");
+});
+
+test.serial("reports the memory of each process", async (t) => {
 	const figures = await memoryFigures(machine.console);
 	await report("memory in 256 MB", figures);
 	const commands = figures.processes.map(({ command }) => command).join("\n");
@@ -109,7 +117,17 @@ test.serial("boots with its data after a power cut", async (t) => {
 	t.timeout(timeLimit(5 * 60_000));
 	await outputOf(
 		machine.console,
-		"psql -d manager -c 'CREATE TABLE kept AS SELECT 42 AS answer'",
+		`psql -d manager -c 'CREATE TABLE kept AS SELECT 42 AS answer'
+		mkdir /mnt/sda2/apps/x
+		chown 2000 /mnt/sda2/apps/x
+		cd /mnt/sda2/apps/x
+		setpriv --reuid 2000 --clear-groups sh -c '
+			head -c 4000000 /dev/zero >open
+			head -c 5000000 /dev/zero >kept
+			exec sleep 1000 <open' &
+		until readlink /proc/$!/fd/0 | grep -q open; do sleep 0.1; done
+		rm open
+		sync`,
 	);
 	await machine.cutPower();
 	await machine.boot();
@@ -120,4 +138,6 @@ test.serial("boots with its data after a power cut", async (t) => {
 		"psql -d manager -At -c 'SELECT answer FROM kept'",
 	);
 	t.is(answer.trim(), "42");
+	// The file that was open without a name is gone, and does not count.
+	t.regex(await outputOf(machine.console, quotas), /^2000 488\d 2 0 0\s*$/);
 });

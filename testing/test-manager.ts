@@ -17,6 +17,10 @@ import {
 } from "../manager/database/temporary-cluster.ts";
 
 const logTimeoutMs = 60_000;
+const unsupportedCommand = join(
+	import.meta.dirname,
+	"../development/unsupported-command.sh",
+);
 
 /** A line of the manager's log. */
 interface LogLine {
@@ -105,10 +109,8 @@ export class TestManager {
 				MANAGER_DATA_DIRECTORY: join(this.directory, "data"),
 				MANAGER_RELEASE_FILE: join(this.directory, "release"),
 				MANAGER_RESERVE_BYTES: String(1024 * 1024),
-				MANAGER_BOOT_PARTITION_COMMAND: join(
-					import.meta.dirname,
-					"../development/unsupported-command.sh",
-				),
+				MANAGER_APP_QUOTAS_COMMAND: unsupportedCommand,
+				MANAGER_BOOT_PARTITION_COMMAND: unsupportedCommand,
 				MANAGER_SOCKET: this.socket,
 				MANAGER_SOCKET_GROUP: "",
 				MANAGER_WEB_PORT: String(this.port),

@@ -10,6 +10,7 @@ export const packages: readonly string[] = [
 	"mount",
 	"fdisk",
 	"e2fsprogs",
+	"quota",
 	"dosfstools",
 	"kexec-tools",
 	"iproute2",
@@ -102,6 +103,10 @@ export const excludedPackages: readonly string[] = [
 	"pciutils",
 	// Node's packages for npm
 	"node-corepack",
+	// quota's programs for mail, netlink and NFS, see excludedPaths
+	"libnl-3-200",
+	"libnl-genl-3-200",
+	"libwrap0",
 	// documentation of other packages
 	"gcc-14-base",
 	"logsave",
@@ -154,6 +159,9 @@ export const excludedPaths: readonly string[] = [
 	"./usr/lib/*/sasl2",
 	"./usr/sbin/arpd",
 	"./usr/sbin/pam_timestamp_check",
+	"./usr/sbin/quota_nld",
+	"./usr/sbin/rpc.rquotad",
+	"./usr/sbin/warnquota",
 	"./usr/sbin/dcb",
 	"./usr/sbin/devlink",
 	"./usr/sbin/rdma",

@@ -25,6 +25,7 @@ export const managerCodes = {
 	secretsUnreadable: 0x0025_0004,
 	appRulesLeftOut: 0x0025_0005,
 	databaseLimit: 0x0025_0006,
+	fileLimit: 0x0025_0007,
 };
 
 /** Limits the memory that a faulty service can use. */

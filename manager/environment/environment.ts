@@ -14,6 +14,7 @@ const appliance = {
 	setPasswordsCommand: "/usr/lib/app-platform/set-passwords",
 	runDirectory: "/run",
 	runAppCommand: "/usr/lib/app-platform/run-app",
+	appQuotasCommand: "/usr/lib/app-platform/app-quotas",
 	makeCertificateCommand: "/usr/lib/app-platform/make-certificate",
 };
 
@@ -49,6 +50,10 @@ const environmentSchema = z
 		MANAGER_STORE_URL: z.string().default(""),
 		MANAGER_RUN_FOLDER: z.string().min(1).default(appliance.runDirectory),
 		MANAGER_RUN_APP_COMMAND: z.string().min(1).default(appliance.runAppCommand),
+		MANAGER_APP_QUOTAS_COMMAND: z
+			.string()
+			.min(1)
+			.default(appliance.appQuotasCommand),
 		MANAGER_MAKE_CERTIFICATE_COMMAND: z
 			.string()
 			.min(1)
@@ -77,6 +82,7 @@ const environmentSchema = z
 			"system/manager/password.key",
 		),
 		setPasswordsCommand: environment.MANAGER_SET_PASSWORDS_COMMAND,
+		appQuotasCommand: environment.MANAGER_APP_QUOTAS_COMMAND,
 		services: {
 			apps: join(environment.MANAGER_DATA_DIRECTORY, "apps"),
 			sockets: join(environment.MANAGER_RUN_FOLDER, "apps"),

@@ -118,6 +118,19 @@ export const settingsTable = {
 				"Sets how large the database of an instance may become, in MB, before it becomes read-only; null means half of the disk",
 		},
 	},
+	/** Of the files of each service, in MB (10^6 bytes); null is half of the disk. */
+	fileMaxMegabytes: {
+		schema: z.int().min(16).max(1_000_000_000).nullable(),
+		default: null,
+		api: {
+			operation: "fileLimit",
+			field: "megabytes",
+			summary:
+				"Returns how much the files of an app may take on the disk, in MB; null means half of the disk",
+			changeSummary:
+				"Sets how much the files of an app may take on the disk, in MB, before it cannot write; null means half of the disk",
+		},
+	},
 	/** Whether the default passwords are valid from 100.64.0.0/10 (RFC 6598). */
 	sharedAddressSpaceIsInside: {
 		schema: z.boolean(),

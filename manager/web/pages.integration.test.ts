@@ -71,17 +71,27 @@ test.serial("the hour of database optimization is set", async (t) => {
 	t.is(await hour.inputValue(), "3");
 });
 
-test.serial("the limit of databases is set", async (t) => {
-	const limit = card(browser.page, "Database size");
-	await limit.getByText("Each database may use half of the disk.").waitFor();
-	await limit.getByLabel("Limit in MB").fill("4000");
-	await limit.getByRole("button", { name: "Save limit" }).click();
-	await limit.getByText("Each database may have 4000 MB.").waitFor();
-	t.is((await appliance.done("databaseLimit")).megabytes, 4000);
-	await limit.getByLabel("Limit in MB").fill("");
-	await limit.getByRole("button", { name: "Save limit" }).click();
-	await limit.getByText("Each database may use half of the disk.").waitFor();
-});
+for (const { title, each, operation } of [
+	{
+		...{ title: "Database size", each: "Each database" },
+		operation: "databaseLimit",
+	},
+	{
+		...{ title: "Files of apps", each: "The files of each app" },
+		operation: "fileLimit",
+	},
+])
+	test.serial(`the limit under ${title} is set`, async (t) => {
+		const limit = card(browser.page, title);
+		await limit.getByText(`${each} may use half of the disk.`).waitFor();
+		await limit.getByLabel("Limit in MB").fill("4000");
+		await limit.getByRole("button", { name: "Save limit" }).click();
+		await limit.getByText(`${each} may have 4000 MB.`).waitFor();
+		t.is((await appliance.done(operation)).megabytes, 4000);
+		await limit.getByLabel("Limit in MB").fill("");
+		await limit.getByRole("button", { name: "Save limit" }).click();
+		await limit.getByText(`${each} may use half of the disk.`).waitFor();
+	});
 
 test.serial("the DNS name is set, what is none is refused", async (t) => {
 	const { page } = browser;

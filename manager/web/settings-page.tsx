@@ -1,6 +1,6 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { Connection } from "./connection.ts";
-import { DatabaseLimitCard } from "./database-limit-card.tsx";
+import { DiskLimitCard } from "./disk-limit-card.tsx";
 import { DnsNameCard } from "./dns-name-card.tsx";
 import { useLive } from "./live.ts";
 import { LocalNetworkCard } from "./local-network-card.tsx";
@@ -21,8 +21,9 @@ export function SettingsPage({ failed }: { failed: () => void }) {
 	);
 	const { value: network } = useLive(connection, "sharedAddressSpace", failed);
 	const { value: limit } = useLive(connection, "databaseLimit", failed);
-	if (!name || !host || !shared || !optimization || !network || !limit)
-		return null;
+	const { value: fileLimit } = useLive(connection, "fileLimit", failed);
+	if (!name || !host || !shared || !optimization || !network) return null;
+	if (!limit || !fileLimit) return null;
 	return (
 		<div class="cards">
 			<DnsNameCard dnsName={name.dnsName} />
@@ -31,7 +32,8 @@ export function SettingsPage({ failed }: { failed: () => void }) {
 				isOnAppOrigin={shared.isOn}
 			/>
 			<OptimizationCard optimization={optimization} />
-			<DatabaseLimitCard megabytes={limit.megabytes} />
+			<DiskLimitCard of="databases" megabytes={limit.megabytes} />
+			<DiskLimitCard of="files" megabytes={fileLimit.megabytes} />
 			<LocalNetworkCard isInside={network.isInside} />
 		</div>
 	);

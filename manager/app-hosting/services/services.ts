@@ -14,6 +14,7 @@ import { OperationError } from "../../shared/operation-error.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
 import type { Scheduler } from "../../shared/scheduler.ts";
 import { readFileIfExists } from "../../shared/secret-file.ts";
+import type { FileLimits } from "./file-limits.ts";
 import { readLogTail } from "./log-tail.ts";
 import { changeOwner } from "./ownership.ts";
 import type { Announcement, Service, ServiceEnvironment } from "./service.ts";
@@ -55,6 +56,7 @@ export class Services implements Part {
 	readonly changes: Changes = new EventEmitter();
 	readonly #database: Database;
 	readonly #table: ServiceTable;
+	readonly #fileLimits: FileLimits;
 	readonly #alarms: Alarms;
 	readonly #log: Log;
 	readonly #running = new Map<string, ServiceProcess>();
@@ -67,6 +69,7 @@ export class Services implements Part {
 	constructor(
 		environment: ServiceEnvironment,
 		database: Database,
+		fileLimits: FileLimits,
 		alarms: Alarms,
 		scheduler: Scheduler,
 		log: Log,
@@ -74,6 +77,7 @@ export class Services implements Part {
 		this.environment = environment;
 		this.#database = database;
 		this.#table = new ServiceTable(database);
+		this.#fileLimits = fileLimits;
 		this.#alarms = alarms;
 		this.#log = log;
 		scheduler.everyMinute("check of the rules for apps", () =>
@@ -143,7 +147,11 @@ export class Services implements Part {
 		const { service } = installation;
 		const before = (await this.installed()).find(({ id }) => id === service.id);
 		if (before) await this.#update(before, installation);
-		else await this.#start(await this.#table.store(installation));
+		else {
+			const stored = await this.#table.store(installation);
+			await this.#fileLimits.apply();
+			await this.#start(stored);
+		}
 		this.changes.emit("change");
 		this.#log.info(
 			{ service: service.id, build: service.build },

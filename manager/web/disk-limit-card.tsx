@@ -1,12 +1,34 @@
 import { post } from "./api.ts";
 import { textOf, useForm } from "./form.ts";
 
-/** How large the databases of instances may become. */
-export function DatabaseLimitCard({ megabytes }: { megabytes: number | null }) {
+const limits = {
+	databases: {
+		title: "Database size",
+		each: "Each database",
+		effect: "a database becomes read-only",
+		operation: "databaseLimitChange",
+	},
+	files: {
+		title: "Files of apps",
+		each: "The files of each app",
+		effect: "an app cannot write files",
+		operation: "fileLimitChange",
+	},
+} as const;
+
+/** How much of the disk databases of instances, or files of apps, may take. */
+export function DiskLimitCard({
+	of,
+	megabytes,
+}: {
+	of: keyof typeof limits;
+	megabytes: number | null;
+}) {
+	const { title, each, effect, operation } = limits[of];
 	const { onSubmit, problem, sending } = useForm(
 		async (fields) => {
 			const text = textOf(fields, "megabytes");
-			await post("databaseLimitChange", {
+			await post(operation, {
 				megabytes: text === "" ? null : Number(text),
 			});
 		},
@@ -14,15 +36,15 @@ export function DatabaseLimitCard({ megabytes }: { megabytes: number | null }) {
 	);
 	return (
 		<section class="card">
-			<h2>Database size</h2>
+			<h2>{title}</h2>
 			<p role="status">
 				{megabytes === null
-					? "Each database may use half of the disk."
-					: `Each database may have ${megabytes} MB.`}
+					? `${each} may use half of the disk.`
+					: `${each} may have ${megabytes} MB.`}
 			</p>
 			<form onSubmit={onSubmit}>
 				<label>
-					Limit in MB, at which a database becomes read-only
+					Limit in MB, at which {effect}
 					<input
 						name="megabytes"
 						type="number"
