@@ -1,4 +1,4 @@
-import test from "ava";
+import test, { type ExecutionContext } from "ava";
 import {
 	builtUpdate,
 	eventually,
@@ -84,6 +84,12 @@ test.serial("failed trial boots roll back to the last release", async (t) => {
 	await machine.console.login(...ownLogins.root);
 	t.deepEqual(await readOwnerState(machine), kept);
 	t.is(await runningBuild(machine.console), oldBuild);
+	// This system does not count what its apps write.
+	await outputOf(
+		machine.console,
+		`cd /mnt/sda2/apps/notes/instances/1
+		setpriv --reuid 2000 --regid 2000 --clear-groups sh -c 'head -c 9000000 /dev/zero >filler; sync filler'`,
+	);
 });
 
 test.serial("today's build keeps the owner's state", async (t) => {
@@ -98,6 +104,7 @@ test.serial("today's build keeps the owner's state", async (t) => {
 	await machine.console.login(...ownLogins.root);
 	t.deepEqual(await readOwnerState(machine), kept);
 	t.is(await runningBuild(machine.console), nextBuild);
+	await assertFilesAreCounted(t);
 	await eventually("the passwords of instances are sealed", async () => {
 		const plain = await outputOf(
 			machine.console,
@@ -115,4 +122,23 @@ test.serial("a restart keeps the owner's state", async (t) => {
 	await machine.console.login(...ownLogins.root);
 	t.deepEqual(await readOwnerState(machine), kept);
 	t.is(await runningBuild(machine.console), nextBuild);
+	const log = await outputOf(machine.console, "cat /run/boot.log");
+	t.notRegex(log, /files of apps are/);
+	await assertFilesAreCounted(t);
 });
+
+/** Compares the kernel's counts with the files of the first app's user. */
+async function assertFilesAreCounted(t: ExecutionContext): Promise<void> {
+	const [counted = "", found = ""] = (
+		await outputOf(
+			machine.console,
+			`sync
+			/usr/lib/app-platform/app-quotas report | awk '{ print $2, $3 }'
+			find /mnt/sda2 -xdev -user 2000 -exec stat -c %b {} + | awk '{ sum += $1 } END { print sum / 2, NR }'`,
+		)
+	)
+		.trim()
+		.split(/\s*\n/);
+	t.regex(found, /^\d+ \d+$/);
+	t.is(counted, found);
+}
