@@ -6,7 +6,7 @@ import type { Target } from "../board/target.ts";
 import { writeTarXz } from "../pipeline/archive.ts";
 import { hostToolVersions } from "../pipeline/host.ts";
 import type { Stage, StageResult } from "../pipeline/stage.ts";
-import { rescueOverlays, systemOverlays } from "./overlay.ts";
+import { generatedFiles, rescueOverlays, systemOverlays } from "./overlay.ts";
 import type { Release } from "./release.ts";
 import { commonPaths } from "./rescue-system-files.ts";
 
@@ -30,7 +30,11 @@ export async function baseArchiveStage(
 		...systemOverlays,
 		...rescueOverlays,
 	]);
-	const replaced = await replacedFiles(tree, systemOverlays);
+	const replaced = await replacedFiles(
+		tree,
+		systemOverlays,
+		Object.keys(generatedFiles(target, release)),
+	);
 	return {
 		name: `base archive ${target.name}`,
 		module: import.meta.filename,
@@ -68,25 +72,25 @@ export async function baseArchiveStage(
 }
 
 /**
- * Returns the files that the overlays replace. The rootfs archive contains no path twice, so that an
- * installation can compare the disk with it.
+ * Returns the files that the overlays and the generated files replace. The rootfs archive contains no path twice, so
+ * that an installation can compare the disk with it.
  */
 async function replacedFiles(
 	tree: string,
 	overlays: readonly string[],
+	generated: readonly string[],
 ): Promise<string[]> {
-	const replaced: string[] = [];
+	const paths = [...generated];
 	for (const overlay of overlays) {
 		const entries = await readdir(overlay, {
 			recursive: true,
 			withFileTypes: true,
 		});
-		const paths = entries
-			.filter((entry) => !entry.isDirectory())
-			.map((entry) => relative(overlay, join(entry.parentPath, entry.name)));
-		for (const path of paths)
-			if (lstatSync(join(tree, path), { throwIfNoEntry: false }))
-				replaced.push(path);
+		for (const entry of entries)
+			if (!entry.isDirectory())
+				paths.push(relative(overlay, join(entry.parentPath, entry.name)));
 	}
-	return replaced.sort();
+	return paths
+		.filter((path) => lstatSync(join(tree, path), { throwIfNoEntry: false }))
+		.sort();
 }

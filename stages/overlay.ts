@@ -62,7 +62,7 @@ export function generatedFiles(
 	return {
 		...Object.fromEntries(keys),
 		"etc/app-platform-release": releaseFile(release),
-		"etc/os-release": osReleaseFile(release),
+		"usr/lib/os-release": osReleaseFile(release),
 		"usr/lib/app-platform/boot-menu.sh": bootMenuFile(layout.bootLoader),
 		"usr/lib/app-platform/layout.sh": layoutFile(layout),
 	};
