@@ -42,6 +42,7 @@ export const users: Readonly<Record<string, number>> = {
 	haproxy: 71,
 	_chrony: 72,
 	tcpdump: 74,
+	manager: 75,
 	admin: 1000,
 	nobody: 65534,
 };

@@ -102,6 +102,10 @@ export class TestManager {
 			stdio: ["ignore", "pipe", "inherit"],
 			env: {
 				PATH: process.env.PATH,
+				MANAGER_CREATE_RESERVE_COMMAND: join(
+					import.meta.dirname,
+					"../development/create-reserve.sh",
+				),
 				MANAGER_DATA_DIRECTORY: join(this.directory, "data"),
 				MANAGER_RELEASE_FILE: join(this.directory, "release"),
 				MANAGER_RESERVE_BYTES: String(1024 * 1024),

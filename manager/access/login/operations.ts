@@ -1,13 +1,9 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import * as z from "zod";
 import type { Caller } from "../../operations/caller.ts";
 import { defineOperation } from "../../operations/operation.ts";
 import { OperationError } from "../../shared/operation-error.ts";
+import { runRootCommand } from "../../shared/root-command.ts";
 import type { Login, LoginTokens } from "./login.ts";
-
-const run = promisify(execFile);
-const setPasswordsTimeoutMs = 30_000;
 
 const nothing = z.strictObject({});
 /** Long enough for any passphrase; scrypt must not hash megabytes. */
@@ -150,15 +146,11 @@ async function setSystemPasswords(
 	command: string,
 	password: string,
 ): Promise<void> {
-	const running = run(command, { timeout: setPasswordsTimeoutMs });
-	running.child.stdin?.on("error", () => {}); // The exit code tells.
-	running.child.stdin?.end(`${password}\n`);
-	await running.catch((error: { stderr?: string }) => {
-		throw new OperationError(
-			"failed",
-			"passwordsNotSet",
-			error.stderr?.trim() || "The passwords of root and admin cannot be set",
-			{ cause: error },
-		);
-	});
+	await runRootCommand(command, [], { text: `${password}\n` }).catch(
+		(error: Error) => {
+			throw new OperationError("failed", "passwordsNotSet", error.message, {
+				cause: error,
+			});
+		},
+	);
 }
