@@ -13,6 +13,9 @@ import { text } from "node:stream/consumers";
  */
 const directory = "/usr/lib/app-platform/root/";
 
+/** On which the service root-commands waits. */
+const socket = "/run/root-commands/socket";
+
 /** Why a command of root has failed. */
 export class RootCommandError extends Error {
 	/** Undefined if the command could not be started. */
@@ -31,7 +34,8 @@ export function rootCommand(name: string): string {
 
 /**
  * Starts a command, as root if it is one of root's. Others, on a developer's machine and in tests, run as they are.
- * The process of one of root's cannot be killed.
+ * One of root's gets the standard files of this process, but nothing of its environment. Killing the process ends the
+ * connection, and the command gets SIGTERM.
  */
 export function spawnRootCommand(
 	command: string,
@@ -39,7 +43,11 @@ export function spawnRootCommand(
 	options: SpawnOptions,
 ): ChildProcess {
 	return command.startsWith(directory)
-		? spawn("sudo", ["-n", command, ...args], options)
+		? spawn(
+				"s6-sudo",
+				["-e", socket, command.slice(directory.length), ...args],
+				options,
+			)
 		: spawn(command, args, options);
 }
 

@@ -5,8 +5,8 @@ import { constants, Script } from "node:vm";
 
 /**
  * Speeds up the next start of a program. Preloaded with `node --require`, it saves the code that V8 has compiled in
- * a file NAME.cache beside the program or in COMPILE_CACHE_DIRECTORY. Delete that file when you replace the program. Node has this built in from
- * version 22 on (`module.enableCompileCache`).
+ * a file NAME.cache beside the program or in COMPILE_CACHE_DIRECTORY. Delete that file when you replace the program.
+ * Node has this built in from version 22 on (`module.enableCompileCache`).
  */
 
 /**

@@ -73,14 +73,12 @@ check_instances() {
 		refuse "$APPS/$1/instances is not a directory of root"
 }
 
-# prepare_app FOLDER UID: makes the app's directories, and gives the manager the program files of an older version,
-# in which it was root.
+# prepare_app FOLDER UID: makes the app's directories.
 prepare_app() {
 	directory=$APPS/$1
 	[ -d "$directory" ] || mkdir -m 755 "$directory"
 	[ -d "$directory/instances" ] || mkdir -m 755 "$directory/instances"
 	check_instances "$1"
-	find "$directory" -mindepth 1 -path "$directory/instances" -prune -o -user root -exec chown -h manager:manager {} +
 	chown root:manager "$directory"
 	chmod 1775 "$directory"
 	# The service's sockets: new ones inherit the directory's group, which lets the web server use them.
