@@ -10,9 +10,9 @@ import { loginPage, loginsOf, outputOf } from "./system/steps.ts";
 // What somebody can do who runs code as the manager: with its user, groups and capabilities.
 const minute = 60_000;
 const machine = runningContainer(test, "manager-user");
-const commands = "/usr/lib/app-platform/root";
-const user =
-	"/usr/bin/setpriv --reuid manager --regid manager --groups webserver,admin,postgres --inh-caps=-all";
+/** With which the manager is started, too. */
+const user = "/usr/lib/app-platform/as-manager";
+const rootCommand = "s6-sudo -e /run/root-commands/socket";
 const rights = "grep -E '^(Uid|Gid|Groups|Cap[A-Z][a-z]+|NoNewPrivs):'";
 
 /** Runs shell code as the manager's user. */
@@ -33,6 +33,7 @@ test.serial("the manager runs as its own user", async (t) => {
 	const found = await asRoot(`${rights} /proc/${manager}/status`);
 	t.regex(found, /^Uid:\s+75\s+75\s+75\s+75\s*$/m);
 	t.regex(found, /^CapEff:\s+0+\s*$/m);
+	t.regex(found, /^NoNewPrivs:\s+1\s*$/m);
 	const { output } = await asManager(`${rights} /proc/self/status`);
 	t.is(output, found);
 });
@@ -42,14 +43,14 @@ test.serial("its user writes only to the manager's directories", async (t) => {
 		"find / -path /proc -prune -o -type d -exec test -w {} \\; -print 2>/dev/null",
 	);
 	t.deepEqual(output.trim().split("\n").sort(), [
-		...["/dev/shm", "/mnt/sda2/apps/manager/cache", "/mnt/sda2/apps/notes"],
+		...["/dev/shm", "/mnt/sda2/apps/notes"],
 		"/mnt/sda2/apps/notes/web",
 		...["/mnt/sda2/system/manager", "/mnt/sda2/system/store"],
 		...["/mnt/sda2/system/update/received", "/run/manager"],
 		...["/tmp", "/var/tmp"],
 	]);
 	const files = await asManager(
-		"find / -path /proc -prune -o -path /sys -prune -o -type f -exec test -w {} \\; -print 2>/dev/null | grep -vE '^/(tmp|dev|mnt/sda2/(system/(manager|store|update/received)|apps/(notes|manager/cache)))/'",
+		"find / -path /proc -prune -o -path /sys -prune -o -type f -exec test -w {} \\; -print 2>/dev/null | grep -vE '^/(tmp|dev|mnt/sda2/(system/(manager|store|update/received)|apps/notes))/'",
 	);
 	t.is(files.output.trim(), "");
 });
@@ -82,26 +83,45 @@ for (const [what, code] of [
 		"be PostgreSQL's superuser",
 		"psql -U postgres -d postgres -c '' || psql -U root -d manager -c ''",
 	],
-	["become root with su", "su -c id </dev/null"],
+	["read PostgreSQL's files", "cat /mnt/sda2/pgsql/PG_VERSION"],
+	["become root with su", "printf 'iplinux\\n' | su -c id"],
 	[
 		"become root with sudo",
 		"sudo -n id || sudo -n -s || sudo -n -u postgres id",
 	],
+	["control the services", "echo d >/run/service/ssh/supervise/control"],
 	[
 		"run other commands as root",
-		"sudo -n /usr/lib/app-platform/run-app notes 2000 /tmp/log id",
+		`${rootCommand} run-app notes 2000 /tmp/log id`,
 	],
-	["run root's libraries", "sudo -n /usr/lib/app-platform/root/../apps.sh"],
-	["run a command that it brings along", "sudo -n /tmp/code"],
-	[
-		"keep its environment",
-		"PATH=/tmp sudo -n -E /usr/lib/app-platform/root/app signal notes HUP",
-	],
+	["run root's libraries", `${rootCommand} ../apps.sh`],
+	["run a command that it brings along", `${rootCommand} /tmp/code`],
 ] as const)
 	test.serial(`its user cannot ${what}`, async (t) => {
 		const { exitCode, output } = await asManager(code);
 		t.not(exitCode, 0, output);
 	});
+
+test.serial("its user cannot log in to this machine itself", async (t) => {
+	const addresses = `127.0.0.1 ::1 $(ip -o addr show scope global | awk '{ sub("/.*", "", $4); print $4 }')`;
+	const connect = `for address in ${addresses}; do
+		timeout 5 bash -c "exec 3<>/dev/tcp/$address/22" 2>/dev/null && echo "connected to $address"
+	done; true`;
+	t.regex(await asRoot(connect), /127\.0\.0\.1\s+connected to ::1/);
+	t.is((await asManager(connect)).output.trim(), "");
+});
+
+test.serial("root's commands get nothing of its environment", async (t) => {
+	const { output } = await asManager(
+		`mkdir -p /tmp/bin
+		for name in stat flock sh setpriv; do printf '#!/bin/sh\ntouch /tmp/run-as-root\n' >/tmp/bin/$name; done
+		chmod 755 /tmp/bin/*
+		PATH=/tmp/bin ENV=/tmp/bin/sh /usr/bin/s6-sudo /run/root-commands/socket app delete nothing; echo "status $?"`,
+	);
+	t.regex(output, /status 0/);
+	t.not((await asManager("ls /tmp/run-as-root")).exitCode, 0);
+	await asRoot("rm -r /tmp/bin");
+});
 
 test.serial("root's commands check their arguments", async (t) => {
 	t.timeout(timeLimit(5 * minute));
@@ -144,8 +164,9 @@ test.serial("root's commands check their arguments", async (t) => {
 		["certificate make -x", "not a host name"],
 		["certificate store </dev/zero", "more than"],
 		["set-passwords </dev/null", "no password"],
+		["set-passwords <<'END'\niplinux\niplinux\nEND", "default password"],
 	] as const) {
-		const { exitCode, output } = await asManager(`sudo -n ${commands}/${args}`);
+		const { exitCode, output } = await asManager(`${rootCommand} ${args}`);
 		t.not(exitCode, 0, args);
 		t.true(output.includes(reason), `${args}: ${output}`);
 	}
@@ -174,7 +195,7 @@ test.serial("an update that is not signed is not staged", async (t) => {
 	ssh.close();
 	const stage = (prepare: string) =>
 		asManager(
-			`${prepare} && sudo -n ${commands}/boot-partition stage b <${received}`,
+			`${prepare} && ${rootCommand} boot-partition stage b <${received}`,
 			5 * minute,
 		);
 	const alter = `printf x | dd of=${received} bs=1 conv=notrunc seek=${good.length - 200_000}`;
@@ -188,13 +209,21 @@ test.serial("an update that is not signed is not staged", async (t) => {
 		t.regex(output, reason);
 		t.is(await asRoot(state), before);
 	}
+	await asRoot(`mount -o remount,rw /mnt/sda1
+		dd if=/dev/zero of=/mnt/sda1/filler bs=1k count=$(($(df -P -k /mnt/sda1 | awk 'END { print $4 }') - 2000))
+		mount -o remount,ro /mnt/sda1`);
+	const full = await asRoot(state);
+	const refused = await stage(`cat /tmp/good >${received}`);
+	t.regex(refused.output, /The boot partition is full/);
+	t.is(refused.exitCode, 4);
+	t.is(await asRoot(state), full);
+	await asRoot(
+		"mount -o remount,rw /mnt/sda1; rm /mnt/sda1/filler; mount -o remount,ro /mnt/sda1",
+	);
 	const { exitCode, output } = await stage(`cat /tmp/good >${received}`);
 	t.is(exitCode, 0, output);
 	t.regex(await asRoot(state), /^UPDATE=install/m);
-	t.is(
-		(await asManager(`sudo -n ${commands}/boot-partition cancel`)).exitCode,
-		0,
-	);
+	t.is((await asManager(`${rootCommand} boot-partition cancel`)).exitCode, 0);
 });
 
 test.serial("links mislead root nowhere", async (t) => {
@@ -204,13 +233,15 @@ test.serial("links mislead root nowhere", async (t) => {
 	const before = await asRoot(owners);
 	await asManager(
 		`for directory in /mnt/sda2/system/manager /mnt/sda2/system/store /mnt/sda2/system/update/received \\
-			/run/manager /apps/manager/cache /mnt/sda2/apps/notes; do
+			/run/manager /mnt/sda2/apps/notes; do
 			for path in ${watched.join(" ")}; do ln -s $path $directory/link-\${path##*/}; done
 		done
-		ln -s /etc/passwd /apps/manager/cache/manager.cache.tried
+		ln -sf /etc/passwd /mnt/sda2/system/manager/manager.cache.tried
 		ln -sf /etc /run/services/notes/link`,
 	);
-	await asRoot("/etc/init.d/S92manager restart");
+	await asRoot(
+		"rm /.app-platform-manager-directories; /etc/init.d/S92manager restart",
+	);
 	await loginPage(machine);
 	await notesPage(machine, notesPath("example.com"));
 	t.is(await asRoot(owners), before);
@@ -229,9 +260,12 @@ test.serial(
 		cd /mnt/sda2
 		chown -R root:root system/manager system/store ${program} apps/notes/app.json
 		chown root:root apps/notes && chmod 755 apps/notes
-		rm -rf system/update/received apps/manager/cache
+		rm -rf system/update/received /.app-platform-manager-directories
+		touch apps/manager/manager.cache
+		ln -s /etc/passwd system/manager/link
+		ln system/shadow system/manager/linked
 		echo half >system/update/received.img && echo http://example.com/x >system/update/received.url
-		touch system/manager/known-clients.json && chmod 600 system/manager/*
+		touch system/manager/known-clients.json && chmod 600 system/manager/known-clients.json
 		echo garbage >>${program}
 		/etc/init.d/S92manager start`,
 		);
@@ -242,10 +276,49 @@ test.serial(
 				: undefined,
 		);
 		const owners = await asRoot(
-			`cd /mnt/sda2; stat -c '%n %U' system/manager system/manager/* system/update/received/* system/store ${program}; stat -c '%U:%G %a' apps/notes apps/notes/instances`,
+			`cd /mnt/sda2; rm system/manager/linked
+			stat -c '%n %U' system/manager system/manager/* system/update/received/* system/store ${program}; stat -c '%U:%G %a' apps/notes apps/notes/instances`,
 		);
-		t.notRegex(owners, / root$/m);
+		t.notRegex(owners, / root\s*$/m);
 		t.regex(owners, /^system\/update\/received\/received.img manager\s*$/m);
 		t.regex(owners, /^root:manager 1775\s+root:root 755\s*$/m);
+		t.regex(
+			await asRoot(
+				"stat -L -c '%U %a' /etc/passwd /etc/shadow; ls /apps/manager",
+			),
+			/^root 644\s+root 600\s+manager\s*$/,
+		);
 	},
 );
+
+test.serial("later starts change no owners", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	await asRoot(
+		"touch /mnt/sda2/system/manager/x; /etc/init.d/S92manager restart",
+	);
+	await loginPage(machine);
+	t.is((await asRoot("stat -c %U /mnt/sda2/system/manager/x")).trim(), "root");
+});
+
+test.serial("root's password is needed to set it", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	const set = (next: string, current: string) =>
+		asManager(
+			`printf '%s\\n' '${next}' '${current}' | ${rootCommand} set-passwords`,
+		);
+	// The default passwords are known to everybody.
+	t.is((await set("first password", "")).exitCode, 0);
+	const hashes = "grep -E '^(root|admin):' /etc/shadow";
+	const before = await asRoot(hashes);
+	for (const current of ["", "wrong", "iplinux", "ipapps"]) {
+		const { exitCode, output } = await set("second password", current);
+		t.is(exitCode, 3);
+		t.regex(output, /not the current password of root/);
+	}
+	t.is(await asRoot(hashes), before);
+	t.is((await set("second password", "first password")).exitCode, 0);
+	// Whoever knows the password of admin alone does not get root's.
+	await asRoot("printf '%s\\n' iplinux iplinux | passwd -a sha512 root");
+	t.is((await set("third password", "iplinux")).exitCode, 3);
+	t.is((await set("third password", "second password")).exitCode, 0);
+});
