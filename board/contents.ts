@@ -20,6 +20,9 @@ const commands: readonly string[] = [
 	..."flock timeout zstd".split(" "), // for core dumps
 	..."fstrim ionice shuf".split(" "), // for thin disks
 	..."quotacheck quotaon repquota setquota".split(" "),
+	// for the manager's requests to root
+	..."s6-ipcclient s6-ipcserver s6-ipcserver-socketbinder".split(" "),
+	..."s6-ipcserverd s6-sudo s6-sudoc s6-sudod pkill".split(" "),
 ];
 
 /** Commands that run with root's rights for every user. */
@@ -34,7 +37,8 @@ export const libraries: readonly string[] = [
 /** The scripts in /etc/init.d; those of a base's packages are not allowed. */
 export const initScripts: readonly string[] = [
 	..."rcS rcK S10syslog S40network S44ssh S50postgresql".split(" "),
-	..."S60chrony S62cron S64guest-agents S90haproxy S92manager".split(" "),
+	..."S60chrony S62cron S64guest-agents S90haproxy".split(" "),
+	..."S91root-commands S92manager".split(" "),
 ];
 
 /** Users and their IDs, which never change: files on sda2 keep them since the first installation. */
@@ -44,6 +48,7 @@ export const users: Readonly<Record<string, number>> = {
 	haproxy: 71,
 	_chrony: 72,
 	tcpdump: 74,
+	manager: 75,
 	admin: 1000,
 	nobody: 65534,
 };

@@ -59,7 +59,7 @@ export class LocalWebServer {
 			.replace(":::444 v4v6", `127.0.0.1:${this.managerPort}`)
 			.replace(":::80 v4v6", `127.0.0.1:${this.httpPort}`)
 			.replaceAll(/^\t(user|group|log) .*\n/gm, "")
-			.replace(/ user root group root/, "");
+			.replace(/ user manager group manager/, "");
 		const file = join(this.directory, "haproxy.cfg");
 		await writeFile(file, config);
 		const ready = socketCreated(own);

@@ -18,7 +18,6 @@ import { LocalWebServer } from "./local-web-server.ts";
 import { appDirectoriesIn, makeStore } from "./make-store.ts";
 
 const here = import.meta.dirname;
-const makeCertificate = join(here, "make-certificate.sh");
 const unsupportedCommand = join(here, "unsupported-command.sh");
 const reserveBytes = 1024 * 1024;
 
@@ -98,8 +97,9 @@ export class Platform {
 			const manager = await startManager(program, {
 				MANAGER_APP_QUOTAS_COMMAND: unsupportedCommand,
 				MANAGER_BOOT_PARTITION_COMMAND: unsupportedCommand,
+				MANAGER_CERTIFICATE_COMMAND: join(here, "certificate.sh"),
+				MANAGER_CREATE_RESERVE_COMMAND: join(here, "create-reserve.sh"),
 				MANAGER_DATA_DIRECTORY: data,
-				MANAGER_MAKE_CERTIFICATE_COMMAND: makeCertificate,
 				MANAGER_RELEASE_FILE: join(directory, "release"),
 				MANAGER_RESERVE_BYTES: String(reserveBytes),
 				MANAGER_RESTART_COMMAND: unsupportedCommand,

@@ -88,11 +88,7 @@ const login = new Login(
 	log,
 );
 const tokens = new Tokens(database, log);
-const reserve = new Reserve(
-	environment.dataDirectory,
-	environment.reserveSizeBytes,
-	log,
-);
+const reserve = new Reserve(environment.reserve, log);
 const jobs = new Jobs();
 const sealing = new Sealing(
 	database,

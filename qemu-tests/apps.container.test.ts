@@ -88,7 +88,7 @@ test.serial("the app's files are served compressed and cached", async (t) => {
 		machine.console,
 		"stat -c '%U %a' /mnt/sda2/apps/notes/web /mnt/sda2/apps/notes/web/notes.js",
 	);
-	t.deepEqual(listed.trim().split(/\s*\n/), ["root 755", "root 755"]);
+	t.deepEqual(listed.trim().split(/\s*\n/), ["manager 755", "manager 755"]);
 });
 
 test.serial("two users see each other's edits", async (t) => {

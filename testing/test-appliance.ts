@@ -71,9 +71,9 @@ export class TestAppliance {
 				import.meta.dirname,
 				"../development/run-app.sh",
 			),
-			MANAGER_MAKE_CERTIFICATE_COMMAND: join(
+			MANAGER_CERTIFICATE_COMMAND: join(
 				import.meta.dirname,
-				"../development/make-certificate.sh",
+				"../development/certificate.sh",
 			),
 			...this.environment,
 		};

@@ -106,8 +106,16 @@ export class TestManager {
 			stdio: ["ignore", "pipe", "inherit"],
 			env: {
 				PATH: process.env.PATH,
+				MANAGER_CREATE_RESERVE_COMMAND: join(
+					import.meta.dirname,
+					"../development/create-reserve.sh",
+				),
 				MANAGER_DATA_DIRECTORY: join(this.directory, "data"),
 				MANAGER_RELEASE_FILE: join(this.directory, "release"),
+				MANAGER_RUN_APP_COMMAND: join(
+					import.meta.dirname,
+					"../development/run-app.sh",
+				),
 				MANAGER_RESERVE_BYTES: String(1024 * 1024),
 				MANAGER_APP_QUOTAS_COMMAND: unsupportedCommand,
 				MANAGER_BOOT_PARTITION_COMMAND: unsupportedCommand,

@@ -19,6 +19,7 @@ export const packages: readonly string[] = [
 	"tzdata",
 	"libpam-modules",
 	"sudo",
+	"s6", // s6-sudo: what the manager may do as root
 	"dropbear-bin",
 	"openssh-client", // only scp, for WinSCP
 	"openssh-sftp-server",
@@ -153,6 +154,11 @@ export const excludedPaths: readonly string[] = [
 	"./usr/share/gdb/*",
 	// the linker's cache is not used
 	"./usr/sbin/ldconfig",
+	// s6's supervision: runit has that role
+	"./usr/bin/s6-[!is]*",
+	"./usr/bin/s6-instance*",
+	"./usr/bin/s6-ioconnect",
+	"./usr/bin/s6-s[!u]*",
 	// unused programs that need large libraries
 	"./usr/bin/pzstd",
 	"./usr/bin/lslogins",

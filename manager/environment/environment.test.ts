@@ -11,7 +11,7 @@ test("the defaults are those of the appliance", (t) => {
 	});
 	t.is(environment.dataDirectory, "/mnt/sda2");
 	t.is(environment.postgres.host, "/run/postgresql");
-	t.is(environment.reserveSizeBytes, 524_288_000);
+	t.is(environment.reserve.sizeBytes, 524_288_000);
 });
 
 test("a port selects loopback", (t) => {

@@ -1,21 +1,22 @@
 import { join } from "node:path";
 import * as z from "zod";
+import { rootCommand } from "../shared/root-command.ts";
 import { managerWebPort } from "./listen-address.ts";
 
 const appliance = {
 	dataDirectory: "/mnt/sda2",
 	releaseFile: "/etc/app-platform-release",
 	keysDirectory: "/etc/app-platform-keys",
-	bootPartitionCommand: "/usr/lib/app-platform/boot-partition",
-	restartCommand: "reboot",
+	bootPartitionCommand: rootCommand("boot-partition"),
+	restartCommand: rootCommand("restart"),
 	socketGroup: "webserver",
 	reserveSizeBytes: 500 * 1024 * 1024,
 	postgresHost: "/run/postgresql",
-	setPasswordsCommand: "/usr/lib/app-platform/set-passwords",
+	setPasswordsCommand: rootCommand("set-passwords"),
 	runDirectory: "/run",
-	runAppCommand: "/usr/lib/app-platform/run-app",
-	appQuotasCommand: "/usr/lib/app-platform/app-quotas",
-	makeCertificateCommand: "/usr/lib/app-platform/make-certificate",
+	appQuotasCommand: rootCommand("app-quotas"),
+	certificateCommand: rootCommand("certificate"),
+	createReserveCommand: rootCommand("create-reserve"),
 };
 
 const webPort = z.coerce.number().int().min(1).max(65535);
@@ -49,15 +50,20 @@ const environmentSchema = z
 		/** The default app store. */
 		MANAGER_STORE_URL: z.string().default(""),
 		MANAGER_RUN_FOLDER: z.string().min(1).default(appliance.runDirectory),
-		MANAGER_RUN_APP_COMMAND: z.string().min(1).default(appliance.runAppCommand),
+		/** Only where services have no users of their own. */
+		MANAGER_RUN_APP_COMMAND: z.string().min(1).optional(),
 		MANAGER_APP_QUOTAS_COMMAND: z
 			.string()
 			.min(1)
 			.default(appliance.appQuotasCommand),
-		MANAGER_MAKE_CERTIFICATE_COMMAND: z
+		MANAGER_CERTIFICATE_COMMAND: z
 			.string()
 			.min(1)
-			.default(appliance.makeCertificateCommand),
+			.default(appliance.certificateCommand),
+		MANAGER_CREATE_RESERVE_COMMAND: z
+			.string()
+			.min(1)
+			.default(appliance.createReserveCommand),
 		/** Root certificates of ACME authorities that public roots do not cover. */
 		MANAGER_ACME_CA_FILE: z.string().min(1).optional(),
 		MANAGER_LOG_LEVEL: z
@@ -68,7 +74,11 @@ const environmentSchema = z
 	.transform((environment) => ({
 		dataDirectory: environment.MANAGER_DATA_DIRECTORY,
 		releaseFile: environment.MANAGER_RELEASE_FILE,
-		reserveSizeBytes: environment.MANAGER_RESERVE_BYTES,
+		reserve: {
+			directory: environment.MANAGER_DATA_DIRECTORY,
+			sizeBytes: environment.MANAGER_RESERVE_BYTES,
+			createCommand: environment.MANAGER_CREATE_RESERVE_COMMAND,
+		},
 		updates: {
 			releaseFile: environment.MANAGER_RELEASE_FILE,
 			keysDirectory: environment.MANAGER_KEYS_FOLDER,
@@ -86,12 +96,10 @@ const environmentSchema = z
 		services: {
 			apps: join(environment.MANAGER_DATA_DIRECTORY, "apps"),
 			sockets: join(environment.MANAGER_RUN_FOLDER, "apps"),
-			control: join(environment.MANAGER_RUN_FOLDER, "manager/services"),
+			control: join(environment.MANAGER_RUN_FOLDER, "services"),
 			logs: join(environment.MANAGER_DATA_DIRECTORY, "log/apps"),
-			controlGroups: "/sys/fs/cgroup/apps",
 			rulesLeftOut: join(environment.MANAGER_RUN_FOLDER, "app-rules-left-out"),
 			runCommand: environment.MANAGER_RUN_APP_COMMAND,
-			webServerGroup: environment.MANAGER_SOCKET_GROUP,
 		},
 		store: {
 			directory: join(environment.MANAGER_DATA_DIRECTORY, "system/store"),
@@ -113,7 +121,7 @@ const environmentSchema = z
 		},
 		certificate: {
 			directory: join(environment.MANAGER_DATA_DIRECTORY, "system/webserver"),
-			makeCommand: environment.MANAGER_MAKE_CERTIFICATE_COMMAND,
+			command: environment.MANAGER_CERTIFICATE_COMMAND,
 			adminSocket: join(environment.MANAGER_RUN_FOLDER, "haproxy/admin.sock"),
 		},
 		acmeAuthoritiesFile: environment.MANAGER_ACME_CA_FILE,

@@ -5,11 +5,17 @@ export function PasswordPage({ done }: { done: () => void }) {
 	const { onSubmit, problem, sending } = useForm(async (fields) => {
 		if (fields.get("new") !== fields.get("repeated"))
 			throw new Error("The two new passwords differ.");
-		const all = fields.get("all") === "on";
-		await post(all ? "changeAllPasswords" : "changePassword", {
+		const passwords = {
 			currentPassword: textOf(fields, "current"),
 			newPassword: textOf(fields, "new"),
-		});
+		};
+		const system = textOf(fields, "system");
+		if (fields.get("all") === "on")
+			await post("changeAllPasswords", {
+				...passwords,
+				...(system && { currentSystemPassword: system }),
+			});
+		else await post("changePassword", passwords);
 		done();
 	});
 	return (
@@ -48,6 +54,10 @@ export function PasswordPage({ done }: { done: () => void }) {
 			<label>
 				<input name="all" type="checkbox" /> Also for root and admin, on the
 				console and by SSH
+			</label>
+			<label>
+				Current password of root, if you have set another one than the manager's
+				<input name="system" type="password" autocomplete="off" />
 			</label>
 			{problem && <p role="alert">{problem}</p>}
 			<button type="submit" class="main" disabled={sending}>

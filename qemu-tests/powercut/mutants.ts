@@ -36,10 +36,10 @@ export const updateMutants: readonly Omit<Mutant, "until">[] = [
 	{
 		name: "an update whose boot entry is switched before its slot is written",
 		script: "/usr/lib/app-platform/boot-partition",
-		original: `	echo "FOLDER=$BOOT/$1"
+		original: `	sums=$BOOT/$1/SHA256SUMS
 `,
-		mutated: `	set_boot_state rescue a "install $1 0"
-	echo "FOLDER=$BOOT/$1"
+		mutated: `	sums=$BOOT/$1/SHA256SUMS
+	set_boot_state rescue a "install $1 0"
 `,
 	},
 	{

@@ -13,7 +13,7 @@ import { loginsOf, managerSession, outputOf } from "./steps.ts";
 
 // The example app "notes": its store on the device, its instances from outside.
 
-export const storeDirectory = "/home/root/store";
+export const storeDirectory = "/mnt/sda2/store";
 const serviceId = "app-platform_notes";
 
 /** Returns the path of the instance "notes" of a domain. */
@@ -68,7 +68,8 @@ export async function putStore(
 	await machine.console.login(...loginsOf(machine).root);
 	await outputOf(
 		machine.console,
-		`mkdir ${storeDirectory} && tar -x -C ${storeDirectory} -f /tmp/store.tar && rm /tmp/store.tar`,
+		`mkdir ${storeDirectory} && tar -x -C ${storeDirectory} -f /tmp/store.tar && rm /tmp/store.tar
+		chmod -R a+rX ${storeDirectory}`,
 	);
 }
 

@@ -274,10 +274,22 @@ test.serial(
 			t.is((await change({ ...input, newPassword })).status, 400);
 		t.is((await change({ ...input, currentPassword: "wrong" })).status, 401);
 		t.is((await change(input)).status, 200);
-		t.is(await readFile(given, "utf8"), "for all 3\n");
+		t.is(await readFile(given, "utf8"), "for all 3\ncorrect horse\n");
 		await t.throwsAsync(manager.logIn("correct horse"), {
 			message: /wrongPassword/,
 		});
+		await t.notThrowsAsync(manager.logIn("for all 3"));
+		const again = {
+			currentPassword: "for all 3",
+			newPassword: "correct horse",
+			currentSystemPassword: "root's own",
+		};
+		const cookie = await manager.logIn("for all 3");
+		await writeFile(command, `#!/bin/sh\ncat >${given}\nexit 3\n`);
+		const refused = await manager.call("changeAllPasswords", again, { cookie });
+		t.is(refused.status, 403);
+		t.is(refused.body.error.code, "wrongSystemPassword");
+		t.is(await readFile(given, "utf8"), "correct horse\nroot's own\n");
 		await t.notThrowsAsync(manager.logIn("for all 3"));
 	},
 );

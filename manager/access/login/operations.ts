@@ -1,32 +1,35 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import * as z from "zod";
 import type { Caller } from "../../operations/caller.ts";
 import { defineOperation } from "../../operations/operation.ts";
 import { OperationError } from "../../shared/operation-error.ts";
+import {
+	type RootCommandError,
+	runRootCommand,
+} from "../../shared/root-command.ts";
 import type { Login, LoginTokens } from "./login.ts";
-
-const run = promisify(execFile);
-const setPasswordsTimeoutMs = 30_000;
 
 const nothing = z.strictObject({});
 /** Long enough for any passphrase; scrypt must not hash megabytes. */
 const maxPasswordLength = 256;
 const minPasswordLength = 8;
 
-/** The command that sets it reads one line. */
-const systemPassword = z
+/** The command that sets it reads lines. */
+const line = z
 	.string()
-	.min(minPasswordLength)
 	.max(maxPasswordLength)
 	.refine((password) => !/\p{Cc}/u.test(password), {
 		error: "no control characters",
-	})
+	});
+const systemPassword = line
+	.min(minPasswordLength)
 	.refine((password) => !["iplinux", "ipapps"].includes(password), {
 		error: "must not be a default password",
 	});
 
-/** @param setPasswordsCommand sets root's and admin's password, which it reads from standard input. */
+/** The exit status of the command that sets passwords if it does not accept the current one. */
+const wrongPasswordStatus = 3;
+
+/** @param setPasswordsCommand sets root's and admin's password; it reads the new and the current one from standard input. */
 export function loginOperations(login: Login, setPasswordsCommand: string) {
 	return [
 		defineOperation({
@@ -97,16 +100,29 @@ export function loginOperations(login: Login, setPasswordsCommand: string) {
 			input: z.strictObject({
 				currentPassword: z.string().max(maxPasswordLength),
 				newPassword: systemPassword,
+				currentSystemPassword: line
+					.optional()
+					.describe(
+						"The current password of root, if it is neither a default one nor the manager's",
+					),
 			}),
 			output: nothing,
-			async handle({ currentPassword, newPassword }, caller) {
+			async handle(
+				{ currentPassword, newPassword, currentSystemPassword },
+				caller,
+			) {
 				keepTokens(
 					caller,
 					await login.changePassword(
 						currentPassword,
 						newPassword,
 						caller,
-						(password) => setSystemPasswords(setPasswordsCommand, password),
+						(password) =>
+							setSystemPasswords(
+								setPasswordsCommand,
+								password,
+								currentSystemPassword ?? currentPassword,
+							),
 					),
 				);
 				return {};
@@ -149,16 +165,20 @@ function keepTokens(caller: Caller, { session, browser }: LoginTokens): void {
 async function setSystemPasswords(
 	command: string,
 	password: string,
+	currentPassword: string,
 ): Promise<void> {
-	const running = run(command, { timeout: setPasswordsTimeoutMs });
-	running.child.stdin?.on("error", () => {}); // The exit code tells.
-	running.child.stdin?.end(`${password}\n`);
-	await running.catch((error: { stderr?: string }) => {
-		throw new OperationError(
-			"failed",
-			"passwordsNotSet",
-			error.stderr?.trim() || "The passwords of root and admin cannot be set",
-			{ cause: error },
-		);
+	await runRootCommand(command, [], {
+		text: `${password}\n${currentPassword}\n`,
+	}).catch((error: RootCommandError) => {
+		if (error.exitCode === wrongPasswordStatus)
+			throw new OperationError(
+				"forbidden",
+				"wrongSystemPassword",
+				"The password of root is another one than the manager's. Enter the current password of root as well.",
+				{ cause: error },
+			);
+		throw new OperationError("failed", "passwordsNotSet", error.message, {
+			cause: error,
+		});
 	});
 }

@@ -1,9 +1,6 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { ToManager } from "../../../sdk/protocol.ts";
-import { makeDirectory } from "../../shared/make-directory.ts";
 import type { Routes } from "../../web-server/routes.ts";
-import { changeOwner, removeAsOwner } from "../services/ownership.ts";
-import { instancesDirectory, type Service } from "../services/service.ts";
 import type { Services } from "../services/services.ts";
 import type { Instance } from "./instance-table.ts";
 import { webPath } from "./names.ts";
@@ -56,10 +53,7 @@ export class RunningInstances {
 		const { id, name, domain, password, logFlags } = instance;
 		if (instance.state !== "ready" || !instance.started) return;
 		const service = await this.#services.find(instance.serviceId);
-		const workingPath = this.#workingPath(service, instance);
-		await makeDirectory(dirname(workingPath));
-		await makeDirectory(workingPath, 0o700);
-		await changeOwner(workingPath, service.uid);
+		await this.#services.system.prepareInstance(service, id);
 		if (
 			instance.externalHost &&
 			this.#services.isRunning(service.id) &&
@@ -96,7 +90,7 @@ export class RunningInstances {
 					user: instance.databaseUser,
 					password: databasePassword,
 				},
-				workingPath,
+				workingPath: this.#services.system.instanceDirectory(service, id),
 				logFlags,
 			},
 		});
@@ -126,7 +120,7 @@ export class RunningInstances {
 	/** Deletes the files of a stopped instance and forgets it. */
 	async delete(instance: Instance): Promise<void> {
 		const service = await this.#services.find(instance.serviceId);
-		await removeAsOwner(this.#workingPath(service, instance), service.uid);
+		await this.#services.system.deleteInstance(service, instance.id);
 		this.forget(instance);
 	}
 
@@ -157,15 +151,6 @@ export class RunningInstances {
 			if (this.state(id).state === "failed") this.#onRetry(id);
 		}, retryDelayMs);
 		this.#retries.set(id, timer);
-	}
-
-	#workingPath({ folder }: Service, { id }: Instance): string {
-		return join(
-			this.#services.environment.apps,
-			folder,
-			instancesDirectory,
-			String(id),
-		);
 	}
 }
 

@@ -1,6 +1,4 @@
-import { execFile } from "node:child_process";
 import { statfs } from "node:fs/promises";
-import { promisify } from "node:util";
 import { Mutex } from "async-mutex";
 import * as z from "zod";
 import { type Alarms, managerCodes } from "../../alarms/alarms.ts";
@@ -9,11 +7,10 @@ import type { ConfigTable } from "../../settings/config-table.ts";
 import type { Settings } from "../../settings/settings.ts";
 import { formatBytes } from "../../shared/format.ts";
 import type { Log } from "../../shared/log.ts";
+import { runRootCommand } from "../../shared/root-command.ts";
 import type { Scheduler } from "../../shared/scheduler.ts";
 import type { Service } from "./service.ts";
 import { ServiceTable } from "./service-table.ts";
-
-const run = promisify(execFile);
 
 /** Of the disk, if no limit is set; always of the number of files that the file system can have. */
 const defaultShare = 0.5;
@@ -104,7 +101,7 @@ export class FileLimits {
 			return kib !== max.kib || files !== max.files;
 		});
 		if (unlimited.length > 0)
-			await run(this.#command, [
+			await runRootCommand(this.#command, [
 				...["limit", String(max.kib), String(max.files)],
 				...unlimited.map(({ uid }) => String(uid)),
 			]);
@@ -115,9 +112,9 @@ export class FileLimits {
 	/** Returns the uses and limits by user; undefined without quotas, which is logged once. */
 	async #report(): Promise<Map<number, ReportedUse> | undefined> {
 		try {
-			const { stdout } = await run(this.#command, ["report"]);
+			const report = await runRootCommand(this.#command, ["report"]);
 			this.#fault = undefined;
-			return parseReport(stdout);
+			return parseReport(report);
 		} catch (error) {
 			const fault = String(error);
 			if (fault !== this.#fault)

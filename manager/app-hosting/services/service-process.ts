@@ -1,8 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmod, rm, writeFile } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { readMessages, writeMessage } from "../../../sdk/messages.ts";
 import {
@@ -12,10 +11,9 @@ import {
 	toManager,
 } from "../../../sdk/protocol.ts";
 import type { Log } from "../../shared/log.ts";
-import { makeDirectory } from "../../shared/make-directory.ts";
-import { changeOwner } from "./ownership.ts";
+import type { AppSystem } from "./app-system.ts";
 import { healthyAfterMs, RestartDelay } from "./restart-delay.ts";
-import type { Service, ServiceEnvironment } from "./service.ts";
+import type { Service } from "./service.ts";
 
 export type ProcessState =
 	| "stopped"
@@ -47,7 +45,7 @@ const maxMessagesPerMinute = 10_000;
 /** The process of a service: starts it, communicates with it, and restarts it after a crash. */
 export class ServiceProcess {
 	readonly #service: Service;
-	readonly #environment: ServiceEnvironment;
+	readonly #system: AppSystem;
 	readonly #events: ProcessEvents;
 	readonly #log: Log;
 	readonly #delay = new RestartDelay();
@@ -67,15 +65,15 @@ export class ServiceProcess {
 
 	constructor(
 		service: Service,
-		environment: ServiceEnvironment,
+		system: AppSystem,
 		events: ProcessEvents,
 		log: Log,
 	) {
 		this.#service = service;
-		this.#environment = environment;
+		this.#system = system;
 		this.#events = events;
 		this.#log = log.child({ service: service.id });
-		this.#controlSocket = join(environment.control, `${service.folder}.sock`);
+		this.#controlSocket = system.controlSocket(service);
 	}
 
 	get state(): ProcessState {
@@ -132,26 +130,25 @@ export class ServiceProcess {
 		if (child) {
 			const exited = once(child, "exit");
 			if (this.#socket) this.send({ mt: "Shutdown" });
-			else child.kill(); // Not connected, and so it gets no message.
-			const timer = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
+			else this.#kill("TERM"); // Not connected, and so it gets no message.
+			const timer = setInterval(() => this.#kill(), stopTimeoutMs);
 			await exited;
-			clearTimeout(timer);
+			clearInterval(timer);
 		}
-		await this.#killGroup();
+		await this.#system.kill(this.#service, undefined, "KILL");
 		this.#events.onCrashLoop(false);
 		this.#setState("stopped");
 		this.#server?.close();
 		this.#server = undefined;
 	}
 
-	/** Kills the control group; without cgroups (developer's machine) there is none. */
-	async #killGroup(): Promise<void> {
-		const group = join(this.#environment.controlGroups, this.#service.folder);
-		await writeFile(join(group, "cgroup.kill"), "1").catch(
-			(error: NodeJS.ErrnoException) => {
-				if (error.code !== "ENOENT") throw error;
-			},
-		);
+	/** Signals the running process. */
+	#kill(signal: "TERM" | "KILL" = "KILL"): void {
+		this.#system
+			.kill(this.#service, this.#child, signal)
+			.catch((error) =>
+				this.#log.error({ err: error }, "cannot end the service"),
+			);
 	}
 
 	/** Drops the message if the process is not running: it gets everything after its next Hello. */
@@ -160,39 +157,20 @@ export class ServiceProcess {
 	}
 
 	async #listen(): Promise<void> {
-		await makeDirectory(this.#environment.control, 0o711);
 		await rm(this.#controlSocket, { force: true });
 		const server = createServer((socket) => this.#onConnection(socket));
 		server.listen(this.#controlSocket);
 		await once(server, "listening");
-		await changeOwner(this.#controlSocket, this.#service.uid);
-		await chmod(this.#controlSocket, 0o600);
+		// Its directory is open to the manager and the service only.
+		await chmod(this.#controlSocket, 0o666);
 		this.#server = server;
 	}
 
 	#spawn(): void {
-		const { apps, logs, runCommand } = this.#environment;
-		const { folder, binary, uid, id } = this.#service;
-		const program = join(apps, folder, binary);
 		this.#spawnedMs = performance.now();
 		this.#messagesInMinute = 0;
 		this.#setState("starting");
-		const child = spawn(
-			runCommand,
-			[
-				...[folder, String(uid), join(logs, folder), program],
-				...[`--manager=${this.#controlSocket}`, `--service=${id}`],
-			],
-			{
-				cwd: join(apps, folder),
-				stdio: "ignore",
-				env: {
-					PATH: process.env.PATH,
-					LANG: "C.UTF-8",
-					NODE_ENV: "production",
-				},
-			},
-		);
+		const child = this.#system.spawn(this.#service);
 		this.#child = child;
 		child.once("error", (error) => {
 			this.#log.error({ err: error }, "cannot start the service");
@@ -200,7 +178,7 @@ export class ServiceProcess {
 		});
 		const hello = setTimeout(() => {
 			this.#log.error("the service sends no Hello; killing it");
-			child.kill("SIGKILL");
+			this.#kill();
 		}, helloTimeoutMs);
 		child.once("exit", (code, signal) => {
 			clearTimeout(hello);
@@ -218,7 +196,7 @@ export class ServiceProcess {
 			this.#socket = undefined;
 			// A process without its connection should end by itself.
 			const child = this.#child;
-			const timer = setTimeout(() => child?.kill("SIGKILL"), stopTimeoutMs);
+			const timer = setTimeout(() => this.#kill(), stopTimeoutMs);
 			child?.once("exit", () => clearTimeout(timer));
 		});
 		readMessages(
@@ -227,7 +205,7 @@ export class ServiceProcess {
 			(message) => this.#onMessage(message),
 			(reason) => {
 				this.#log.error({ reason }, "the service violates the protocol");
-				this.#child?.kill("SIGKILL");
+				this.#kill();
 			},
 		);
 	}
@@ -243,7 +221,7 @@ export class ServiceProcess {
 				{ message },
 				"the service uses another protocol version or repeats its Hello",
 			);
-			return void this.#child?.kill("SIGKILL");
+			return void this.#kill();
 		}
 		this.#child?.emit("hello");
 		this.#minor = message.minor;
@@ -264,7 +242,7 @@ export class ServiceProcess {
 		this.#messagesInMinute += 1;
 		if (this.#messagesInMinute === maxMessagesPerMinute + 1) {
 			this.#log.error("the service floods the manager with messages");
-			this.#child?.kill("SIGKILL");
+			this.#kill();
 		}
 		return this.#messagesInMinute > maxMessagesPerMinute;
 	}

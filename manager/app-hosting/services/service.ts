@@ -74,16 +74,12 @@ export interface ServiceEnvironment {
 	apps: string;
 	/** The instances' sockets: one directory per service. */
 	sockets: string;
-	/** The sockets on which the manager listens for services. */
+	/** The sockets on which the manager listens for services: one directory per service. */
 	control: string;
 	/** One directory per service. */
 	logs: string;
-	/** Control groups that run-app makes: one directory per service. */
-	controlGroups: string;
 	/** A file that names the wrong rules of an administrator for connections: see load-app-rules. */
 	rulesLeftOut: string;
-	/** Starts a program with only the rights that a service needs: see run-app. */
-	runCommand: string;
-	/** Its members may connect to the instances' sockets. */
-	webServerGroup: string;
+	/** Replaces run-app, without root, on a developer's machine and in tests. */
+	runCommand?: string | undefined;
 }

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { chmod, copyFile, rm } from "node:fs/promises";
+import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { Mutex } from "async-mutex";
@@ -9,14 +9,13 @@ import type { Database } from "../../database/database.ts";
 import type { Changes } from "../../operations/operation.ts";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
-import { makeDirectory } from "../../shared/make-directory.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
 import type { Scheduler } from "../../shared/scheduler.ts";
 import { readFileIfExists } from "../../shared/secret-file.ts";
+import { AppSystem } from "./app-system.ts";
 import type { FileLimits } from "./file-limits.ts";
 import { readLogTail } from "./log-tail.ts";
-import { changeOwner } from "./ownership.ts";
 import type { Announcement, Service, ServiceEnvironment } from "./service.ts";
 import {
 	copyMissingFiles,
@@ -52,6 +51,7 @@ export interface ServiceStatus extends Service {
 export class Services implements Part {
 	readonly name = "services";
 	readonly environment: ServiceEnvironment;
+	readonly system: AppSystem;
 	/** Of the installed services and the states of their processes. */
 	readonly changes: Changes = new EventEmitter();
 	readonly #database: Database;
@@ -75,6 +75,7 @@ export class Services implements Part {
 		log: Log,
 	) {
 		this.environment = environment;
+		this.system = new AppSystem(environment);
 		this.#database = database;
 		this.#table = new ServiceTable(database);
 		this.#fileLimits = fileLimits;
@@ -199,11 +200,7 @@ export class Services implements Part {
 			// First, because PostgreSQL refuses it while there are instances.
 			await this.#table.delete(id);
 			await this.#stop(id);
-			for (const parent of [this.environment.apps, this.environment.sockets])
-				await rm(join(parent, service.folder), {
-					recursive: true,
-					force: true,
-				});
+			await this.system.delete(service);
 			this.changes.emit("change");
 			this.#log.info({ service: id }, "service uninstalled");
 		});
@@ -287,6 +284,7 @@ export class Services implements Part {
 	/** Restores the service's files from the database and starts its process. */
 	async #start(service: Service): Promise<void> {
 		if (this.#running.has(service.id) || this.#stopping.signal.aborted) return;
+		await this.system.prepare(service);
 		await restoreFiles(this.#database, service, this.#directoryOf(service));
 		await this.#startProcess(service);
 	}
@@ -309,15 +307,10 @@ export class Services implements Part {
 	}
 
 	async #startProcess(service: Service): Promise<ServiceProcess> {
-		const sockets = join(this.environment.sockets, service.folder);
-		await makeDirectory(sockets);
-		await changeOwner(sockets, service.uid, this.environment.webServerGroup);
-		// New sockets inherit the directory's group, which lets the web server use them.
-		await chmod(sockets, 0o2750);
 		const { id } = service;
 		const process = new ServiceProcess(
 			service,
-			this.environment,
+			this.system,
 			{
 				onReady: () => {
 					for (const announcement of this.#announced.values())

@@ -91,9 +91,13 @@ export class StoreSource {
 	toOperationError(path: string, error: unknown): OperationError {
 		if (error instanceof OperationError) return error;
 		const { code, message } = error as NodeJS.ErrnoException;
-		return code === "ENOENT"
-			? noSuchFile(this.#locationOf(path))
-			: storeFailed(this.#locationOf(path), message);
+		if (code === "ENOENT") return noSuchFile(this.#locationOf(path));
+		return storeFailed(
+			this.#locationOf(path),
+			code === "EACCES"
+				? "the manager's user cannot read it. Use a directory that all users can read; those in /home are not"
+				: message,
+		);
 	}
 
 	#locationOf(path: string): string {

@@ -8,8 +8,9 @@ import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
+import { runRootCommand } from "../../shared/root-command.ts";
 import type { Scheduler } from "../../shared/scheduler.ts";
-import { readFileIfExists, writeSecretFile } from "../../shared/secret-file.ts";
+import { readFileIfExists } from "../../shared/secret-file.ts";
 import { SecretUnreadable } from "../../shared/secrets.ts";
 import {
 	runHaproxyCommand,
@@ -28,8 +29,8 @@ import { isCovered } from "./names.ts";
 export interface CertificateEnvironment {
 	/** Contains certificate.pem, which HAProxy reads when it starts, and default.pem. */
 	directory: string;
-	/** Creates the device's own certificate in a file. */
-	makeCommand: string;
+	/** Writes these files: see /usr/lib/app-platform/root/certificate. */
+	command: string;
 	adminSocket: string;
 }
 
@@ -68,6 +69,7 @@ export class Certificate implements Part {
 	readonly name = "certificate";
 	readonly #path: string;
 	readonly #default: DefaultCertificate;
+	readonly #command: string;
 	readonly #adminSocket: string;
 	readonly #database: Database;
 	readonly #config: ConfigTable;
@@ -85,7 +87,7 @@ export class Certificate implements Part {
 	#managerName: string | undefined;
 
 	constructor(
-		{ directory, makeCommand, adminSocket }: CertificateEnvironment,
+		{ directory, command, adminSocket }: CertificateEnvironment,
 		database: Database,
 		config: ConfigTable,
 		alarms: Alarms,
@@ -95,9 +97,10 @@ export class Certificate implements Part {
 		this.#path = join(directory, "certificate.pem");
 		this.#default = new DefaultCertificate(
 			join(directory, "default.pem"),
-			makeCommand,
+			command,
 			log,
 		);
+		this.#command = command;
 		this.#adminSocket = adminSocket;
 		this.#database = database;
 		this.#config = config;
@@ -303,7 +306,7 @@ export class Certificate implements Part {
 
 	async #writeFile(pem: string): Promise<void> {
 		if ((await readFileIfExists(this.#path)) !== pem)
-			await writeSecretFile(this.#path, pem);
+			await runRootCommand(this.#command, ["store"], { text: pem });
 	}
 
 	/** @throws Error with HAProxy's message; HAProxy then keeps its current certificate. */

@@ -1,16 +1,14 @@
-import { execFile } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { promisify } from "node:util";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
+import { runRootCommand } from "../../shared/root-command.ts";
 import { readFileIfExists } from "../../shared/secret-file.ts";
 import { readBundle } from "./bundle.ts";
 import { dayMs } from "./certificate-info.ts";
 import { alternativeNames, isCovered } from "./names.ts";
 import { CertificateRefused } from "./pem.ts";
 
-const run = promisify(execFile);
 /** A day before the warning, which appears 30 days before the expiry. */
 const renewBeforeMs = 31 * dayMs;
 
@@ -20,7 +18,7 @@ export class DefaultCertificate {
 	readonly #command: string;
 	readonly #log: Log;
 
-	/** @param command creates a certificate in the file that is its argument, as S90haproxy does at the first start. */
+	/** @param command replaces the file at its argument `make`, as S90haproxy does at the first start. */
 	constructor(path: string, command: string, log: Log) {
 		this.#path = path;
 		this.#command = command;
@@ -59,13 +57,12 @@ export class DefaultCertificate {
 		);
 		if (reason === undefined) return undefined;
 		try {
-			await run(this.#command, [this.#path, ...(name ? [name] : [])]);
+			await runRootCommand(this.#command, ["make", ...(name ? [name] : [])]);
 		} catch (error) {
-			const { stderr, message } = error as Error & { stderr?: string };
 			throw new OperationError(
 				"failed",
 				"renewalFailed",
-				`The device's own certificate cannot be renewed: ${stderr?.trim() || message}`,
+				`The device's own certificate cannot be renewed: ${(error as Error).message}`,
 				{ cause: error },
 			);
 		}

@@ -1,12 +1,12 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import Module, { createRequire } from "node:module";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { constants, Script } from "node:vm";
 
 /**
  * Speeds up the next start of a program. Preloaded with `node --require`, it saves the code that V8 has compiled in
- * a file beside the program, NAME.cache. Delete that file when you replace the program. Node has this built in from
- * version 22 on (`module.enableCompileCache`).
+ * a file NAME.cache beside the program or in COMPILE_CACHE_DIRECTORY. Delete that file when you replace the program.
+ * Node has this built in from version 22 on (`module.enableCompileCache`).
  */
 
 /**
@@ -26,7 +26,8 @@ function runFromCache(this: Loaded, source: string, file: string): unknown {
 	// Not what the program requires, nor what its worker threads run.
 	if (this !== process.mainModule) return compile.call(this, source, file);
 	loader._compile = compile;
-	const cache = `${file}.cache`;
+	const directory = process.env.COMPILE_CACHE_DIRECTORY ?? dirname(file);
+	const cache = join(directory, `${basename(file)}.cache`);
 	// The cache is renamed while the program starts: after a crash, the next start does without it.
 	const tried = `${cache}.tried`;
 	const cachedData = takeCache(cache, tried);

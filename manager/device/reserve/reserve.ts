@@ -1,12 +1,18 @@
-import { execFile } from "node:child_process";
-import { access, open, rename, rm, statfs } from "node:fs/promises";
+import { access, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
+import { runRootCommand } from "../../shared/root-command.ts";
 
 const fileName = "empty_if_no_space";
-const run = promisify(execFile);
+
+interface ReserveEnvironment {
+	/** Of the data partition. */
+	directory: string;
+	sizeBytes: number;
+	/** Creates the file. */
+	createCommand: string;
+}
 
 /**
  * Disk space that an admin can free when the disk is full: `echo "" > /mnt/sda2/empty_if_no_space`.
@@ -14,60 +20,36 @@ const run = promisify(execFile);
  */
 export class Reserve implements Part {
 	readonly name = "reserve";
-	readonly #directory: string;
-	readonly #sizeBytes: number;
+	readonly #environment: ReserveEnvironment;
 	readonly #log: Log;
-	readonly #stopping = new AbortController();
-	#creating: Promise<void> | undefined;
 
-	constructor(directory: string, sizeBytes: number, log: Log) {
-		this.#directory = directory;
-		this.#sizeBytes = sizeBytes;
+	constructor(environment: ReserveEnvironment, log: Log) {
+		this.#environment = environment;
 		this.#log = log;
 	}
 
 	/** Returns at once: on some file systems allocating takes a while. */
 	start(): void {
-		this.#creating = this.#createIfMissing().catch((error) => {
-			if (!this.#stopping.signal.aborted)
-				this.#log.error({ err: error }, "could not create the disk reserve");
-		});
+		this.#createIfMissing().catch((error) =>
+			this.#log.error({ err: error }, "could not create the disk reserve"),
+		);
 	}
 
-	async stop(): Promise<void> {
-		this.#stopping.abort();
-		await this.#creating;
-	}
+	/** A reserve that is being created will be complete: root creates it. */
+	stop(): void {}
 
 	async #createIfMissing(): Promise<void> {
-		const file = join(this.#directory, fileName);
-		const temporary = `${file}.new`;
-		await rm(temporary, { force: true }); // Left by a power cut.
-		const { bavail, bsize } = await statfs(this.#directory);
+		const { directory, sizeBytes, createCommand } = this.#environment;
+		const file = join(directory, fileName);
+		const { bavail, bsize } = await statfs(directory);
 		const situation = {
 			exists: await exists(file),
 			freeBytes: bavail * bsize,
-			reserveBytes: this.#sizeBytes,
+			reserveBytes: sizeBytes,
 		};
 		const decision = decideReserve(situation);
-		if (decision === "create") await this.#create(file, temporary);
+		if (decision === "create") await runRootCommand(createCommand, []);
 		this.#log.info({ file, decision, ...situation }, "disk reserve");
-	}
-
-	async #create(file: string, temporary: string): Promise<void> {
-		// With `--posix`, writes the blocks if the file system cannot allocate them.
-		const length = ["--posix", "--length", String(this.#sizeBytes)];
-		try {
-			await run("fallocate", [...length, temporary], {
-				signal: this.#stopping.signal,
-			});
-			await syncPath(temporary);
-			await rename(temporary, file);
-			await syncPath(this.#directory);
-		} catch (error) {
-			await rm(temporary, { force: true }); // An incomplete reserve would waste space.
-			throw error;
-		}
 	}
 }
 
@@ -76,15 +58,6 @@ async function exists(file: string): Promise<boolean> {
 		() => true,
 		() => false,
 	);
-}
-
-async function syncPath(path: string): Promise<void> {
-	const handle = await open(path, "r");
-	try {
-		await handle.sync();
-	} finally {
-		await handle.close();
-	}
 }
 
 interface ReserveSituation {

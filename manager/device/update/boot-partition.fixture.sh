@@ -4,18 +4,13 @@ set -eu
 cd "$(dirname "$0")"
 case $1 in
 show) printf 'SLOT=a\nUPDATE=%s\n' "$(cat state 2>/dev/null || echo none)" ;;
-open)
-	rm -rf "$2"
-	mkdir "$2"
-	printf 'FOLDER=%s\nFREE=1000000\n' "$PWD/$2"
-	;;
-close) ;;
-discard) rm -rf "$2" state ;;
 stage)
 	[ ! -e broken ] || {
 		echo "The boot partition is broken" >&2
 		exit 1
 	}
+	mkdir "$2"
+	tar -xf - -C "$2"
 	(cd "$2" && sha256sum --quiet -c SHA256SUMS)
 	echo install >state
 	;;

@@ -1,4 +1,4 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import type { Database } from "../../database/database.ts";
 
@@ -16,7 +16,10 @@ export const updateResult = z.object({
 
 export type UpdateResult = z.output<typeof updateResult>;
 
-/** Moves the result that the system or the rescue system has left in a file to the database. */
+/**
+ * Copies the result that the system or the rescue system has left in a file to the database.
+ * @returns undefined if there is none that is new. The file, in a directory of root, stays until the next update.
+ */
 export async function importResult(
 	file: string,
 	database: Database,
@@ -29,22 +32,21 @@ export async function importResult(
 	);
 	if (text === undefined) return undefined;
 	const result = parseResult(text);
-	if (result)
-		await database.query(
-			`INSERT INTO update_history VALUES ($1, $2, $3, $4, $5, $6, $7)
-			 ON CONFLICT DO NOTHING`,
-			[
-				result.endedAt,
-				result.state,
-				result.version,
-				result.build,
-				result.fromVersion,
-				result.fromBuild,
-				result.reason,
-			],
-		);
-	await rm(file);
-	return result;
+	if (!result) return undefined;
+	const added = await database.query(
+		`INSERT INTO update_history VALUES ($1, $2, $3, $4, $5, $6, $7)
+			 ON CONFLICT DO NOTHING RETURNING 1`,
+		[
+			result.endedAt,
+			result.state,
+			result.version,
+			result.build,
+			result.fromVersion,
+			result.fromBuild,
+			result.reason,
+		],
+	);
+	return added.length > 0 ? result : undefined;
 }
 
 /** Returns the last 50 results, newest first. */

@@ -1,11 +1,4 @@
-import {
-	copyFile,
-	mkdtemp,
-	readFile,
-	rm,
-	truncate,
-	writeFile,
-} from "node:fs/promises";
+import { copyFile, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
@@ -22,17 +15,12 @@ const key = await TestKey.create();
 const good = await updateMembers(key);
 const goodFile = await archiveOf(good);
 
-async function read(content: Buffer, freeBytes = 1_000_000) {
+async function read(content: Buffer) {
 	const directory = await mkdtemp(join(tmpdir(), "app-platform-update-"));
 	const file = join(directory, "file");
-	const into = await mkdtemp(join(directory, "into-"));
 	await writeFile(file, content);
 	try {
-		const release = await readUpdate(file, {
-			keysDirectory: key.trusted,
-			into: { directory: into, freeBytes },
-		});
-		return { release, linux: await readFile(join(into, "linux")) };
+		return await readUpdate(file, { keysDirectory: key.trusted });
 	} finally {
 		await rm(directory, { recursive: true });
 	}
@@ -56,9 +44,9 @@ async function check(content: Buffer, target?: string) {
 const refused = (message: RegExp) => ({ name: "Error", message });
 
 test("a signed file is read completely", async (t) => {
-	const { release, linux } = await read(goodFile);
-	t.like(release, { version: "1.3.0", build: 200_000, target: "x86_64" });
-	t.is(linux.length, 70_000);
+	t.like(await read(goodFile), {
+		...{ version: "1.3.0", build: 200_000, target: "x86_64" },
+	});
 });
 
 test("a check finds a file that is truncated anywhere incomplete, and says how many bytes it has", async (t) => {
@@ -108,7 +96,7 @@ for (const [name, rest, isGood] of endings)
 		const content = Buffer.concat([goodFile, rest]);
 		const error = await check(content);
 		t.is(error?.code, isGood ? undefined : "damaged");
-		if (isGood) t.is((await read(content)).release.build, 200_000);
+		if (isGood) t.is((await read(content)).build, 200_000);
 		else await t.throwsAsync(read(content));
 	});
 
@@ -264,7 +252,7 @@ test("a file that claims to have 10 GB is refused by its header", async (t) => {
 	header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
 	await t.throwsAsync(
 		read(Buffer.concat([head.subarray(0, head.length - 1_024), claim])),
-		refused(/linux needs 10\d+ bytes, but the boot partition has/),
+		refused(/linux has 10\d+ bytes, an update has at most/),
 	);
 });
 
@@ -291,10 +279,6 @@ function pieces(archive: Buffer): Buffer[] {
 		archive.subarray(index * 512, index * 512 + 512),
 	);
 }
-
-test("a file that does not fit is refused before it is written", async (t) => {
-	await t.throwsAsync(read(goodFile, 100_000), refused(/rootfs.tar.xz needs/));
-});
 
 test("a missing file is named", async (t) => {
 	const content = await archiveOf(good.slice(0, -1));

@@ -1,9 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { type Extract, extract } from "tar-stream";
-import { makeDirectory } from "../../shared/make-directory.ts";
 import { parseRelease, type Release } from "../system/release.ts";
 import {
 	assertHash,
@@ -29,14 +27,12 @@ const headNames = [signatureName, sumsName, "release"];
 /** Excludes `../..`, hidden files and absolute paths. */
 const validName = /^[A-Za-z0-9][\w.+-]*(\/[A-Za-z0-9][\w.+-]*)*$/;
 
-/** How an update file is verified and where its files are written. */
+/** How an update file is verified. */
 export interface ReadOptions {
 	/** Contains minisign's public keys (*.pub) of trusted signers. */
 	keysDirectory: string;
 	/** The target the update must be for; without it, any. */
 	target?: string | undefined;
-	/** An empty directory for the files; without it, nothing is written. */
-	into?: { directory: string; freeBytes: number } | undefined;
 	signal?: AbortSignal | undefined;
 }
 
@@ -47,7 +43,7 @@ export interface ReadOptions {
  */
 export async function readUpdate(
 	file: string,
-	{ keysDirectory, target, into, signal }: ReadOptions,
+	{ keysDirectory, target, signal }: ReadOptions,
 ): Promise<Release> {
 	const { size: fileBytes } = await stat(file);
 	if (fileBytes > maxUpdateBytes)
@@ -64,7 +60,7 @@ export async function readUpdate(
 	let hashes: ReadonlyMap<string, string> = new Map();
 	const seen = new Set<string>();
 	let release: Release | undefined;
-	let leftBytes = into?.freeBytes ?? maxUpdateBytes;
+	let leftBytes = maxUpdateBytes;
 	/** The end of the last file that was read. */
 	let endOffset = 0;
 	const findMissing = () =>
@@ -86,9 +82,6 @@ export async function readUpdate(
 				if (name === "release") {
 					assertHash(name, sha256(content), hashes);
 					release = parseReleaseFor(target, content);
-					if (into)
-						for (const [path, bytes] of headFiles)
-							await writeWhole(join(into.directory, path), bytes);
 				}
 			} else {
 				if (!hashes.has(name))
@@ -96,15 +89,10 @@ export async function readUpdate(
 				if (size > leftBytes)
 					throw new UpdateError(
 						"tooLarge",
-						into
-							? `${name} needs ${size} bytes, but the boot partition has only ${leftBytes} bytes left`
-							: `${name} has ${size} bytes, an update has at most ${maxUpdateBytes}`,
+						`${name} has ${size} bytes, an update has at most ${maxUpdateBytes}`,
 					);
 				leftBytes -= size;
-				const hash = into
-					? await writeEntry(entry, join(into.directory, name))
-					: await hashEntry(entry);
-				assertHash(name, hash, hashes);
+				assertHash(name, await hashEntry(entry), hashes);
 			}
 			seen.add(name);
 			endOffset += blockBytes + Math.ceil(size / blockBytes) * blockBytes;
@@ -227,33 +215,6 @@ async function hashEntry(entry: Entry): Promise<string> {
 	return hash.digest("hex");
 }
 
-async function writeEntry(entry: Entry, path: string): Promise<string> {
-	await makeDirectory(dirname(path));
-	const hash = createHash("sha256");
-	const file = await open(path, "wx", 0o644);
-	try {
-		for await (const chunk of entry) {
-			hash.update(chunk);
-			// Unlike write, writeFile writes the whole chunk even if the partition is nearly full.
-			await file.writeFile(chunk);
-		}
-		await file.sync();
-	} finally {
-		await file.close();
-	}
-	return hash.digest("hex");
-}
-
-async function writeWhole(path: string, content: Buffer): Promise<void> {
-	const file = await open(path, "wx", 0o644);
-	try {
-		await file.writeFile(content);
-		await file.sync();
-	} finally {
-		await file.close();
-	}
-}
-
 /** Converts an error of tar-stream or the file system to an UpdateError, if it is about the file. */
 function toUpdateError(
 	error: unknown,
@@ -272,10 +233,5 @@ function toUpdateError(
 					"damaged",
 					`The file is damaged after ${[...seen].at(-1)}`,
 				);
-	if ((error as NodeJS.ErrnoException).code === "ENOSPC")
-		return new UpdateError(
-			"tooLarge",
-			"The boot partition is full: there is no room for the update",
-		);
 	return error;
 }

@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { promisify } from "node:util";
 import type { Database } from "../../database/database.ts";
 import type { Job, JobDescription, Jobs } from "../../jobs/jobs.ts";
 import { download, requestRemainder } from "../../shared/download/download.ts";
@@ -10,6 +8,7 @@ import type { Part } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
 import { retryUntilDone } from "../../shared/retry.ts";
+import { runRootCommand } from "../../shared/root-command.ts";
 import { type Release, readRelease } from "../system/release.ts";
 import { BootPartition } from "./boot-partition.ts";
 import { deleteBadFile, FileCheck } from "./file-check.ts";
@@ -17,10 +16,8 @@ import { importResult, readHistory, type UpdateResult } from "./history.ts";
 import { IncomingUpload } from "./incoming-upload.ts";
 import { ReceivedFile } from "./received-file.ts";
 import { UpdateError } from "./update-error.ts";
-import { maxUpdateBytes, readUpdate } from "./update-file.ts";
+import { maxUpdateBytes } from "./update-file.ts";
 import type { UploadPart } from "./upload-part.ts";
-
-const run = promisify(execFile);
 
 export interface UpdateEnvironment {
 	releaseFile: string;
@@ -92,7 +89,7 @@ export class Updates implements Part {
 		this.#jobs = jobs;
 		this.#log = log;
 		this.#boot = new BootPartition(environment.bootPartitionCommand);
-		this.#received = new ReceivedFile(environment.directory);
+		this.#received = new ReceivedFile(join(environment.directory, "received"));
 		this.#check = new FileCheck(this.#received, environment);
 	}
 
@@ -283,7 +280,7 @@ export class Updates implements Part {
 		this.#log.info("restarting to install an update");
 		// Lets the answer reach the client first.
 		setTimeout(() => {
-			run(this.#environment.restartCommand).catch((error) => {
+			runRootCommand(this.#environment.restartCommand, []).catch((error) => {
 				this.#log.error({ err: error }, "restart failed");
 				this.#step = "idle";
 			});
@@ -352,24 +349,12 @@ export class Updates implements Part {
 	async #stage(): Promise<void> {
 		const { slot } = await this.#boot.state();
 		const other = slot === "a" ? "b" : "a";
-		const into = await this.#boot.open(other);
 		try {
-			await readUpdate(this.#received.path, {
-				keysDirectory: this.#environment.keysDirectory,
-				into,
-			});
-			await this.#boot.close();
-			await this.#boot.stage(other);
+			await this.#boot.stage(other, this.#received.path);
 		} catch (error) {
-			await this.#boot.discard(other).catch((discardError) => {
-				this.#log.error(
-					{ err: discardError },
-					"the files of a refused update could not be deleted",
-				);
-			});
-			const isBad =
-				error instanceof UpdateError && badFileCodes.has(error.code);
-			throw isBad ? await deleteBadFile(this.#received, error) : error;
+			const canNeverFit =
+				error instanceof UpdateError && error.code === "systemTooLarge";
+			throw canNeverFit ? await deleteBadFile(this.#received, error) : error;
 		}
 	}
 
@@ -430,15 +415,6 @@ function withoutQuery(url: string): string {
 
 /** Begins the problem of a download that is being retried. */
 const retrying = "The download failed and will be retried";
-
-/** Errors caused by the received file, not by the state of the device. */
-const badFileCodes: ReadonlySet<string> = new Set([
-	"notAnUpdate",
-	"notSigned",
-	"damaged",
-	"wrongTarget",
-	"systemTooLarge",
-]);
 
 function toMessage(error: unknown): string {
 	return error instanceof Error ? error.message : String(error);

@@ -70,17 +70,19 @@ allow_instances() {
 	{ echo "$rule" && cat "$CLUSTER/pg_hba.conf"; } | replace_configuration pg_hba.conf
 }
 
-# The manager, which runs as root, connects with its own role, and only to its own database: in any other, an
-# app may decide what its statements do. These rules come before the one of instances, of whose roles the
-# manager's is a member.
+# The manager connects with its own role, and only to its own database: in any other, an app may decide what
+# its statements do. These rules come before the one of instances, of whose roles the manager's is a member.
+# The manager of older versions, to which a rollback returns, runs as root.
 allow_manager() {
 	rules='local manager app_platform_manager peer map=app_platform
 local all app_platform_manager reject'
 	[ "$(head -n 2 "$CLUSTER/pg_hba.conf")" = "$rules" ] ||
 		{ echo "$rules" && grep -vxF "$rules" "$CLUSTER/pg_hba.conf"; } | replace_configuration pg_hba.conf
-	map='app_platform root app_platform_manager'
-	grep -qxF "$map" "$CLUSTER/pg_ident.conf" ||
-		{ echo "$map" && cat "$CLUSTER/pg_ident.conf"; } | replace_configuration pg_ident.conf
+	for user in manager root; do
+		map="app_platform $user app_platform_manager"
+		grep -qxF "$map" "$CLUSTER/pg_ident.conf" ||
+			{ echo "$map" && cat "$CLUSTER/pg_ident.conf"; } | replace_configuration pg_ident.conf
+	done
 }
 
 # replace_configuration FILE: replaces a file of the cluster with standard input.
