@@ -106,6 +106,10 @@ export class TestManager {
 			stdio: ["ignore", "pipe", "inherit"],
 			env: {
 				PATH: process.env.PATH,
+				MANAGER_CERTIFICATE_COMMAND: join(
+					import.meta.dirname,
+					"../development/certificate.sh",
+				),
 				MANAGER_CREATE_RESERVE_COMMAND: join(
 					import.meta.dirname,
 					"../development/create-reserve.sh",

@@ -38,12 +38,13 @@ export const homeFiles: Fixture = {
 	},
 
 	async read({ root }) {
-		// Without what each login changes.
+		// Without what each login, start or machine changes.
 		const list = await outputOf(
 			root,
 			`cd /mnt/sda2
 			find home log/core_dumps system pgsql/pg_hba.conf pgsql/postgresql.conf ! -type d |
-				grep -v -e '_history$' -e ^system/update/ -e /known-clients.json$ -e /password.hash$ | LC_ALL=C sort |
+				grep -v -e '_history$' -e ^system/update/ -e /known-clients.json$ -e /password.hash$ \\
+					-e ^system/app-quotas$ -e ^system/system-uuid$ -e ^system/manager/manager.cache | LC_ALL=C sort |
 				while read -r file; do
 					echo "$(stat -c '%a %U:%G' "$file") $(sha256sum <"$file" | cut -c 1-64) $file"
 				done`,
