@@ -49,7 +49,9 @@ test.serial("changing the password closes the PBX's connection", async (t) => {
 	const { page } = browser;
 	const closed = client.closed();
 	await page.getByRole("button", { name: "Change password" }).click();
-	await page.getByLabel("Current password").fill(managerPassword);
+	await page
+		.getByLabel("Current password", { exact: true })
+		.fill(managerPassword);
 	await page.getByLabel("New password (8").fill(newPassword);
 	await page.getByLabel("New password again").fill(newPassword);
 	await page.locator("form").getByRole("button", { name: "Change" }).click();

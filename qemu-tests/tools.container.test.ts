@@ -31,7 +31,7 @@ const commands: readonly (readonly [string, RegExp])[] = [
 	],
 	[
 		"ps aux | grep /apps/manager/manager | grep -v grep",
-		/^root +\d+ .*\/apps\/manager\/manager$/m,
+		/^manager +\d+ .*\/apps\/manager\/manager$/m,
 	],
 	["ps -ef", /^postgres .*checkpointer/m],
 	["df -h", /^\/dev\/\S+ .* \/mnt\/sda2$/m],

@@ -122,7 +122,7 @@ find_extra() {
 		BEGIN { while ((getline line <files) > 0) expected[line] = 1 }
 		{ name = path($0) }
 		(name in expected) || name == "/lost+found" { next }
-		name ~ /^\/\.app-platform-(installed|started|manager)$/ { next }
+		name ~ /^\/\.app-platform-(installed|started|manager|manager-directories)$/ { next }
 		name ~ /^\/etc\/(passwd|shadow|group)-$/ { next }
 		name ~ /^\/(dev|proc|sys|run|tmp|mnt\/sda1|mnt\/sda2)(\/|$)/ { next }
 		{
