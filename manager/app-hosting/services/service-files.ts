@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { lstat, open, readdir, rename, rm } from "node:fs/promises";
+import { lstat, open, readdir, rename, rm, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Database, Query } from "../../database/database.ts";
 import { makeDirectory } from "../../shared/make-directory.ts";
@@ -63,14 +63,19 @@ export async function restoreFiles(
 	await sync(directory);
 }
 
-/** Deletes all files but these and those of instances. */
+/** Deletes all files but these, those of instances, and those that root has put there: the manager is not root. */
 export async function deleteOtherFiles(
 	files: readonly ServiceFile[],
 	directory: string,
 ): Promise<void> {
 	const wanted = new Set(files.map(({ name }) => name));
 	for (const path of await listFiles(directory))
-		if (!wanted.has(path)) await rm(join(directory, path));
+		if (!wanted.has(path))
+			await unlink(join(directory, path)).catch(ignoreForbidden);
+}
+
+function ignoreForbidden(error: NodeJS.ErrnoException): void {
+	if (error.code !== "EPERM" && error.code !== "EACCES") throw error;
 }
 
 /** Returns relative paths of all files but those of instances. */
@@ -78,8 +83,8 @@ async function listFiles(directory: string, below = ""): Promise<string[]> {
 	const paths: string[] = [];
 	const entries = await readdir(join(directory, below), {
 		withFileTypes: true,
-	});
-	for (const entry of entries) {
+	}).catch(ignoreForbidden);
+	for (const entry of entries ?? []) {
 		const path = join(below, entry.name);
 		if (entry.isFile()) paths.push(path);
 		else if (entry.isDirectory() && path !== instancesDirectory)
