@@ -215,11 +215,17 @@ test.serial(
 		);
 		await appliance.done("databaseLimitChange", { megabytes: null });
 		await sendAll({ mt: "ClearAlarm" });
-		await until("all are cleared, also in the database", async () => {
+		// The one about the flood stays. The limit's ends once the sizes are checked.
+		await until("all others are cleared, also in the database", async () => {
 			const rows = await stored();
-			return rows.filter(({ ended_at }) => ended_at === null).length === 1;
+			const remaining = (await active()).map(({ code }) => code);
+			return (
+				rows.filter(({ ended_at }) => ended_at === null).length === 1 &&
+				remaining.length === 1 &&
+				remaining[0] === 0x240006
+			);
 		});
-		t.is((await active())[0]?.code, 0x240006);
+		t.pass();
 	},
 );
 
