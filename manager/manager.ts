@@ -155,9 +155,17 @@ settings.watch("managerHostName", (name) => {
 				),
 			);
 });
-settings.watch("dnsName", (name) =>
-	services.announce({ mt: "DnsNameChanged", dnsName: name ?? undefined }),
-);
+settings.watch("dnsName", (name) => {
+	services.announce({ mt: "DnsNameChanged", dnsName: name ?? undefined });
+	certificate
+		.setDnsName(name ?? undefined)
+		.catch((error) =>
+			log.warn(
+				{ err: error },
+				"the device's own certificate does not have the DNS name yet",
+			),
+		);
+});
 const instances = new Instances(
 	database,
 	secrets,

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
@@ -10,6 +11,7 @@ import test from "ava";
 import { WebSocket } from "ws";
 import { TestAppliance, until } from "../../../testing/test-appliance.ts";
 import { TestAuthority } from "../../../testing/test-authority.ts";
+import { isCovered, ownAddresses } from "./names.ts";
 
 // Certificates in the bundled manager and a real HAProxy with the image's configuration.
 const run = promisify(execFile);
@@ -86,19 +88,35 @@ async function requestHealth(socket: TLSSocket): Promise<string> {
 	return String(data).split("\r\n")[0] ?? "";
 }
 
-test.serial("the default certificate is used first", async (t) => {
-	const { certificate } = await done("certificate");
-	const pem = await readFile(defaultFile, "utf8");
-	t.like(certificate, {
-		isDefault: true,
-		source: "default",
-		subject: "CN=test",
-		names: ["test"],
-		fingerprint: fingerprint(pem),
-		chain: [],
-	});
-	t.deepEqual(await servedChain(), [fingerprint(pem)]);
-});
+test.serial(
+	"the default certificate, with all addresses, is used first",
+	async (t) => {
+		// The web server starts with a certificate of the machine's first start.
+		const names = [hostname().toLowerCase(), ...ownAddresses()];
+		await until("the certificate has all names", async () => {
+			const answer = await done("certificate");
+			return names.every((one) => isCovered(one, answer.certificate.names));
+		});
+		const { certificate } = await done("certificate");
+		const pem = await readFile(defaultFile, "utf8");
+		t.like(certificate, {
+			isDefault: true,
+			source: "default",
+			subject: `CN=${hostname()}`,
+			fingerprint: fingerprint(pem),
+			chain: [],
+		});
+		t.is(certificate.names.length, names.length);
+		await waitUntilServed(pem);
+		await done("dnsNameChange", { dnsName: "device.example.com" });
+		await until("the certificate has the DNS name", async () =>
+			(await done("certificate")).certificate.names.includes(
+				"device.example.com",
+			),
+		);
+		await waitUntilServed(await readFile(defaultFile, "utf8"));
+	},
+);
 
 test.serial(
 	"only administrators can read it, and nobody the key",
@@ -303,10 +321,15 @@ test.serial(
 	},
 );
 
+const ownNames = [
+	...[hostname(), name].map((one) => `DNS:${one}`),
+	...ownAddresses().map((one) => `IP:${one}`),
+].join();
+
 /** Replaces the device's own certificate with one of another age or key. */
 async function replaceDefault(days: number, key?: string): Promise<string> {
 	const one = await TestAuthority.create("old-device", {
-		extensions: ["subjectAltName=DNS:old-device"],
+		extensions: [`subjectAltName=${ownNames}`],
 		days,
 	});
 	const pem = one.certificate + (key ?? one.key);

@@ -24,7 +24,7 @@ import {
 	toCertificateInfo,
 } from "./certificate-info.ts";
 import { DefaultCertificate, isCheckDue } from "./default-certificate.ts";
-import { isCovered } from "./names.ts";
+import { isCovered, ownAddresses } from "./names.ts";
 
 export interface CertificateEnvironment {
 	/** Contains certificate.pem, which HAProxy reads when it starts, and default.pem. */
@@ -83,8 +83,11 @@ export class Certificate implements Part {
 	/** The PEM that HAProxy should use; undefined until it is known. */
 	#desiredPem: string | undefined;
 	#lastCheckMs = Date.now();
+	/** The host name by which people reach the apps. */
+	#dnsName: string | undefined;
 	/** The host name of the manager alone. */
 	#managerName: string | undefined;
+	#checkedAddresses = "";
 
 	constructor(
 		{ directory, command, adminSocket }: CertificateEnvironment,
@@ -142,6 +145,14 @@ export class Certificate implements Part {
 		this.#stopping.abort();
 		await this.#reconciler.stop();
 		await this.#mutex.waitForUnlock();
+	}
+
+	/** @param name the host name by which people reach the apps, which the device's own certificate includes. */
+	async setDnsName(name: string | undefined): Promise<void> {
+		await this.#mutex.runExclusive(async () => {
+			this.#dnsName = name;
+			await this.#reconcile();
+		});
 	}
 
 	/** @param name the host name of the manager alone, which the certificate should include. */
@@ -207,7 +218,7 @@ export class Certificate implements Part {
 			const wasDefault = (await this.#readStored()) === undefined;
 			const reason = await this.#default.renewIfDue({
 				isRequested: true,
-				name: this.#managerName,
+				names: this.#ownNames(),
 			});
 			const info = await this.#defaultInfo();
 			await this.#config.delete(configName);
@@ -233,9 +244,13 @@ export class Certificate implements Part {
 		return toCertificateInfo(readBundle(text), "default", new Date());
 	}
 
-	/** Checks once a day and after the clock was set back. */
+	/** Checks once a day, after the clock was set back and when the machine has other addresses. */
 	async #checkIfDue(): Promise<void> {
-		if (!isCheckDue(this.#lastCheckMs, Date.now())) return;
+		if (
+			!isCheckDue(this.#lastCheckMs, Date.now()) &&
+			ownAddresses().join() === this.#checkedAddresses
+		)
+			return;
 		await this.#mutex.runExclusive(async () => {
 			if ((await this.#readStored()) === undefined) await this.#reconcile();
 			await this.#updateAlarms();
@@ -248,7 +263,7 @@ export class Certificate implements Part {
 		if ((await this.#readStored()) === undefined)
 			// An old certificate is better than none.
 			await this.#default
-				.renewIfDue({ name: this.#managerName })
+				.renewIfDue({ names: this.#ownNames() })
 				.catch((error) =>
 					this.#log.error({ err: error }, "certificate renewal failed"),
 				);
@@ -261,6 +276,16 @@ export class Certificate implements Part {
 		if (!isNew) return;
 		this.#reconciler.requestUpdate();
 		this.#listener?.(certificates.join(""));
+	}
+
+	/** Returns by which names and addresses browsers reach this machine, besides its host name. */
+	#ownNames(): string[] {
+		const addresses = ownAddresses();
+		this.#checkedAddresses = addresses.join();
+		const names = [this.#dnsName, this.#managerName].filter(
+			(name) => name !== undefined,
+		);
+		return [...new Set(names), ...addresses];
 	}
 
 	/** The certificate in the database. */

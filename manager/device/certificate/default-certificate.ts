@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import { hostname } from "node:os";
 import { dirname } from "node:path";
 import type { Log } from "../../shared/log.ts";
 import { OperationError } from "../../shared/operation-error.ts";
@@ -33,31 +34,29 @@ export class DefaultCertificate {
 	/**
 	 * Creates a new certificate if that is due.
 	 * @param isRequested whether an admin requests it, which means that the clock is right.
-	 * @param name a host name that it has to include besides the machine's.
+	 * @param names host names and IP addresses that it has to include besides the machine's own host name.
 	 * @returns the reason; undefined if the current certificate is good or if there is no web server.
 	 * @throws OperationError if it cannot be created; the current certificate stays.
 	 */
 	async renewIfDue({
 		isRequested = false,
-		name,
+		names,
 	}: {
 		isRequested?: boolean;
-		name?: string | undefined;
-	} = {}): Promise<string | undefined> {
+		names: readonly string[];
+	}): Promise<string | undefined> {
 		const hasWebServer = await stat(dirname(this.#path)).then(
 			() => true,
 			() => false,
 		);
 		if (!hasWebServer) return undefined;
-		const reason = renewalReason(
-			await this.read(),
-			new Date(),
-			isRequested,
-			name,
-		);
+		const reason = renewalReason(await this.read(), new Date(), isRequested, [
+			hostname().toLowerCase(),
+			...names,
+		]);
 		if (reason === undefined) return undefined;
 		try {
-			await runRootCommand(this.#command, ["make", ...(name ? [name] : [])]);
+			await runRootCommand(this.#command, ["make", ...names]);
 		} catch (error) {
 			throw new OperationError(
 				"failed",
@@ -76,7 +75,7 @@ export function renewalReason(
 	text: string | undefined,
 	now: Date,
 	isRequested: boolean,
-	name?: string,
+	names: readonly string[] = [],
 ): string | undefined {
 	if (text === undefined) return "it was missing";
 	try {
@@ -91,9 +90,11 @@ export function renewalReason(
 		// Not renewed automatically: more likely the clock is not set yet.
 		if (isRequested && now < from)
 			return `it was not valid before ${from.toISOString().slice(0, 10)}`;
-		if (name && !isCovered(name, alternativeNames(leaf)))
-			return `it did not include ${name}`;
-		return undefined;
+		const included = alternativeNames(leaf);
+		const missing = names.filter((name) => !isCovered(name, included));
+		return missing.length > 0
+			? `it did not include ${missing.join(", ")}`
+			: undefined;
 	} catch (error) {
 		if (!(error instanceof CertificateRefused)) throw error;
 		return `it was damaged (${error.message})`;
