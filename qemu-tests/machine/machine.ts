@@ -15,7 +15,7 @@ import { logDirectory } from "./build-output.ts";
 import { temporaryDirectory } from "./cleanup.ts";
 import type { Console } from "./console.ts";
 import { startContainer } from "./container/container.ts";
-import type { Lan, LinkFaults, Port } from "./container/lan.ts";
+import type { Bridge, Lan, LinkFaults, Port } from "./container/lan.ts";
 import type { Disk, DiskFile } from "./disks.ts";
 import { startEmulator } from "./emulator.ts";
 import type { GuestAgent } from "./guest-agent.ts";
@@ -58,6 +58,8 @@ export class Machine {
 	readonly #orderedDisks: readonly Disk[];
 	readonly #directory = temporaryDirectory();
 	#disks: DiskFile[] | undefined;
+	/** The bridges of a container's cards, in the order in which its kernel finds the cards at the next boot. */
+	cards: readonly Bridge[] = ["lan"];
 	readonly #plug: { lan: Lan; port: Port } | undefined;
 	#run: Run | undefined;
 
@@ -125,7 +127,10 @@ export class Machine {
 			throw new Error("A container needs one disk in raw format");
 		return startContainer(
 			this.hardware,
-			{ disk: disk.path, serialLog: this.serialLog, ...plug },
+			{
+				...{ disk: disk.path, serialLog: this.serialLog, ...plug },
+				cards: this.cards,
+			},
 			this.#directory.path,
 		);
 	}

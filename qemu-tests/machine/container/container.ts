@@ -20,7 +20,7 @@ import {
 	removeControlGroup,
 	sweepLeftovers,
 } from "./host.ts";
-import type { Lan, Port } from "./lan.ts";
+import type { Bridge, Lan, Port } from "./lan.ts";
 
 const startScript = fileURLToPath(new URL("start.sh", import.meta.url));
 
@@ -46,7 +46,14 @@ export async function startContainer(
 		serialLog,
 		lan,
 		port,
-	}: { disk: string; serialLog: string; lan: Lan; port: Port },
+		cards,
+	}: {
+		disk: string;
+		serialLog: string;
+		lan: Lan;
+		port: Port;
+		cards: readonly Bridge[];
+	},
 	directory: string,
 ): Promise<Run> {
 	await sweepLeftovers();
@@ -104,6 +111,13 @@ export async function startContainer(
 		},
 	};
 
+	function cardOn(bridge: Bridge): string {
+		const isFirst = bridge !== "lan2";
+		const peer = isFirst ? port.link : `${port.link}-2`;
+		const mac = isFirst ? port.mac : port.mac.replace(/^52/, "56");
+		return [bridge, peer, mac].join();
+	}
+
 	function powerOn() {
 		const child = spawn(
 			"setpriv",
@@ -115,7 +129,8 @@ export async function startContainer(
 				...["--uts", "--ipc", "--net", "--pid", "--cgroup"],
 				...["--fork", "--kill-child=KILL", "sh", startScript],
 				...[disk, terminal.path, String(network)],
-				...[port.link, port.mac, group, String(memoryMB), commandLine],
+				...[cards.map(cardOn).join(" "), group],
+				...[String(memoryMB), commandLine],
 			],
 			{ stdio: [terminal.fd, terminal.fd, terminal.fd] },
 		);

@@ -4,7 +4,7 @@ import {
 	spawn,
 } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import {
 	type AddressInfo,
 	connect,
@@ -30,6 +30,9 @@ export interface Port {
 	address: string;
 }
 
+/** Where a card is: in the network, there without a cable, or in another one, with DHCP only if a test configures it. */
+export type Bridge = "lan" | "unplugged" | "lan2";
+
 /** What a bad link does in each direction. */
 export interface LinkFaults {
 	/** More is dropped. */
@@ -46,11 +49,35 @@ const maxMachines = 32;
  */
 export class Lan {
 	readonly #directory = temporaryDirectory();
+	#process: ChildProcess | undefined;
 	readonly #ports: Port[] = [];
 	readonly #servers: Server[] = [];
 	readonly #children = new Set<ChildProcess>();
 	#sockets = 0;
 	#started: Promise<number> | undefined;
+
+	/** @param configuration lines for the configuration of dnsmasq, the DHCP and DNS server. */
+	constructor({ configuration = [] }: { configuration?: string[] } = {}) {
+		writeFileSync(
+			join(this.#directory.path, "dnsmasq.conf"),
+			configuration.map((line) => `${line}\n`).join(""),
+		);
+	}
+
+	/** Replaces the options that the DHCP server sends from now on: lines such as "3,10.0.2.2". */
+	async setDhcpOptions(options: readonly string[]): Promise<void> {
+		await this.start();
+		writeFileSync(
+			join(this.#directory.path, "options"),
+			options.map((line) => `${line}\n`).join(""),
+		);
+		this.#process?.kill("SIGHUP");
+	}
+
+	/** Stops or continues the DHCP and DNS server. */
+	setServer(state: "on" | "off"): void {
+		this.#process?.kill(state === "on" ? "SIGCONT" : "SIGSTOP");
+	}
 
 	/** Returns the id of the process whose network namespace has the bridge. */
 	start(): Promise<number> {
@@ -154,6 +181,7 @@ export class Lan {
 			["--net", "sh", script, this.#directory.path, ...hosts],
 			["ignore", "pipe", "inherit"],
 		);
+		this.#process = child;
 		const lines = createInterface(child.stdout as NodeJS.ReadableStream);
 		const [line] = await Promise.race([
 			once(lines, "line"),

@@ -1,11 +1,12 @@
 #!/bin/sh
-# start.sh DISK CONSOLE NETWORK PORT MAC GROUP MEGABYTES COMMAND_LINE: the first process of a container machine, in its
+# start.sh DISK CONSOLE NETWORK CARDS GROUP MEGABYTES COMMAND_LINE: the first process of a container machine, in its
 # own namespaces. Replaces firmware, boot loader and kernel: sets up the disk with its partitions, the devices, the
-# network card and the root file system, then executes the init of the image.
+# network cards and the root file system, then executes the init of the image.
 #   DISK          image of an installed disk
 #   CONSOLE       terminal that becomes the machine's serial console
-#   NETWORK       process whose network namespace has the bridge "lan"
-#   PORT, MAC     name of the card's peer on the bridge, and the card's address
+#   NETWORK       process whose network namespace has the bridges
+#   CARDS         words BRIDGE,PEER,MAC: for each card, name of its bridge (or "unplugged": on the bridge "lan", without
+#                 a link) and of its peer on it, and its address
 #   GROUP         control group that is the root of the machine's control groups
 #   MEGABYTES     of memory that the machine sees
 #   COMMAND_LINE  of the kernel, for /proc/cmdline
@@ -14,11 +15,10 @@ set -eu
 disk=$1
 console=$2
 network=/proc/$3/ns/net
-port=$4
-mac=$5
-group=$6
-megabytes=$7
-command_line=$8
+cards=$4
+group=$5
+megabytes=$6
+command_line=$7
 here=$(dirname "$0")
 
 # Only the real root group may have both processes and controllers.
@@ -29,7 +29,10 @@ echo 0 >"$group/init/cgroup.procs"
 while [ -n "$(losetup --associated "$disk")" ]; do
 	sleep 0.1
 done
-nsenter --net="$network" ip link delete "$port" 2>/dev/null || true
+for card in $cards; do
+	peer=${card#*,}
+	nsenter --net="$network" ip link delete "${peer%,*}" 2>/dev/null || true
+done
 
 # The kernel frees the loop device at its last unmount, however this machine ends.
 loop=$(losetup --find --show --partscan "$disk")
@@ -45,8 +48,16 @@ mount "${loop}p3" "$root"
 losetup --detach "$loop"
 trap - EXIT
 
-ip link add eth0 address "$mac" type veth peer name "$port" netns "$network"
-nsenter --net="$network" ip link set "$port" master lan up
+index=0
+for card in $cards; do
+	peer=${card#*,}
+	ip link add "eth$index" address "${card##*,}" type veth peer name "${peer%,*}" netns "$network"
+	case $card in
+	unplugged,*) nsenter --net="$network" ip link set "${peer%,*}" master lan ;;
+	*) nsenter --net="$network" ip link set "${peer%,*}" master "${card%%,*}" up ;;
+	esac
+	index=$((index + 1))
+done
 
 mount -t tmpfs -o nosuid,mode=755,size=1m dev "$root/dev"
 device() {
