@@ -164,6 +164,18 @@ test.serial("the kernel keeps its secrets from apps", async (t) => {
 	);
 });
 
+test.serial("setip creates a VLAN and deletes it", async (t) => {
+	await outputOf(machine.console, "setip --vlan=5 --addr=10.5.0.2/24");
+	const link = await outputOf(machine.console, "ip -d link show eth0.5");
+	t.regex(link, /vlan protocol 802\.1Q id 5/);
+	t.regex(
+		await outputOf(machine.console, "setip --show"),
+		/^eth0\.5 .*\n.*10\.5\.0\.2\/24 \(fixed\)/m,
+	);
+	await outputOf(machine.console, "setip --vlan=5 --off");
+	t.not((await machine.console.run("ip link show eth0.5")).exitCode, 0);
+});
+
 for (const { name, process, program, dumps } of [
 	{
 		...{ name: "an app's service", process: processes.notes },
