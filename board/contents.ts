@@ -15,7 +15,7 @@ const commands: readonly string[] = [
 	..."fallocate mkfs.ext4 resize2fs sfdisk blkid nft fsck.vfat kexec".split(
 		" ",
 	),
-	..."udhcpc syslogd klogd crond getty login mdev passwd chpasswd".split(" "),
+	..."dhcpcd syslogd klogd crond getty login mdev passwd chpasswd".split(" "),
 	..."bash sh setpriv nsenter getent id find chgrp".split(" "),
 	..."flock timeout zstd".split(" "), // for core dumps
 	..."fstrim ionice shuf".split(" "), // for thin disks
@@ -49,6 +49,7 @@ export const users: Readonly<Record<string, number>> = {
 	_chrony: 72,
 	tcpdump: 74,
 	manager: 75,
+	dhcpcd: 76,
 	admin: 1000,
 	nobody: 65534,
 };
@@ -83,7 +84,7 @@ export const rescueCommands: readonly string[] = [
 	"blkdiscard blkid blockdev sfdisk fdisk partprobe lsblk findmnt e2fsck e2label tune2fs dumpe2fs debugfs",
 	"fsck.fat fsck.vfat resize2fs mke2fs mkfs.ext2 mkfs.ext4 fsck.ext2 fsck.ext4 badblocks mkswap wipefs",
 	// network
-	"ip ping ping6 arping traceroute nslookup netstat nc wget udhcpc ifconfig route",
+	"ip ping ping6 arping traceroute nslookup netstat nc wget dhcpcd ifconfig route",
 	"dropbear dropbearkey scp nft",
 	// updates
 	"minisign kexec haproxy httpd",

@@ -72,3 +72,27 @@ test("without a DHCP lease, the servers of the file are used", (t) => {
 	host.write("mnt/sda2/system/ntp", "192.0.2.1\n");
 	t.is(host.run("network", "servers ntp").output, "192.0.2.1");
 });
+
+test("servers and domains of all interfaces are used, but no invalid ones", (t) => {
+	const own = new ScriptsOnHost("grub");
+	t.teardown(() => own.remove());
+	own.write("mnt/sda2/system/dns", "");
+	own.write("run/network/lease/eth0.dhcp.dns", "192.0.2.1\nnonsense\n");
+	own.write("run/network/lease/eth0.ra.dns", "2001:db8::53\nfe80::1%eth0\n");
+	own.write("run/network/lease/eth1.dhcp.dns", "192.0.2.1\n0.0.0.0\n");
+	own.write("run/network/lease/eth0.dhcp.search", "example.com\n-o\n");
+	const { output } = own.run("network", "servers dns; learned search");
+	t.is(output, "192.0.2.1\n2001:db8::53\nfe80::1%eth0\nexample.com");
+});
+
+test("without time servers, those of the distribution are used", (t) => {
+	const own = new ScriptsOnHost("grub");
+	t.teardown(() => own.remove());
+	own.write("mnt/sda2/system/ntp", "");
+	t.is(
+		own.run("network", "time_sources").output,
+		"pool 2.debian.pool.ntp.org iburst",
+	);
+	own.write("mnt/sda2/system/ntp", "192.0.2.1\n");
+	t.is(own.run("network", "time_sources").output, "server 192.0.2.1 iburst");
+});

@@ -10,7 +10,7 @@ rm -rf etc/init.d etc/inittab etc/fstab etc/network etc/profile.d
 # Directories that the overlay replaces with links to sda2.
 rm -rf home var/log apps boot
 # Configuration and data of Buildroot's packages that the system does not use.
-rm -rf var/lib/pgsql etc/ssh etc/pam.d etc/haproxy etc/chrony.conf
+rm -rf etc/dhcpcd.conf lib/dhcpcd usr/lib/dhcpcd usr/libexec/dhcpcd* var/db/dhcpcd var/lib/pgsql etc/ssh etc/pam.d etc/haproxy etc/chrony.conf
 
 # Of OpenSSH keep only scp and the SFTP server, at Debian's paths.
 mkdir -p usr/lib/openssh

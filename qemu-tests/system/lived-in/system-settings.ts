@@ -7,7 +7,9 @@ export const systemSettings: Fixture = {
 		// The forwards of the tests lead to this address, which DHCP assigns as well.
 		await outputOf(
 			root,
-			"setip --addr=10.0.2.15 --mask=255.255.255.0 --gateway=10.0.2.2 --dns1=10.0.2.3 --dns2=192.0.2.53",
+			// Over SSH, newer systems want a confirmation.
+			`setip --addr=10.0.2.15 --mask=255.255.255.0 --gateway=10.0.2.2 --dns1=10.0.2.3 --dns2=192.0.2.53
+			! setip --help | grep -q confirm || setip --confirm`,
 		);
 		if (target === "x86_64") await outputOf(root, "loadkeys de");
 		await outputOf(
@@ -22,7 +24,8 @@ export const systemSettings: Fixture = {
 		return {
 			address: await outputOf(
 				root,
-				"ip -4 -o address show eth0 | awk '{ print $4 }'; ip route; cat /etc/resolv.conf",
+				// Newer systems add the DNS servers of IPv6 routers.
+				"ip -4 -o address show eth0 | awk '{ print $4 }'; ip route; grep 'nameserver .*[.]' /etc/resolv.conf",
 			),
 			name: await outputOf(root, "hostname; cat /etc/hostname /etc/hosts"),
 			// Set by the login of admin, which the shell of root inherits.

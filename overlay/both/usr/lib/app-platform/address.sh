@@ -93,6 +93,23 @@ is_ipv6() (
 	esac
 )
 
+# is_host_ipv6 ADDRESS: whether a machine can have it in a network: not ::, ::1 or multicast.
+is_host_ipv6() (
+	is_ipv6 "$1" || return 1
+	case $1 in
+	:: | ::1 | [fF][fF]??:*) return 1 ;;
+	esac
+)
+
+# is_vlan NAME: whether it is the interface of a VLAN on a network card, such as eth0.5.
+is_vlan() (
+	case ${1%.*} in
+	"$1") return 1 ;;
+	eth[0-9] | eth[0-9][0-9]) is_number "${1##*.}" 1 4094 ;;
+	*) return 1 ;;
+	esac
+)
+
 # is_server_address ADDRESS: whether a DNS or NTP server can have it.
 is_server_address() (
 	is_host_address "$1" || is_ipv6 "$1"

@@ -6,13 +6,18 @@ SETTINGS=/mnt/sda2/system
 
 # setting FILE KEY: prints the value of the line KEY=VALUE, or nothing.
 setting() {
-	[ -r "$SETTINGS/$1" ] || return 0
+	value_in "$SETTINGS/$1" "$2"
+}
+
+# value_in PATH KEY: the same for any file.
+value_in() {
+	[ -r "$1" ] || return 0
 	value=
 	while IFS= read -r line || [ -n "$line" ]; do
 		case $line in
 		"$2="*) value=${line#*=} ;;
 		esac
-	done <"$SETTINGS/$1"
+	done <"$1"
 	[ -z "$value" ] || printf '%s\n' "$value"
 }
 
