@@ -50,6 +50,10 @@ const servers: readonly (readonly [string, string, string, RegExp?])[] = [
 		"192.0.2.1",
 		/"ntp_1\.example\.com"/,
 	],
+	["ntp", "192.0.2.1 port 11123 iburst", "192.0.2.1 port 11123"],
+	["ntp", "server a.example.com port 1 b", "a.example.com port 1"],
+	["ntp", "192.0.2.1 port 1e9\n192.0.2.2", "192.0.2.2", /port 1e9/],
+	["dns", "192.0.2.1 port 53", "192.0.2.1", /"53"/],
 	["ntp", "", ""],
 ];
 
@@ -91,8 +95,11 @@ test("without time servers, those of the distribution are used", (t) => {
 	own.write("mnt/sda2/system/ntp", "");
 	t.is(
 		own.run("network", "time_sources").output,
-		"pool 2.debian.pool.ntp.org iburst",
+		"pool 2.debian.pool.ntp.org iburst maxpoll 7",
 	);
 	own.write("mnt/sda2/system/ntp", "192.0.2.1\n");
-	t.is(own.run("network", "time_sources").output, "server 192.0.2.1 iburst");
+	t.is(
+		own.run("network", "time_sources").output,
+		"server 192.0.2.1 iburst maxpoll 7",
+	);
 });

@@ -188,19 +188,31 @@ learned() {
 }
 
 # servers_in_file KIND: prints the servers in $SETTINGS/dns or ntp, which administrators edit by hand: one
-# or several servers per line, with comments, or lines of resolv.conf and chrony.conf. Other words are
-# ignored with a message.
+# or several servers per line, with comments, or lines of resolv.conf and chrony.conf; an ntp server may have a
+# port ("192.0.2.1 port 11123"). Other words are ignored with a message.
 servers_in_file() {
 	[ -r "$SETTINGS/$1" ] || return 0
-	awk '
+	awk -v kind="$1" '
 		{ sub(/#.*/, ""); gsub(/[,;\r]/, " ") }
-		$1 ~ /^(nameserver|server|pool|peer)$/ { print $2; next }
-		{ for (i = 1; i <= NF; i++) if ($i !~ /^(iburst|prefer)$/) print $i }
-	' "$SETTINGS/$1" | while read -r server; do
-		if is_server_address "$server" || { [ "$1" = ntp ] && is_host_name "$server"; }; then
-			echo "$server"
+		{
+			first = $1 ~ /^(nameserver|server|pool|peer)$/ ? 2 : 1
+			last = first == 2 ? 2 : NF
+			for (i = first; i <= last; i++) {
+				if (kind == "ntp" && $(i + 1) == "port") {
+					print $i, $(i + 2)
+					i += 2
+				} else if ($i !~ /^(iburst|prefer)$/) print $i
+			}
+		}
+	' "$SETTINGS/$1" | while read -r server port; do
+		case ${port:-123} in
+		0* | *[!0-9]* | ??????*) known= ;;
+		*) { is_server_address "$server" || { [ "$1" = ntp ] && is_host_name "$server"; }; } && known=yes || known= ;;
+		esac
+		if [ -n "$known" ]; then
+			echo "$server${port:+ port $port}"
 		else
-			echo "$SETTINGS/$1: \"$server\" is ignored: it is not the address of a server" >&2
+			echo "$SETTINGS/$1: \"$server${port:+ port $port}\" is ignored: it is not the address of a server" >&2
 		fi
 	done
 }
@@ -213,10 +225,11 @@ write_resolv_conf() {
 	} | replace_file /run/resolv.conf
 }
 
-# Prints the lines of chrony.
+# Prints the lines of chrony. It asks at least every two minutes (2^7 s): a virtual machine that was paused or restored
+# has the old time until then.
 time_sources() {
-	named=$(servers ntp | sed 's/.*/server & iburst/')
-	echo "${named:-pool $DEFAULT_POOL iburst}"
+	named=$(servers ntp | sed 's/.*/server & iburst maxpoll 7/')
+	echo "${named:-pool $DEFAULT_POOL iburst maxpoll 7}"
 }
 
 write_time_sources() {
