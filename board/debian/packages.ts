@@ -185,6 +185,9 @@ export const excludedPaths: readonly string[] = [
 	"./usr/lib/*/dhcpcd/*",
 	"./usr/share/dhcpcd/*",
 	"./var/lib/dhcpcd",
+	// Hyper-V's host gets no files written by root, and the network's own script answers its question
+	"./usr/sbin/hv_fcopy_daemon",
+	"./usr/libexec/hypervkvpd/hv_get_dhcp_info",
 	"./usr/bin/VGAuthService",
 	"./usr/bin/vmware-vgauth*",
 	"./usr/lib/open-vm-tools/plugins/vmsvc/libdeployPkgPlugin.so",
