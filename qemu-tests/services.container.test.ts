@@ -152,6 +152,23 @@ for (const { name, process, program, runs } of [
 		},
 	);
 
+// Hyper-V is not to be had here: a pipe takes the place of its channel, and the daemon gets its own greeting back.
+test.serial("Hyper-V's daemon runs where its host offers it", async (t) => {
+	const { console } = machine;
+	t.is(await processIds("hv_kvp_daemon -n"), "");
+	await outputOf(console, "mkdir -p /dev/vmbus; mkfifo /dev/vmbus/hv_kvp");
+	await outputOf(console, "/etc/init.d/S64guest-agents restart");
+	await outputOf(console, "/etc/init.d/S64guest-agents status");
+	t.not(await processIds("hv_kvp_daemon -n"), "");
+	const answers = await outputOf(
+		console,
+		`cd /usr/libexec/hypervkvpd && ./hv_get_dhcp_info eth0 && ./hv_get_dns_info
+		/etc/init.d/S64guest-agents stop; rm -r /dev/vmbus`,
+	);
+	t.regex(answers, /^(En|Dis)abled\r?\n\d+\.\d+\.\d+/);
+	t.is(await processIds("hv_kvp_daemon -n"), "");
+});
+
 /** Returns the ids of processes whose command line starts like this, oldest first, separated by spaces. */
 async function processIds(commandLine: string): Promise<string> {
 	// The bracket keeps pgrep's own shell out of the result.
