@@ -25,7 +25,8 @@ export async function cachedDirectory(
 		.digest("hex");
 	const directory = join(all, `${kind}-${key.slice(0, 16)}`);
 	await mkdir(all, { recursive: true });
-	return withLock(join(all, `${kind}.lock`), async () => {
+	const lock = `${directory}.lock`;
+	return withLock(lock, async () => {
 		if (!existsSync(directory)) {
 			await removeUnused(all, kind);
 			const partial = `${directory}.partial`;
@@ -34,7 +35,8 @@ export async function cachedDirectory(
 			await make(partial);
 			await rename(partial, directory);
 		}
-		await utimes(directory, new Date(), new Date());
+		for (const used of [directory, lock])
+			await utimes(used, new Date(), new Date());
 		return directory;
 	});
 }
