@@ -76,8 +76,8 @@ use_address() {
 		[ "$old" = "$2" ] || ip address delete "$old" dev "$1"
 	done
 	ip address replace "$2" broadcast + dev "$1" || return 1
-	# Also the routes of DHCP.
-	ip -4 route flush dev "$1" proto dhcp
+	# Also the routes of DHCP (protocol 16, which has no name in busybox).
+	ip -4 route flush dev "$1" proto 16
 	while ip -4 route delete default dev "$1" 2>/dev/null; do :; done
 	[ -z "$3" ] || ip -4 route replace default via "$3" dev "$1" onlink metric "$4"
 }
