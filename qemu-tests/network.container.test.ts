@@ -165,9 +165,7 @@ test.serial("setip sets IPv6 servers and a fixed IPv6 address", async (t) => {
 
 test.serial("setip sets a gateway outside the network", async (t) => {
 	await root("ip route add 203.0.113.0/24 dev eth0 proto dhcp");
-	const output = await root(
-		"setip --addr=192.0.2.7/32 --gateway=172.31.1.1 2>&1",
-	);
+	const output = await root("setip --addr=192.0.2.7/32 --gateway=172.31.1.1");
 	t.notRegex(output, /invalid/);
 	t.is(await root("ip route"), "default via 172.31.1.1 dev eth0 onlink \n");
 	await root("setip --dhcp --dns1=192.0.2.1");

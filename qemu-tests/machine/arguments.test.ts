@@ -11,6 +11,7 @@ const hardware: Hardware = {
 	guestAgent: "none",
 	memoryMB: 256,
 	cpus: 1,
+	canGrow: false,
 	ports: [22],
 	hostServices: [],
 	isOnline: false,

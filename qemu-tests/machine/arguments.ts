@@ -20,6 +20,8 @@ export type Hardware = {
 	guestAgent: AgentChannel;
 	memoryMB: number;
 	cpus: number;
+	/** Whether one more CPU, and as much memory again, can be added while it runs. */
+	canGrow: boolean;
 	/** What the firmware names as the system's UUID. */
 	uuid?: string | undefined;
 	/** Guest ports that are forwarded from this host. */
@@ -50,6 +52,16 @@ export type Wiring = {
 	directBoot?: DirectBoot | undefined;
 };
 
+function processors({ cpus, canGrow }: Hardware): string {
+	return canGrow ? `${cpus},maxcpus=${cpus + 1}` : `${cpus}`;
+}
+
+function memory({ memoryMB, canGrow }: Hardware): string {
+	return canGrow
+		? `${memoryMB},slots=1,maxmem=${2 * memoryMB}M`
+		: `${memoryMB}`;
+}
+
 /** Returns the command line for QEMU, without the emulator's name. */
 export function qemuArguments(hardware: Hardware, wiring: Wiring): string[] {
 	const target: Target = targets[hardware.target];
@@ -68,8 +80,8 @@ export function qemuArguments(hardware: Hardware, wiring: Wiring): string[] {
 		...option("machine", target.machineType),
 		...option("accel", accelerator(wiring.acceleration)),
 		...option("cpu", wiring.acceleration === "kvm" ? "host" : target.cpu),
-		...option("smp", String(hardware.cpus)),
-		...option("m", String(hardware.memoryMB)),
+		...option("smp", processors(hardware)),
+		...option("m", memory(hardware)),
 		...option("uuid", hardware.uuid),
 		// U-Boot would start the kernel that QEMU is given.
 		...option("bios", wiring.directBoot ? undefined : target.firmware),

@@ -38,6 +38,7 @@ const httpsPorts = { https: 443, manager: 444 } as const;
 
 const defaults = {
 	cpus: 1,
+	canGrow: false,
 	ports: [22, 80, ...Object.values(httpsPorts)],
 	hostServices: [],
 	isOnline: false,
