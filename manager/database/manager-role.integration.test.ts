@@ -134,6 +134,36 @@ test.serial(
 	},
 );
 
+test.serial("the manager does not become a superuser at a start", async (t) => {
+	await superuser.query(
+		"CREATE ROLE administrator; GRANT pg_write_all_data TO administrator",
+	);
+	await manager.query(
+		`CREATE FUNCTION hostile() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+			ALTER ROLE app_platform_manager SUPERUSER; RETURN 'x';
+			EXCEPTION WHEN insufficient_privilege THEN RETURN 'administrator';
+		END $$`,
+	);
+	await manager.query("ALTER TABLE instance RENAME TO hidden");
+	await manager.query(
+		`CREATE VIEW instance AS SELECT hostile() AS database_user
+		 UNION ALL SELECT database_user FROM hidden
+		 UNION ALL VALUES ('pg_execute_server_program'), ('${manager.cluster.user}')`,
+	);
+	await manager.query("GRANT app_instances TO pg_read_server_files");
+	await manager.stop();
+	await manager.cluster.kill();
+	await manager.cluster.start();
+	await superuser.end().catch(() => {});
+	superuser = await connect();
+	const { rows } = await superuser.query(
+		`SELECT rolname FROM pg_roles WHERE pg_has_role('app_platform_manager', oid, 'MEMBER')
+			AND (oid < 16384 OR rolsuper OR rolname = 'administrator')
+			AND rolname NOT IN ('pg_read_all_stats', 'pg_signal_backend', 'pg_use_reserved_connections')`,
+	);
+	t.deepEqual(rows, []);
+});
+
 test.serial(
 	"a role of the manager's name that belongs to somebody is reported",
 	async (t) => {

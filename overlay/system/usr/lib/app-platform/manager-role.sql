@@ -67,22 +67,38 @@ SELECT 'GRANT ALL ON SCHEMA public TO app_platform_manager'
 WHERE NOT has_schema_privilege('app_platform_manager', 'public', 'CREATE')
 \gexec
 
--- The manager administers the roles of instances, also of those that older versions have created.
+-- The manager administers the roles of instances, also of those that older versions have created. Its table names them:
+-- a superuser does not read it, since the manager can make it a view that calls its functions.
+SELECT current_user AS superuser
+\gset
+\connect manager app_platform_manager
+SET search_path = pg_catalog, pg_temp;
+SET statement_timeout = '1min';
+\set users []
 SELECT to_regclass('public.instance') IS NOT NULL AS has_instances
 \gset
 \if :has_instances
-	CREATE TEMPORARY VIEW instance_role AS
-	SELECT oid AS role FROM pg_roles WHERE rolname IN (SELECT database_user FROM public.instance);
-\else
-	CREATE TEMPORARY VIEW instance_role AS SELECT 0::oid AS role WHERE false;
+	SELECT coalesce(json_agg(database_user), '[]') AS users FROM public.instance
+	\gset
 \endif
-SELECT format('GRANT %s TO app_platform_manager WITH ADMIN OPTION', role::regrole) FROM (
-	SELECT role FROM instance_role
-	UNION SELECT member FROM pg_auth_members
-		WHERE roleid = 'app_instances'::regrole AND member <> 'app_platform_manager'::regrole
-	UNION SELECT 'app_instances'::regrole
-) AS administered (role)
-WHERE NOT (SELECT rolsuper FROM pg_roles WHERE oid = role) AND NOT EXISTS (
-	SELECT FROM pg_auth_members
-	WHERE roleid = role AND member = 'app_platform_manager'::regrole AND admin_option)
+\connect postgres :"superuser"
+SET search_path = pg_catalog, pg_temp;
+SET client_min_messages = warning;
+
+-- Nor does the manager get, by naming it there, a role that may do more than instances.
+SELECT format('GRANT %s TO app_platform_manager WITH ADMIN OPTION', role.oid::regrole) FROM pg_roles AS role
+WHERE (
+		rolname IN (SELECT json_array_elements_text(:'users'))
+		OR oid IN (SELECT member FROM pg_auth_members WHERE roleid = 'app_instances'::regrole)
+		OR oid = 'app_instances'::regrole
+	)
+	AND oid <> 'app_platform_manager'::regrole
+	AND NOT EXISTS (
+		-- Those of PostgreSQL itself, such as pg_execute_server_program, have lower numbers.
+		SELECT FROM pg_roles AS granted
+		WHERE pg_has_role(role.oid, granted.oid, 'MEMBER')
+			AND (granted.oid < 16384 OR granted.rolsuper OR granted.rolreplication OR granted.rolbypassrls))
+	AND NOT EXISTS (
+		SELECT FROM pg_auth_members
+		WHERE roleid = role.oid AND member = 'app_platform_manager'::regrole AND admin_option)
 \gexec
