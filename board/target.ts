@@ -59,6 +59,7 @@ export const targets: readonly Target[] = [
 		],
 		commands: [
 			"vmtoolsd",
+			"vmware-rpctool",
 			"qemu-ga",
 			"hv_kvp_daemon",
 			"hv_vss_daemon",

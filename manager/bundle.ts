@@ -6,10 +6,14 @@ import { buildWeb, webBuild } from "./web/build.ts";
 const sources = import.meta.dirname;
 const project = dirname(sources);
 
-/** Separate programs: the first is called by gdb, the second keeps compiled code. */
+/** Separate programs: the first is called by gdb, the second keeps compiled code, the third by S06provisioning. */
 const helpers = {
 	"write-core-file": join(sources, "device/core-dump/write-core-file.ts"),
 	"compile-cache": join(sources, "device/compile-cache/compile-cache.ts"),
+	"read-provisioning": join(
+		sources,
+		"device/provisioning/read-provisioning.ts",
+	),
 };
 
 /**

@@ -10,7 +10,7 @@ import { hashOfPaths } from "../pipeline/hash.ts";
 import type { Stage } from "../pipeline/stage.ts";
 import type { Release } from "./release.ts";
 
-/** The manager as one executable file, `manager`, and its helpers `write-core-file` (for gdb) and `compile-cache`. */
+/** The manager as one executable file, `manager`, and its helper programs beside it. */
 export async function managerStage({
 	version,
 	build,

@@ -56,6 +56,7 @@ export async function rootfsStage(
 				["manager", join(layer, MANAGER_PATH)],
 				["write-core-file", join(layer, programs, "write-core-file")],
 				["compile-cache", join(layer, programs, "compile-cache")],
+				["read-provisioning", join(layer, programs, "read-provisioning")],
 			] as const) {
 				await mkdir(dirname(path), { recursive: true });
 				await copyFile(join(parts.manager.directory, name), path);

@@ -1,4 +1,4 @@
-import { open, readFile, rename } from "node:fs/promises";
+import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Replaces a file that only its owner can read, atomically even in case of a power cut. */
@@ -16,6 +16,16 @@ export async function writeSecretFile(
 		await file.close();
 	}
 	await rename(fresh, path);
+	await syncDirectoryOf(path);
+}
+
+/** Deletes a file if it exists; a power cut does not bring it back. */
+export async function deleteFile(path: string): Promise<void> {
+	await rm(path, { force: true });
+	await syncDirectoryOf(path);
+}
+
+async function syncDirectoryOf(path: string): Promise<void> {
 	const directory = await open(dirname(path));
 	await directory.sync().finally(() => directory.close());
 }

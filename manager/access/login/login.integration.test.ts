@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import test from "ava";
 import { freeFailures } from "../../../sdk/attempt-limiter.ts";
@@ -247,6 +247,53 @@ test.serial(
 		await manager.query("INSERT INTO config SELECT * FROM kept");
 		await manager.query("DROP TABLE kept");
 		await t.notThrowsAsync(manager.logIn("correct horse"));
+	},
+);
+
+test.serial(
+	"a password of the provisioning replaces the one in the database, once",
+	async (t) => {
+		const file = join(
+			manager.directory,
+			"data/system/manager/provisioned-password",
+		);
+		const copy = () =>
+			readFile(join(dirname(file), "password.hash"), "utf8").then(JSON.parse);
+		await manager.query(
+			"CREATE TABLE kept AS SELECT * FROM config WHERE name = 'password'",
+		);
+		await manager.stop();
+		// Of "Hello world!".
+		await writeFile(
+			file,
+			"$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5\n",
+		);
+		await manager.cluster.kill();
+		await manager.start("the database is not ready, trying again");
+		// As long as it cannot be stored.
+		await manager.logIn("Hello world!");
+		t.true(existsSync(file));
+		await manager.cluster.start();
+		await manager.logged("the database is ready");
+		await t.throwsAsync(manager.logIn("correct horse"), {
+			message: /wrongPassword/,
+		});
+		t.false(existsSync(file));
+		t.is((await copy()).hash.algorithm, "crypt");
+		const { body } = await manager.call("session");
+		t.false(body.defaultPassword);
+		// A login replaces the hash.
+		await manager.logIn("Hello world!");
+		t.is((await copy()).hash.algorithm, "scrypt");
+		await manager.stop();
+		await manager.start();
+		await manager.logIn("Hello world!");
+		await manager.stop();
+		await manager.query("DELETE FROM config WHERE name = 'password'");
+		await manager.query("INSERT INTO config SELECT * FROM kept");
+		await manager.query("DROP TABLE kept");
+		await manager.start();
+		await manager.logIn("correct horse");
 	},
 );
 

@@ -71,11 +71,7 @@ export class Login {
 		key: MachineKey,
 		log: Log,
 	) {
-		this.#storedPassword = new StoredPassword(
-			config,
-			join(directory, "password.hash"),
-			log,
-		);
+		this.#storedPassword = new StoredPassword(config, directory, log);
 		this.#digestPassword = new DigestPassword(config, settings, key);
 		this.#knownClients = new KnownClients(
 			join(directory, "known-clients.json"),
@@ -103,8 +99,11 @@ export class Login {
 		const session = this.#sessions.begin(stored === undefined);
 		this.#log.info({ address }, "logged in");
 		if (stored)
-			await this.#mutex.runExclusive(() =>
-				this.#storeForDigests(password, stored),
+			await this.#mutex.runExclusive(async () =>
+				this.#storeForDigests(
+					password,
+					await this.#replaceCrypt(password, stored),
+				),
 			);
 		return { session, browser: await this.#remember(client) };
 	}
@@ -301,6 +300,30 @@ export class Login {
 				{ err: error, file },
 				"SSH does not learn whether 100.64.0.0/10 is inside",
 			);
+		}
+	}
+
+	/**
+	 * Replaces crypt's hash of the verified password by a stronger one. A failure does not fail the login.
+	 * @returns the hash in use.
+	 */
+	async #replaceCrypt(
+		password: string,
+		stored: PasswordHash,
+	): Promise<PasswordHash> {
+		if (stored.algorithm !== "crypt") return stored;
+		try {
+			const current = await this.#storedPassword.read();
+			if (current?.hash !== stored.hash) return stored;
+			const hash = await hashPassword(password);
+			await this.#storedPassword.write(hash);
+			return hash;
+		} catch (error) {
+			this.#log.warn(
+				{ err: error },
+				"the hash of the password is not replaced",
+			);
+			return stored;
 		}
 	}
 

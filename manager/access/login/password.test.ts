@@ -1,5 +1,5 @@
 import test from "ava";
-import { hashPassword, verifyPassword } from "./password.ts";
+import { hashPassword, passwordHash, verifyPassword } from "./password.ts";
 
 test("the correct password verifies, a wrong one does not", async (t) => {
 	const stored = await hashPassword("correct horse");
@@ -36,4 +36,24 @@ test("a hash with other parameters still verifies", async (t) => {
 test("composed and decomposed characters are the same password", async (t) => {
 	const stored = await hashPassword("M\u00fcller");
 	t.true(await verifyPassword("Mu\u0308ller", stored));
+});
+
+test("crypt's hashes verify, too", async (t) => {
+	// As glibc's crypt prints them.
+	const hashes = [
+		"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+		"$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5",
+	];
+	for (const hash of hashes) {
+		const stored = passwordHash.parse({ algorithm: "crypt", hash });
+		t.true(await verifyPassword("Hello world!", stored), hash);
+		t.false(await verifyPassword("Hello world", stored));
+		t.false(await verifyPassword("Hello world!\nx", stored));
+		t.false(await verifyPassword("", stored));
+	}
+	const rounds = {
+		algorithm: "crypt" as const,
+		hash: "$6$rounds=10000$saltstringsaltst$OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v.",
+	};
+	t.true(await verifyPassword("Hello world!", rounds));
 });

@@ -1,13 +1,19 @@
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { Mutex } from "async-mutex";
 import * as z from "zod";
 import { DatabaseUnavailable } from "../../database/unavailable.ts";
 import type { ConfigTable } from "../../settings/config-table.ts";
 import type { Log } from "../../shared/log.ts";
 import { makeDirectory } from "../../shared/make-directory.ts";
-import { readFileIfExists, writeSecretFile } from "../../shared/secret-file.ts";
-import { type PasswordHash, passwordHash } from "./password.ts";
+import {
+	deleteFile,
+	readFileIfExists,
+	writeSecretFile,
+} from "../../shared/secret-file.ts";
+import { cryptText, type PasswordHash, passwordHash } from "./password.ts";
 
 const settingName = "password";
 
@@ -17,18 +23,24 @@ type Copy = z.output<typeof copy>;
 
 /**
  * The hash of the manager's password. It is in the table `config`; a copy in a file lets administrators log in while
- * PostgreSQL is unavailable, for instance because the disk is full.
+ * PostgreSQL is unavailable, for instance because the disk is full. A machine that is set up without a console gets a
+ * password in another file, which replaces the one in the table.
  */
 export class StoredPassword {
 	readonly #config: ConfigTable;
 	readonly #copyFile: string;
+	/** Written by S06provisioning. */
+	readonly #provisionedFile: string;
 	readonly #log: Log;
 	/** What the table had last. */
 	#known: Copy | undefined;
+	/** For the two that replace the password. */
+	readonly #mutex = new Mutex();
 
-	constructor(config: ConfigTable, copyFile: string, log: Log) {
+	constructor(config: ConfigTable, directory: string, log: Log) {
 		this.#config = config;
-		this.#copyFile = copyFile;
+		this.#copyFile = join(directory, "password.hash");
+		this.#provisionedFile = join(directory, "provisioned-password");
 		this.#log = log;
 	}
 
@@ -37,6 +49,12 @@ export class StoredPassword {
 	 * @throws DatabaseUnavailable if there is no copy either.
 	 */
 	async read(): Promise<PasswordHash | undefined> {
+		if (existsSync(this.#provisionedFile)) {
+			const hash = await this.#mutex.runExclusive(() =>
+				this.#takeProvisioned(),
+			);
+			if (hash) return hash;
+		}
 		try {
 			const hash = await this.#config.read(settingName, passwordHash);
 			await this.#keep(hash);
@@ -50,9 +68,39 @@ export class StoredPassword {
 	}
 
 	/** @throws DatabaseUnavailable */
-	async write(hash: PasswordHash): Promise<void> {
+	write(hash: PasswordHash): Promise<void> {
+		return this.#mutex.runExclusive(() => this.#write(hash));
+	}
+
+	async #write(hash: PasswordHash): Promise<void> {
 		await this.#config.write(settingName, hash);
 		await this.#keep(hash);
+		if (existsSync(this.#provisionedFile))
+			await deleteFile(this.#provisionedFile);
+	}
+
+	/** While PostgreSQL is unavailable, the file stays and holds. */
+	async #takeProvisioned(): Promise<PasswordHash | undefined> {
+		const text = await readFileIfExists(this.#provisionedFile);
+		if (text === undefined) return undefined;
+		const parsed = cryptText.safeParse(text.trim());
+		if (!parsed.success) {
+			this.#log.error(`${this.#provisionedFile} contains no password's hash`);
+			await deleteFile(this.#provisionedFile);
+			return undefined;
+		}
+		const hash = { algorithm: "crypt", hash: parsed.data } as const;
+		try {
+			await this.#write(hash);
+			this.#log.info("the password of the provisioning is set");
+		} catch (error) {
+			if (!(error instanceof DatabaseUnavailable))
+				this.#log.warn(
+					{ err: error },
+					"the password of the provisioning stays in its file",
+				);
+		}
+		return hash;
 	}
 
 	/** Without a copy, the login needs PostgreSQL; with an old one, an old password would be valid. */

@@ -217,9 +217,19 @@ servers_in_file() {
 	done
 }
 
+# Prints the search domains: those of the settings file, then those of DHCP and of IPv6 routers.
+search_domains() {
+	{
+		{ cat "$SETTINGS/search" 2>/dev/null || true; } | tr -s '[:space:]' '\n' | while read -r domain; do
+			! is_host_name "$domain" || echo "$domain"
+		done
+		learned search
+	} | awk '!seen[$0]++'
+}
+
 write_resolv_conf() {
 	{
-		domains=$(learned search | tr '\n' ' ')
+		domains=$(search_domains | tr '\n' ' ')
 		[ -z "$domains" ] || echo "search ${domains% }"
 		servers dns | sed 's/^/nameserver /'
 	} | replace_file /run/resolv.conf

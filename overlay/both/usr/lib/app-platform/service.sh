@@ -49,6 +49,12 @@ say() {
 	echo "$*"
 }
 
+# Prints a message and writes it to the kernel log, which klogd forwards to /var/log/messages.
+report() {
+	say "$*"
+	echo "$*" >/dev/kmsg 2>/dev/null || true
+}
+
 # fail MESSAGE…: ends the script.
 fail() {
 	echo "$*" >&2
