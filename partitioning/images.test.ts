@@ -5,7 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import test from "ava";
+import { SaxesParser } from "saxes";
 import { extract } from "tar-stream";
+import { Provision } from "../manager/device/provisioning/provision.ts";
+import { readWords } from "../manager/device/provisioning/words.ts";
 import { hashOfFile } from "../pipeline/hash.ts";
 import { bootMenus } from "./boot-menu.ts";
 import { makeBootPartition } from "./boot-partition.ts";
@@ -20,6 +23,7 @@ import {
 	vmLayout,
 } from "./layout.ts";
 import { makeOva } from "./ova.ts";
+import { ovfDescriptor } from "./ovf.ts";
 import { toolsIn } from "./tools.ts";
 import { makeQcow2, makeVhdx, makeVmdk } from "./vm-disks.ts";
 
@@ -173,6 +177,52 @@ test("the OVA's manifest has the checksums of its descriptor and disk", async (t
 		/<Version>1\.0 &lt;&amp;&gt;</,
 	);
 });
+
+test("the OVF asks for what the system's provisioning knows, and for nothing else", (t) => {
+	const descriptor = ovfDescriptor({
+		...{ diskName: "disk.vmdk", diskBytes: 1, vmdkBytes: 1 },
+		...{ version: "1.0", build: 1 },
+	});
+	const properties = propertiesOf(descriptor);
+	t.deepEqual(
+		properties.filter(({ password }) => password === "true"),
+		properties.filter(({ key }) => key === "password"),
+	);
+	for (const { type, userConfigurable } of properties)
+		t.deepEqual([type, userConfigurable], ["string", "true"]);
+	const provision = new Provision("test");
+	readWords(
+		properties.map(({ key = "" }) => [
+			key,
+			key.startsWith("addr") ? "192.0.2.10" : "x",
+		]),
+		provision,
+	);
+	t.notRegex(provision.lines.join("\n"), /is not known/);
+	t.regex(
+		descriptor,
+		/<VirtualHardwareSection ovf:transport="com\.vmware\.guestInfo">/,
+	);
+});
+
+/** Parses the descriptor; an error if it is not well-formed or a prefix is not declared. */
+function propertiesOf(descriptor: string): Record<string, string>[] {
+	const ovf = "http://schemas.dmtf.org/ovf/envelope/1";
+	const parser = new SaxesParser({ xmlns: true });
+	const properties: Record<string, string>[] = [];
+	parser.on("error", (error) => {
+		throw error;
+	});
+	parser.on("opentag", ({ uri, local, attributes }) => {
+		if (uri !== ovf || local !== "Property") return;
+		const own = Object.values(attributes).filter((one) => one.uri === ovf);
+		properties.push(
+			Object.fromEntries(own.map((one) => [one.local, one.value])),
+		);
+	});
+	parser.write(descriptor).close();
+	return properties;
+}
 
 test("the hash of a sparse file counts holes as zeros", async (t) => {
 	t.is(await hashOfSparseFile(path("img")), await hashOfFile(path("img")));

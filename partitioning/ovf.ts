@@ -12,6 +12,92 @@ const MEMORY_MIB = 512;
 /** Resource types of CIM_ResourceAllocationSettingData, which OVF (DSP0243) is based on. */
 const RESOURCE = { cpu: 3, memory: 4, scsi: 6, ethernet: 10, disk: 17 };
 
+/** What VMware asks for when the machine is imported, in the words of the system's provisioning. */
+const PROPERTIES: readonly {
+	category?: string;
+	key: string;
+	label: string;
+	description: string;
+	isPassword?: boolean;
+}[] = [
+	{
+		category: "Network",
+		key: "addr",
+		label: "IPv4 address",
+		description: "For example 192.0.2.10/24. Leave empty for DHCP.",
+	},
+	{
+		key: "mask",
+		label: "Network mask",
+		description:
+			"For example 255.255.255.0. Leave empty if the address has a prefix length.",
+	},
+	{
+		key: "gateway",
+		label: "Gateway",
+		description: "The router, for example 192.0.2.1.",
+	},
+	{
+		key: "dns1",
+		label: "First DNS server",
+		description: "An IPv4 or IPv6 address.",
+	},
+	{
+		key: "dns2",
+		label: "Second DNS server",
+		description: "An IPv4 or IPv6 address.",
+	},
+	{
+		key: "addr6",
+		label: "IPv6 address",
+		description:
+			"For example 2001:db8::10/64. Leave empty to get one from the router.",
+	},
+	{
+		key: "gateway6",
+		label: "IPv6 gateway",
+		description: "Only with an IPv6 address.",
+	},
+	{
+		category: "System",
+		key: "hostname",
+		label: "Host name",
+		description: "With or without its domain, for example pbx.example.com.",
+	},
+	{
+		key: "ntp",
+		label: "Time servers",
+		description: "Names or addresses, separated by commas.",
+	},
+	{
+		category: "Administrator",
+		key: "password",
+		label: "Password",
+		description:
+			"Of the manager, and of the users root and admin; at least 8 characters. Leave empty to keep the documented default passwords.",
+		isPassword: true,
+	},
+	{
+		key: "ssh-key",
+		label: "SSH key",
+		description: "A public key with which the user admin can log in.",
+	},
+];
+
+function propertiesXml(): string {
+	return PROPERTIES.map(
+		({ category, key, label, description, isPassword }) => `${
+			category === undefined
+				? ""
+				: `      <Category>${escapeXml(category)}</Category>\n`
+		}      <Property ovf:key="${key}" ovf:type="string" ovf:userConfigurable="true" ovf:value=""${isPassword ? ' ovf:password="true"' : ""}>
+        <Label>${escapeXml(label)}</Label>
+        <Description>${escapeXml(description)}</Description>
+      </Property>
+`,
+	).join("");
+}
+
 /**
  * Returns the OVF 1.1 descriptor of the virtual machine. The SCSI controller is LSI Logic, because both
  * VMware and VirtualBox import it (VirtualBox has no pvscsi); virtual hardware 11 runs on all VMware
@@ -46,8 +132,8 @@ export function ovfDescriptor(inputs: OvfInputs): string {
       <Product>App Platform</Product>
       <Version>${escapeXml(version)}</Version>
       <FullVersion>${escapeXml(`${version} build ${build}`)}</FullVersion>
-    </ProductSection>
-    <VirtualHardwareSection>
+${propertiesXml()}    </ProductSection>
+    <VirtualHardwareSection ovf:transport="com.vmware.guestInfo">
       <Info>Virtual hardware</Info>
       <System>
         <vssd:ElementName>Virtual Hardware Family</vssd:ElementName>
