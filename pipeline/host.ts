@@ -54,6 +54,7 @@ export const hostPackages = {
 	manager: ["haproxy", "minisign", "openssl", "postgresql"],
 	machine: [
 		"dnsmasq-base",
+		"genisoimage",
 		"iproute2",
 		"nftables",
 		"qemu-system-arm",

@@ -126,7 +126,9 @@ function diskArguments(
 		...driveFor(disk, index),
 		...option(
 			"device",
-			controller.disk(`drive${index}`, index) +
+			(disk.isCdrom
+				? `ide-cd,drive=drive${index}`
+				: controller.disk(`drive${index}`, index)) +
 				bootIndex(index) +
 				sectorSize(disk) +
 				(disk.writeLog && diskController === "virtio-blk" ? noMerging : ""),

@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { $ } from "zx";
 
 export type DiskFormat = "raw" | "qcow2" | "vmdk" | "vhdx";
@@ -14,6 +15,8 @@ export type DiskFile = {
 	badSectors?: readonly number[];
 	/** Bytes per sector, logical and physical; 512 by default. */
 	sectorBytes?: number;
+	/** Whether it is in a CD-ROM drive. */
+	isCdrom?: boolean;
 };
 
 /** Creates the file of a disk when the machine first starts. */
@@ -105,6 +108,23 @@ export function withSectorsOf(sectorBytes: number, disk: Disk): Disk {
 		...(await disk(directory, name)),
 		sectorBytes,
 	});
+}
+
+/** An ISO image of files in an IDE CD-ROM drive, written as Proxmox does; only for x86_64. */
+export function cdrom(
+	label: string,
+	files: Readonly<Record<string, string>>,
+): Disk {
+	return async (directory, name) => {
+		const tree = join(directory, name);
+		for (const [file, content] of Object.entries(files)) {
+			await mkdir(dirname(join(tree, file)), { recursive: true });
+			await writeFile(join(tree, file), content);
+		}
+		const path = `${tree}.iso`;
+		await quiet`genisoimage -quiet -R -V ${label} -o ${path} ${tree}`;
+		return { path, format: "raw", readOnly: true, isCdrom: true };
+	};
 }
 
 /** The file itself; the guest writes to it. */

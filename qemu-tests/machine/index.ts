@@ -12,6 +12,7 @@ export type {
 } from "./devices.ts";
 export { diskControllers, networkCards } from "./devices.ts";
 export {
+	cdrom,
 	copyOf,
 	type Disk,
 	type DiskFile,
