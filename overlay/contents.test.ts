@@ -11,6 +11,7 @@ const generated = [
 	"manager",
 	"write-core-file",
 	"compile-cache",
+	"read-provisioning",
 	"app-syscalls.bpf",
 ];
 /** Scripts of both look for it: it exists in the rescue system only. */
