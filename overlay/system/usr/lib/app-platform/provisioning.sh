@@ -64,16 +64,13 @@ apply_setip() {
 }
 
 apply_search() {
-	list=
-	for domain in $(echo "$1" | tr "$TAB" '\n'); do
+	echo "$1" | tr "$TAB" '\n' | while read -r domain; do
 		if is_host_name "$domain"; then
-			list="$list$domain
-"
+			echo "$domain"
 		else
-			complain "\"$domain\" is not a search domain"
+			complain "\"$domain\" is not a search domain" >&2
 		fi
-	done
-	printf %s "$list" | write_setting search || complain "the search domains cannot be written to the disk"
+	done | write_setting search || complain "the search domains cannot be written to the disk"
 }
 
 apply_time_zone() {
