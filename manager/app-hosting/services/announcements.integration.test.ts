@@ -101,10 +101,17 @@ test.serial("a DNS name is announced, an invalid one is refused", async (t) => {
 test.serial("a new certificate is announced with its chain", async (t) => {
 	const { certificate, key } = await authority.server("device.example.com");
 	const pem = certificate + authority.certificate + root.certificate + key;
+	// The device's own certificate follows the DNS name.
+	await until("the one for the DNS name is received", async () => {
+		const { certificates = "" } = (await received()).now;
+		const { subjectAltName = "" } = new X509Certificate(certificates);
+		return subjectAltName.includes("other.example.com");
+	});
+	const { length } = (await received()).certificates;
 	await done("certificateUpload", { pem });
 	await until(
 		"it is received",
-		async () => (await received()).certificates.length === 2,
+		async () => (await received()).certificates.length === length + 1,
 	);
 	const { now } = await received();
 	t.is(fingerprint(now.certificates), await servedFingerprint());
@@ -116,7 +123,7 @@ test.serial("a new certificate is announced with its chain", async (t) => {
 	await done("certificateDefault");
 	await until(
 		"it is received",
-		async () => (await received()).certificates.length === 3,
+		async () => (await received()).certificates.length === length + 2,
 	);
 	const text = await readFile(
 		join(webServer.certificates, "default.pem"),
@@ -129,13 +136,16 @@ test.serial("a refused certificate is not announced", async (t) => {
 	const { certificate } = await authority.server("device.example.com");
 	const { key } = await authority.server("other.example.com");
 	const pem = certificate + authority.certificate + key;
+	const { length } = (await received()).certificates;
 	t.is((await appliance.call("certificateUpload", { pem })).status, 400);
-	await done("dnsNameChange", { dnsName: "later.example.com" });
+	// To which the certificate in use belongs.
+	for (const dnsName of [null, "other.example.com"])
+		await done("dnsNameChange", { dnsName });
 	await until(
-		"the DNS name is received",
-		async () => (await received()).dnsNames.length === 5,
+		"the DNS names are received",
+		async () => (await received()).dnsNames.length === 6,
 	);
-	t.is((await received()).certificates.length, 3);
+	t.is((await received()).certificates.length, length);
 });
 
 test.serial(
