@@ -254,6 +254,26 @@ test.serial("links mislead root nowhere", async (t) => {
 	);
 });
 
+test.serial("the name of a process misleads root nowhere", async (t) => {
+	// It has a deleted log file open, as svlogd has, and a path that pretends to be init's.
+	await asManager(
+		`cd /mnt/sda2/system/manager && mkdir log && ln -s /run/misled log/config
+		other="$PWD/x
+/proc/1/fd:
+l -> /run/misled-too"
+		mkdir -p "$other"
+		bash -c 'printf svlogd >/proc/self/comm; exec 7>log/current 8>"$0/current"; rm log/current "$0/current"
+			while sleep 1; do :; done' "$other" >/dev/null &
+		until pgrep -x svlogd -U manager; do sleep 0.1; done
+		until [ ! -e "$other/current" ] && [ -e /proc/$!/fd/8 ]; do sleep 0.1; done`,
+	);
+	await asRoot("/usr/lib/app-platform/reopen-logs");
+	t.not((await asManager("ls /run/misled*")).exitCode, 0);
+	await asManager(
+		"pkill -x svlogd -U manager; rm -r /mnt/sda2/system/manager/log /mnt/sda2/system/manager/x*",
+	);
+});
+
 test.serial(
 	"files of a manager that was root become the manager's",
 	async (t) => {
