@@ -274,6 +274,28 @@ l -> /run/misled-too"
 	);
 });
 
+test.serial("links of PostgreSQL's user mislead root nowhere", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	await asRoot(
+		`echo secret >/run/secret; chmod 600 /run/secret
+		setpriv --reuid postgres --regid postgres --init-groups sh -euc '
+			cd /mnt/sda2/pgsql
+			sed -i "/app_platform/d" pg_hba.conf pg_ident.conf
+			for file in pg_hba.conf pg_ident.conf; do ln -s /run/secret $file.new; done
+			ln -s /run/misled /run/postgresql/app-platform.conf.new'
+		/etc/init.d/S50postgresql restart`,
+	);
+	t.regex(
+		await asRoot(
+			"stat -c '%U %a %s' /run/secret; ls /run/misled 2>&1; stat -c '%F %U' /mnt/sda2/pgsql/pg_hba.conf",
+		),
+		/^root 600 7\s+.*No such file.*\s+regular file postgres\s*$/,
+	);
+	await asRoot(
+		"rm /run/secret /mnt/sda2/pgsql/*.new /run/postgresql/*.new; psql -h /run/postgresql -d postgres -c ''",
+	);
+});
+
 test.serial(
 	"files of a manager that was root become the manager's",
 	async (t) => {

@@ -66,8 +66,9 @@ END
 # rule must be the first one, also in a file that an admin has edited.
 allow_instances() {
 	rule='local all +app_instances scram-sha-256'
-	! grep -q '^local[[:blank:]].*+app_instances' "$CLUSTER/pg_hba.conf" || return 0
-	{ echo "$rule" && cat "$CLUSTER/pg_hba.conf"; } | replace_configuration pg_hba.conf
+	access=$(configuration pg_hba.conf)
+	printf '%s\n' "$access" | grep -q '^local[[:blank:]].*+app_instances' ||
+		printf '%s\n' "$rule" "$access" | replace_as_postgres "$CLUSTER/pg_hba.conf" 600
 }
 
 # The manager connects with its own role, and only to its own database: in any other, an app may decide what
@@ -76,21 +77,27 @@ allow_instances() {
 allow_manager() {
 	rules='local manager app_platform_manager peer map=app_platform
 local all app_platform_manager reject'
-	[ "$(head -n 2 "$CLUSTER/pg_hba.conf")" = "$rules" ] ||
-		{ echo "$rules" && grep -vxF "$rules" "$CLUSTER/pg_hba.conf"; } | replace_configuration pg_hba.conf
+	access=$(configuration pg_hba.conf)
+	[ "$(printf '%s\n' "$access" | head -n 2)" = "$rules" ] ||
+		{ echo "$rules" && printf '%s\n' "$access" | grep -vxF "$rules"; } |
+		replace_as_postgres "$CLUSTER/pg_hba.conf" 600
 	for user in manager root; do
 		map="app_platform $user app_platform_manager"
-		grep -qxF "$map" "$CLUSTER/pg_ident.conf" ||
-			{ echo "$map" && cat "$CLUSTER/pg_ident.conf"; } | replace_configuration pg_ident.conf
+		users=$(configuration pg_ident.conf)
+		printf '%s\n' "$users" | grep -qxF "$map" ||
+			printf '%s\n' "$map" "$users" | replace_as_postgres "$CLUSTER/pg_ident.conf" 600
 	done
 }
 
-# replace_configuration FILE: replaces a file of the cluster with standard input.
-replace_configuration() {
-	cat >"$CLUSTER/$1.new"
-	chown postgres:postgres "$CLUSTER/$1.new"
-	chmod 600 "$CLUSTER/$1.new"
-	move_into_place "$CLUSTER/$1.new" "$CLUSTER/$1"
+# configuration FILE: prints a file of the cluster. Not as root: whoever runs code as PostgreSQL can make it a link.
+configuration() {
+	as_postgres cat "$CLUSTER/$1" || fail "PostgreSQL cannot read $CLUSTER/$1"
+}
+
+# replace_as_postgres FILE MODE: replaces a file in a directory of PostgreSQL with standard input.
+replace_as_postgres() {
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	as_postgres sh -euc '. "$1" && replace_file "$2" "$3"' sh /usr/lib/app-platform/files.sh "$@"
 }
 
 # Creates the manager's role and database, and hands over what belonged to the superuser in older versions.
@@ -105,10 +112,8 @@ prepare_manager_role() {
 write_run_time_settings() {
 	{
 		memory_settings "$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)"
-		echo "listen_addresses = '$(listen_addresses <"$CLUSTER/pg_hba.conf")'"
-	} >"$RUN/app-platform.conf.new"
-	chmod 644 "$RUN/app-platform.conf.new"
-	move_into_place "$RUN/app-platform.conf.new" "$RUN/app-platform.conf"
+		echo "listen_addresses = '$(configuration pg_hba.conf | listen_addresses)'"
+	} | replace_as_postgres "$RUN/app-platform.conf" 644
 }
 
 # memory_settings RAM_KB: an eighth for shared buffers, modest amounts for each backend.
