@@ -296,6 +296,17 @@ test.serial("links of PostgreSQL's user mislead root nowhere", async (t) => {
 	);
 });
 
+test.serial("the manager keeps root out of no database", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	const { exitCode, output } = await asManager(
+		"psql -X -h /run/postgresql -U app_platform_manager -d manager -c 'GRANT app_instances TO root'",
+	);
+	t.is(exitCode, 0, output);
+	await asRoot(
+		"/etc/init.d/S50postgresql restart; psql -X -h /run/postgresql -d template1 -w -c ''",
+	);
+});
+
 test.serial(
 	"files of a manager that was root become the manager's",
 	async (t) => {

@@ -150,7 +150,9 @@ test.serial("the manager does not become a superuser at a start", async (t) => {
 		 UNION ALL SELECT database_user FROM hidden
 		 UNION ALL VALUES ('pg_execute_server_program'), ('${manager.cluster.user}')`,
 	);
-	await manager.query("GRANT app_instances TO pg_read_server_files");
+	await manager.query(
+		`GRANT app_instances TO pg_read_server_files, ${manager.cluster.user}`,
+	);
 	await manager.stop();
 	await manager.cluster.kill();
 	await manager.cluster.start();
@@ -162,6 +164,10 @@ test.serial("the manager does not become a superuser at a start", async (t) => {
 			AND rolname NOT IN ('pg_read_all_stats', 'pg_signal_backend', 'pg_use_reserved_connections')`,
 	);
 	t.deepEqual(rows, []);
+	const keptOut = await superuser.query(
+		`SELECT FROM pg_auth_members WHERE roleid = 'app_instances'::regrole AND member = current_user::regrole`,
+	);
+	t.is(keptOut.rowCount, 0);
 });
 
 test.serial(

@@ -82,7 +82,10 @@ export async function startTemporaryCluster(
 		});
 
 	const accessFile = join(data, "pg_hba.conf");
-	await writeFile(accessFile, accessRules);
+	await writeFile(
+		accessFile,
+		`local postgres,manager ${user} trust${accessRules}`,
+	);
 
 	const start = async () => {
 		const server = await startServer(

@@ -85,6 +85,12 @@ SELECT to_regclass('public.instance') IS NOT NULL AS has_instances
 SET search_path = pg_catalog, pg_temp;
 SET client_min_messages = warning;
 
+-- The members of app_instances need a password on the socket: superusers would be kept out.
+SELECT format('REVOKE app_instances FROM %s GRANTED BY %s', member::regrole, grantor::regrole)
+FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member
+WHERE roleid = 'app_instances'::regrole AND rolsuper
+\gexec
+
 -- Nor does the manager get, by naming it there, a role that may do more than instances.
 SELECT format('GRANT %s TO app_platform_manager WITH ADMIN OPTION', role.oid::regrole) FROM pg_roles AS role
 WHERE (

@@ -73,12 +73,14 @@ allow_instances() {
 
 # The manager connects with its own role, and only to its own database: in any other, an app may decide what
 # its statements do. These rules come before the one of instances, of whose roles the manager's is a member.
-# The manager of older versions, to which a rollback returns, runs as root.
+# The manager of older versions, to which a rollback returns, runs as root. The manager can make any role a member of
+# app_instances, but not keep root out.
 allow_manager() {
 	rules='local manager app_platform_manager peer map=app_platform
-local all app_platform_manager reject'
+local all app_platform_manager reject
+local postgres,manager root peer'
 	access=$(configuration pg_hba.conf)
-	[ "$(printf '%s\n' "$access" | head -n 2)" = "$rules" ] ||
+	[ "$(printf '%s\n' "$access" | head -n 3)" = "$rules" ] ||
 		{ echo "$rules" && printf '%s\n' "$access" | grep -vxF "$rules"; } |
 		replace_as_postgres "$CLUSTER/pg_hba.conf" 600
 	for user in manager root; do
