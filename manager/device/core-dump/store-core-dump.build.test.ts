@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import {
+	copyFile,
 	mkdir,
 	mkdtemp,
 	readdir,
@@ -110,6 +111,18 @@ test("a dump is compressed, and the newest three of a program stay", async (t) =
 	t.is(mode & 0o777, 0o600);
 	t.true(decompress(file).equals(dump));
 	t.regex(await handler.messages(), /sleep \(process \d+\) crashed; core dump/);
+});
+
+test("a process forges no lines in the log by its name", async (t) => {
+	const handler = await makeHandler(t);
+	const program = join(handler.dumps, "../a\n\nb");
+	await copyFile("/bin/sleep", program);
+	const child = spawn(program, ["1000"]);
+	t.teardown(() => child.kill());
+	await once(child, "spawn");
+	await handler.store(randomBytes(MB), 1, child.pid);
+	t.deepEqual(await readdir(handler.dumps), ["a__b"]);
+	t.regex(await handler.messages(), /^a__b .*\n$/);
 });
 
 test("a dump over the limit is truncated, and its name says so", async (t) => {
