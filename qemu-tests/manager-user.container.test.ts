@@ -307,6 +307,24 @@ test.serial("the manager keeps root out of no database", async (t) => {
 	);
 });
 
+test.serial("an app cannot keep its files from being deleted", async (t) => {
+	t.timeout(timeLimit(5 * minute));
+	const instance = "/mnt/sda2/apps/notes/instances/9";
+	await asManager(`${rootCommand} app prepare-instance notes 2000 9`);
+	await asRoot(
+		`cd ${instance} && setpriv --reuid 2000 --regid 2000 --clear-groups bash -euc '
+			mkdir -p closed/closed/x && chmod 0 closed/closed closed
+			name=$(printf %0250d 0)
+			for ((depth = 0; depth < 100; depth++)); do mkdir $name && cd $name; done; touch file'`,
+	);
+	const { exitCode, output } = await asManager(
+		`${rootCommand} app delete-instance notes 9`,
+		5 * minute,
+	);
+	t.is(exitCode, 0, output);
+	t.not((await asManager(`ls -d ${instance}`)).exitCode, 0);
+});
+
 test.serial(
 	"files of a manager that was root become the manager's",
 	async (t) => {
