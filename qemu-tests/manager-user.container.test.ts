@@ -230,6 +230,17 @@ test.serial("an update that is not signed is not staged", async (t) => {
 	t.is((await asManager(`${rootCommand} boot-partition cancel`)).exitCode, 0);
 });
 
+test.serial("what reads an update has no file of root open", async (t) => {
+	const { output } = await asManager(
+		`mkfifo /tmp/update && ${rootCommand} boot-partition stage b <>/tmp/update >/dev/null 2>&1 &
+		until tar=$(pgrep -x -U manager tar); do sleep 0.1; done
+		for file in /proc/$tar/fd/*; do readlink $file; done
+		while [ -e /proc/$! ]; do pkill -KILL -x -U manager tar; sleep 0.1; done; rm /tmp/update`,
+	);
+	t.regex(output, /^\/tmp\/update\s*$/m);
+	t.notRegex(output, /\/run\/lock/);
+});
+
 test.serial("links mislead root nowhere", async (t) => {
 	t.timeout(timeLimit(5 * minute));
 	const watched = ["/etc/passwd", "/mnt/sda2/system/shadow", "/mnt/sda2/home"];

@@ -124,7 +124,7 @@ empty_as() {
 			[ -n "$changed" ] || break
 		done
 		empty "$@"
-	' sh "$directory" "$@"
+	' sh "$directory" "$@" 9>&- # The lock stays root's.
 }
 
 # delete_owned DIRECTORY: deletes a directory in one of root's, with the rights of its owner.
