@@ -153,6 +153,7 @@ test.serial("setip sets IPv6 servers and a fixed IPv6 address", async (t) => {
 		await root("ip -6 route show default"),
 		/^default via fe80::1 dev eth0/,
 	);
+	t.regex(await root("ip -6 route show dev eth0"), /^fe80::\/64 /m);
 	await root("setip --addr6=auto");
 	await eventuallyShows(
 		"ip -6 address show dev eth0 scope global",

@@ -76,10 +76,15 @@ use_address() {
 		[ "$old" = "$2" ] || ip address delete "$old" dev "$1"
 	done
 	ip address replace "$2" broadcast + dev "$1" || return 1
-	# Also the routes of DHCP (protocol 16, which has no name in busybox).
-	ip -4 route flush dev "$1" proto 16
+	flush_routes -4 "$1" 16
 	while ip -4 route delete default dev "$1" 2>/dev/null; do :; done
 	[ -z "$3" ] || ip -4 route replace default via "$3" dev "$1" onlink metric "$4"
+}
+
+# flush_routes FAMILY INTERFACE PROTOCOL: removes the routes of DHCP (16) or of routers' advertisements (9). busybox's ip,
+# which its shell prefers, would remove those of all protocols.
+flush_routes() {
+	/usr/sbin/ip "$1" route flush dev "$2" proto "$3"
 }
 
 # use_ipv6_address INTERFACE ADDRESS/PREFIX GATEWAY METRIC: the same for IPv6, or with an empty address removes
@@ -98,7 +103,7 @@ use_ipv6_address() {
 		# The addresses and routes of routers.
 		echo 0 >"/proc/sys/net/ipv6/conf/$1/accept_ra" || return 1
 		ip -6 address flush dev "$1" scope global
-		ip -6 route flush dev "$1" proto ra
+		flush_routes -6 "$1" 9
 	fi
 	ip -6 address replace "$2" dev "$1" && echo "$2" >"$fixed" || return 1
 	while ip -6 route delete default dev "$1" proto static 2>/dev/null; do :; done
