@@ -3,7 +3,7 @@ import { eventually, timeLimit } from "./machine/index.ts";
 import { installedMachine } from "./system/base.ts";
 import { loginPage, logins, outputOf } from "./system/steps.ts";
 
-// A hypervisor gives a running machine more memory and another processor. Costs a start of a minute.
+// A hypervisor gives a running machine more memory. Costs a start of a minute.
 const minute = 60_000;
 const machine = installedMachine(test, { name: "hot-add", canGrow: true });
 
@@ -28,26 +28,5 @@ test.serial("added memory is used at once", async (t) => {
 		return now > before ? now : undefined;
 	});
 	t.is(after - before, 512 << 10);
-	t.like(await loginPage(machine), { status: 200 });
-});
-
-test.serial("an added processor is used when it is enabled", async (t) => {
-	t.timeout(timeLimit(5 * minute));
-	t.is(await number("nproc"), 1);
-	const slots = (await machine.qmp.execute("query-hotpluggable-cpus")) as {
-		type: string;
-		props: Record<string, number>;
-		"qom-path"?: string;
-	}[];
-	const free = slots.find((slot) => slot["qom-path"] === undefined);
-	await machine.qmp.execute("device_add", {
-		...{ driver: free?.type, id: "cpu", ...free?.props },
-	});
-	// As documented.
-	const enable = "echo 1 > /sys/devices/system/cpu/cpu1/online";
-	await eventually("the processor is there", async () => {
-		const { exitCode } = await machine.console.run(`( ${enable} )`);
-		return exitCode === 0 || undefined;
-	});
-	t.is(await number("nproc"), 2);
+	t.regex(await loginPage(machine), /App Platform/);
 });

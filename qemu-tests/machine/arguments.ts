@@ -20,7 +20,7 @@ export type Hardware = {
 	guestAgent: AgentChannel;
 	memoryMB: number;
 	cpus: number;
-	/** Whether one more CPU, and as much memory again, can be added while it runs. */
+	/** Whether as much memory again can be added while it runs. */
 	canGrow: boolean;
 	/** What the firmware names as the system's UUID. */
 	uuid?: string | undefined;
@@ -52,10 +52,6 @@ export type Wiring = {
 	directBoot?: DirectBoot | undefined;
 };
 
-function processors({ cpus, canGrow }: Hardware): string {
-	return canGrow ? `${cpus},maxcpus=${cpus + 1}` : `${cpus}`;
-}
-
 function memory({ memoryMB, canGrow }: Hardware): string {
 	return canGrow
 		? `${memoryMB},slots=1,maxmem=${2 * memoryMB}M`
@@ -80,7 +76,7 @@ export function qemuArguments(hardware: Hardware, wiring: Wiring): string[] {
 		...option("machine", target.machineType),
 		...option("accel", accelerator(wiring.acceleration)),
 		...option("cpu", wiring.acceleration === "kvm" ? "host" : target.cpu),
-		...option("smp", processors(hardware)),
+		...option("smp", String(hardware.cpus)),
 		...option("m", memory(hardware)),
 		...option("uuid", hardware.uuid),
 		// U-Boot would start the kernel that QEMU is given.
