@@ -36,6 +36,8 @@ test.serial("the manager runs as its own user", async (t) => {
 	t.regex(found, /^NoNewPrivs:\s+1\s*$/m);
 	const { output } = await asManager(`${rights} /proc/self/status`);
 	t.is(output, found);
+	const limits = await asRoot(`cat /proc/${manager}/limits`);
+	t.regex(limits, /^Max processes\s+1000\s+1000\s/m);
 });
 
 test.serial("its user writes only to the manager's directories", async (t) => {

@@ -24,12 +24,17 @@ const { machine, before } = livedInMachine(test, {
 	name: "postgresql-upgrade",
 	memoryMB: 1024,
 });
+/** What somebody may try who runs code as the old server, which PostgreSQL calls when the server ends. */
+const misleadRoot =
+	"touch /dev/shm/archived; for file in log settings copy/roles; do ln -sf /run/misled /run/conversion/$file; done; true";
 const sql = `
 	CREATE ROLE "an.owner" LOGIN PASSWORD 'secret';
 	CREATE DATABASE "a site" OWNER "an.owner";
 	\\connect "a site"
 	CREATE TABLE kept AS SELECT generate_series(1, 100000) AS number, 'CREATE ROLE postgres;'::text AS word;
 	ALTER SYSTEM SET work_mem = '7MB';
+	ALTER SYSTEM SET archive_mode = on;
+	ALTER SYSTEM SET archive_command = '${misleadRoot}';
 `;
 /** Removes statements that PostgreSQL 15 does not support. */
 const dumpForOlder = `pg_dumpall -h /run/postgresql | sed \
@@ -142,6 +147,8 @@ test.serial("the trial boot upgrades the databases", async (t) => {
 		),
 		'"an.owner"\n',
 	);
+	t.is(await atConsole("ls /dev/shm/archived"), "/dev/shm/archived\n");
+	t.regex(await atConsole("ls /run/misled 2>&1 || true"), /No such file/);
 });
 
 test.serial("keeps apps and data", async (t) => {

@@ -19,7 +19,8 @@ has_default_password() {
 				! is_password "$user" "$password" || found=yes
 			done
 		done
-		printf '%s\n' "$found" "$shadow" >"$STATE.new" || return 0
+		# Apps need not know.
+		(umask 077 && printf '%s\n' "$found" "$shadow" >"$STATE.new") || return 0
 		mv "$STATE.new" "$STATE" || return 0
 	fi
 	[ "$(sed -n 1p "$STATE")" != no ]

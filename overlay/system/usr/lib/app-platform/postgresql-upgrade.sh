@@ -13,6 +13,8 @@
 # Needed in addition to the old system and the second cluster: the new server's write-ahead log, and what
 # other processes write.
 SPARE_KB=600000
+# Root's; PostgreSQL may read it, and write to its directory "sockets". Whoever runs code as PostgreSQL could otherwise
+# have root write elsewhere by a link, so root writes nothing into a cluster either.
 CONVERSION=/run/conversion
 
 # choose_cluster: makes a cluster that this system can read the one in use. Every step may be interrupted.
@@ -21,7 +23,10 @@ choose_cluster() {
 	rm -rf "$CLUSTER.making"
 	[ -e "$CLUSTER" ] || [ ! -e "$CLUSTER.new" ] || move_cluster "$CLUSTER.new" "$CLUSTER"
 	rm -rf "$CLUSTER.new"
-	version=$(cat "$CLUSTER/PG_VERSION" 2>/dev/null) || version=$MAJOR_VERSION
+	version=$MAJOR_VERSION
+	if [ -e "$CLUSTER/PG_VERSION" ]; then
+		version=$(cluster_version "$CLUSTER") || fail "$CLUSTER/PG_VERSION is not the version of a cluster"
+	fi
 	if [ "$version" != "$MAJOR_VERSION" ]; then
 		on_trial ||
 			fail "The databases in $CLUSTER are of PostgreSQL $version; this system has $MAJOR_VERSION"
@@ -35,7 +40,7 @@ choose_cluster() {
 # After a rollback: this system cannot read the cluster that the failed system wrote.
 restore_old_cluster() {
 	old=$CLUSTER.$MAJOR_VERSION
-	[ -d "$old" ] && [ "$(cat "$CLUSTER/PG_VERSION" 2>/dev/null)" != "$MAJOR_VERSION" ] || return 0
+	[ -d "$old" ] && [ "$(cluster_version "$CLUSTER")" != "$MAJOR_VERSION" ] || return 0
 	say "Restoring the databases from before the update"
 	rm -rf "$CLUSTER.making"
 	[ ! -e "$CLUSTER" ] || move_cluster "$CLUSTER" "$CLUSTER.making"
@@ -55,7 +60,7 @@ convert_cluster() {
 		fail "The old system in $BOOT/$2 cannot be unpacked: $(tail -n 3 /run/unpack.log)"
 	[ -x "$old_system/usr/lib/postgresql/$1/bin/postgres" ] ||
 		fail "The old system in $BOOT/$2 has no PostgreSQL $1"
-	make_directory "$CONVERSION"
+	make_conversion_directory
 	make_directory "$CLUSTER.making/pgsql"
 	copy_databases "$1" "$(max_minutes "$needed")" >"$CONVERSION/log" 2>&1 || {
 		stop_servers
@@ -67,6 +72,16 @@ convert_cluster() {
 	move_cluster "$CLUSTER" "$CLUSTER.$1"
 	move_cluster "$CLUSTER.new" "$CLUSTER"
 	rm -rf "$CLUSTER.making" "$CONVERSION"
+}
+
+make_conversion_directory() {
+	rm -rf "$CONVERSION"
+	mkdir -m 750 "$CONVERSION"
+	mkdir "$CONVERSION/copy"
+	chgrp postgres "$CONVERSION"
+	make_directory "$CONVERSION/sockets"
+	echo "local all all trust" >"$CONVERSION/pg_hba.conf"
+	: >"$CONVERSION/empty"
 }
 
 # show_progress MESSAGE: the manager's page is not available for minutes, but people can log in on the consoles.
@@ -93,12 +108,10 @@ copy_databases() {
 	new_server=
 	start_old_server "$1"
 	initialise "$CLUSTER.making/pgsql" || return 1
-	: >"$CONVERSION/empty"
 	start_new_server
 	wait_for_server 5432 $old_server && wait_for_server 5433 $new_server || return 1
-	make_directory "$CONVERSION/copy"
 	# shellcheck disable=SC2034 # for postgresql-copy.sh
-	OLD_SERVER="host=$CONVERSION port=5432" NEW_SERVER="host=$CONVERSION port=5433" COPY_DIRECTORY=$CONVERSION/copy
+	OLD_SERVER="host=$CONVERSION/sockets port=5432" NEW_SERVER="host=$CONVERSION/sockets port=5433" COPY_DIRECTORY=$CONVERSION/copy
 	copy_cluster || return 1
 	stop_servers
 }
@@ -106,8 +119,6 @@ copy_databases() {
 # start_old_server VERSION: in the old system, with its own mount namespace: however it ends, the old
 # cluster is not mounted below a directory that is deleted afterwards.
 start_old_server() {
-	echo "local all all trust" >"$CONVERSION/pg_hba.conf"
-	: >"$CONVERSION/empty"
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	unshare --mount --propagation private sh -euc '
 		mkdir -p "$1/dev" "$1/mnt/sda2/pgsql" "$1$3"
@@ -116,7 +127,7 @@ start_old_server() {
 		mount --bind "$3" "$1$3"
 		exec chroot "$1" setpriv --reuid postgres --regid postgres --init-groups \
 			"/usr/lib/postgresql/$4/bin/postgres" -D /mnt/sda2/pgsql -c config_file="$3/empty" \
-			-c hba_file="$3/pg_hba.conf" -c ident_file="$3/empty" -c unix_socket_directories="$3" \
+			-c hba_file="$3/pg_hba.conf" -c ident_file="$3/empty" -c unix_socket_directories="$3/sockets" \
 			-c port=5432 -c listen_addresses= -c shared_buffers=16MB
 	' sh "$old_system" "$CLUSTER" "$CONVERSION" "$1" &
 	old_server=$!
@@ -126,14 +137,14 @@ start_old_server() {
 start_new_server() {
 	setpriv --reuid postgres --regid postgres --init-groups \
 		postgres -D "$CLUSTER.making/pgsql" -c config_file="$CONVERSION/empty" \
-		-c hba_file="$CONVERSION/pg_hba.conf" -c unix_socket_directories="$CONVERSION" \
+		-c hba_file="$CONVERSION/pg_hba.conf" -c unix_socket_directories="$CONVERSION/sockets" \
 		-c port=5433 -c listen_addresses= -c shared_buffers=16MB -c fsync=off &
 	new_server=$!
 }
 
 # wait_for_server PORT PID: after a power cut, a server first replays its write-ahead log.
 wait_for_server() {
-	until pg_isready -q -U postgres -d postgres -h "$CONVERSION" -p "$1"; do
+	until pg_isready -q -U postgres -d postgres -h "$CONVERSION/sockets" -p "$1"; do
 		kill -0 "$2" 2>/dev/null || return 1
 		sleep 0.2
 	done
@@ -170,17 +181,22 @@ copy_configuration() {
 	configure "$1"
 	write_run_time_settings
 	for file in pg_hba.conf pg_ident.conf; do
-		cp -p "$CLUSTER/$file" "$1/" || fail "$CLUSTER/$file cannot be copied"
+		copy_file "$CLUSTER/$file" "$1/$file"
 	done
 	for file in postgresql.conf postgresql.auto.conf; do
-		cp -p "$1/$file" "$1/$file.default"
-		cp -p "$CLUSTER/$file" "$1/" || fail "$CLUSTER/$file cannot be copied"
+		copy_file "$1/$file" "$1/$file.default"
+		copy_file "$CLUSTER/$file" "$1/$file"
 		if as_postgres postgres -D "$1" -C shared_buffers >/dev/null 2>"$CONVERSION/settings"; then
-			rm "$1/$file.default"
+			as_postgres rm "$1/$file.default"
 		else
 			say "Your $file is kept as $file.old, since: $(head -n 1 "$CONVERSION/settings")"
-			mv "$1/$file" "$1/$file.old"
-			mv "$1/$file.default" "$1/$file"
+			as_postgres mv "$1/$file" "$1/$file.old"
+			as_postgres mv "$1/$file.default" "$1/$file"
 		fi
 	done
+}
+
+# copy_file FROM TO
+copy_file() {
+	as_postgres cp -p "$1" "$2" || fail "$1 cannot be copied"
 }

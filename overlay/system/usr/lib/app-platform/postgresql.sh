@@ -54,8 +54,9 @@ add_root() {
 	echo "CREATE ROLE root SUPERUSER LOGIN" | as_postgres postgres --single -D "$1" postgres
 }
 
+# configure DIRECTORY
 configure() {
-	cat >"$1/postgresql.conf" <<'END'
+	replace_as_postgres "$1/postgresql.conf" 600 <<'END'
 # The image's settings come first: settings below them override them and survive updates.
 include '/etc/postgresql/app-platform.conf'
 include '/run/postgresql/app-platform.conf'
@@ -94,6 +95,11 @@ local postgres,manager root peer'
 # configuration FILE: prints a file of the cluster. Not as root: whoever runs code as PostgreSQL can make it a link.
 configuration() {
 	as_postgres cat "$CLUSTER/$1" || fail "PostgreSQL cannot read $CLUSTER/$1"
+}
+
+# cluster_version DIRECTORY: prints the major version; fails if it is no cluster.
+cluster_version() {
+	as_postgres cat "$1/PG_VERSION" 2>/dev/null | grep -xE '[0-9]{1,9}'
 }
 
 # replace_as_postgres FILE MODE: replaces a file in a directory of PostgreSQL with standard input.
