@@ -95,11 +95,11 @@ test("without time servers, those of the distribution are used", (t) => {
 	own.write("mnt/sda2/system/ntp", "");
 	t.is(
 		own.run("network", "time_sources").output,
-		"pool 2.debian.pool.ntp.org iburst maxpoll 7",
+		"pool 2.debian.pool.ntp.org iburst maxpoll 6 maxsamples 4",
 	);
 	own.write("mnt/sda2/system/ntp", "192.0.2.1\n");
 	t.is(
 		own.run("network", "time_sources").output,
-		"server 192.0.2.1 iburst maxpoll 7",
+		"server 192.0.2.1 iburst maxpoll 6 maxsamples 4",
 	);
 });

@@ -43,7 +43,7 @@ test.serial(
 		await machine.console.login(...logins.root);
 		t.regex(
 			await root("cat /run/network/time/*.sources"),
-			/^pool 2\.debian\.pool\.ntp\.org iburst maxpoll 7$/m,
+			/^pool 2\.debian\.pool\.ntp\.org iburst maxpoll 6 maxsamples 4$/m,
 		);
 	},
 );

@@ -240,11 +240,13 @@ write_resolv_conf() {
 	} | replace_file /run/resolv.conf
 }
 
-# Prints the lines of chrony. It asks at least every two minutes (2^7 s): a virtual machine that was paused or restored
-# has the old time until then.
+# Prints the lines of chrony. A virtual machine that was paused or restored has the old time until chrony has only
+# samples from afterwards, since it trusts no source whose samples differ by more than a second: four samples, one a
+# minute (2^6 s).
 time_sources() {
-	named=$(servers ntp | sed 's/.*/server & iburst maxpoll 7/')
-	echo "${named:-pool $DEFAULT_POOL iburst maxpoll 7}"
+	options='iburst maxpoll 6 maxsamples 4'
+	named=$(servers ntp | sed "s/.*/server & $options/")
+	echo "${named:-pool $DEFAULT_POOL $options}"
 }
 
 write_time_sources() {
