@@ -21,6 +21,9 @@ export class TestAppliance {
 	environment: NodeJS.ProcessEnv = {};
 	readonly #browser = new Agent({
 		connect: { rejectUnauthorized: false },
+		// HAProxy may close a connection after it has refused a request whose body it did not wait for. A request that is
+		// sent at that moment on the same connection would fail.
+		pipelining: 0,
 		headersTimeout: 0,
 		bodyTimeout: 0,
 	});
