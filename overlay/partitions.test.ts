@@ -3,8 +3,8 @@ import {
 	type DiskLayout,
 	gatewayLayout,
 	MAX_DISK_BYTES,
-	MBR_TYPES,
 	MIB,
+	mbrType,
 	partitionExtents,
 	SECTOR_BYTES,
 	vmLayout,
@@ -56,8 +56,8 @@ for (const [name, layout] of Object.entries(layouts))
 			const extents = partitionExtents(layout, diskBytes).slice(1);
 			const expected = extents.map(
 				({ number, startBytes, sizeBytes }, index) => {
-					const { fileSystem } = layout.installed[index] ?? {};
-					const type = fileSystem && MBR_TYPES[fileSystem].toString(16);
+					const partition = layout.installed[index];
+					const type = partition && mbrType(partition).toString(16);
 					return `${number} ${startBytes / SECTOR_BYTES} ${sizeBytes / SECTOR_BYTES} ${type}`;
 				},
 			);

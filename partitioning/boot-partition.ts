@@ -1,10 +1,16 @@
 import { createWriteStream } from "node:fs";
-import { readFile, rename } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { pack } from "tar-stream";
+import { makeEfiVolume } from "./efi.ts";
 import { derivedHex32, derivedUuid } from "./identity.ts";
-import type { FileSystem, Partition } from "./layout.ts";
+import {
+	type EfiArea,
+	type FileSystem,
+	type Partition,
+	SECTOR_BYTES,
+} from "./layout.ts";
 import { toolsIn, withWorkDirectory } from "./tools.ts";
 
 /** Paths in the file system, without a leading slash, and the files on this host. */
@@ -104,9 +110,67 @@ async function writeExt2(
 	const tool = toolsIn({ cwd: directory, epochSeconds });
 	const archivePath = join(directory, "files.tar");
 	await writeArchive(inputs, archivePath);
-	await tool`genext2fs --block-size ${BLOCK_BYTES} --size-in-blocks ${sizeBytes / BLOCK_BYTES} --number-of-inodes ${INODES} --reserved-percentage 0 --volume-label ${partition.label} --allow-holes --tarball ${archivePath} ${imagePath}`;
+	const emptyPath = join(directory, "empty.img");
+	const options = [
+		...["--block-size", `${BLOCK_BYTES}`, "--reserved-percentage", "0"],
+		...["--volume-label", partition.label, "--allow-holes"],
+	];
+	await tool`genext2fs ${options} --size-in-blocks ${sizeBytes / BLOCK_BYTES} --number-of-inodes ${INODES} ${emptyPath}`;
+	const { efiArea } = partition;
+	if (efiArea) await reserveBlocks(emptyPath, efiArea, inputs, directory);
+	await tool`genext2fs ${options} --starting-image ${emptyPath} --tarball ${archivePath} ${imagePath}`;
 	// No check by mount count or age: it would delay unattended starts.
 	await tool`tune2fs -c 0 -i 0 -U ${derivedUuid(seed, "boot file system")} ${imagePath}`;
+	if (efiArea) await addEfiVolume(imagePath, efiArea, inputs, directory);
+}
+
+/** Gives the blocks of an area of an empty ext2 to its inode of bad blocks, so that no file gets them. */
+async function reserveBlocks(
+	imagePath: string,
+	{ startBytes, sizeBytes }: EfiArea,
+	{ epochSeconds }: BootPartitionInputs,
+	directory: string,
+): Promise<void> {
+	const tool = toolsIn({ cwd: directory, epochSeconds });
+	const blocks = Array.from(
+		{ length: sizeBytes / BLOCK_BYTES },
+		(_, index) => startBytes / BLOCK_BYTES + index,
+	);
+	await writeFile(join(directory, "blocks"), `${blocks.join("\n")}\n`);
+	// Exit code 1: the file system was changed.
+	await tool`e2fsck -f -y -l blocks ${imagePath} || [ $? = 1 ]`;
+	// e2fsck enters this host's time there, and creates lost+found.
+	const times = ["<1>", "lost+found"].flatMap((inode) =>
+		["atime", "ctime", "mtime"].map(
+			(time) => `set_inode_field ${inode} ${time} @${epochSeconds}\n`,
+		),
+	);
+	const commands = [...times, `set_super_value lastcheck @${epochSeconds}\n`];
+	await writeFile(join(directory, "times"), commands.join(""));
+	await tool`debugfs -w -f times ${imagePath}`;
+}
+
+/**
+ * Writes the EFI volume into the ext2: its boot sector, which ext2 does not use, and its area.
+ * @throws Error when ext2 uses a block of the area for something else.
+ */
+async function addEfiVolume(
+	imagePath: string,
+	area: EfiArea,
+	{ epochSeconds, seed }: BootPartitionInputs,
+	directory: string,
+): Promise<void> {
+	const tool = toolsIn({ cwd: directory, epochSeconds });
+	const bad = (await tool`dumpe2fs -b ${imagePath}`).trim().split("\n");
+	const wanted = await readFile(join(directory, "blocks"), "utf8");
+	if (bad.join("\n") !== wanted.trim())
+		throw new Error("ext2 did not reserve the blocks of the EFI area");
+	const name = "efi.img";
+	await makeEfiVolume({ area, epochSeconds, seed, directory, name });
+	await tool`dd if=${name} of=${imagePath} bs=${SECTOR_BYTES} count=1 conv=notrunc`;
+	const { startBytes, sizeBytes } = area;
+	await tool`dd if=${name} of=${imagePath} bs=${BLOCK_BYTES} skip=${startBytes / BLOCK_BYTES} seek=${startBytes / BLOCK_BYTES} count=${sizeBytes / BLOCK_BYTES} conv=notrunc`;
+	await tool`e2fsck -f -n ${imagePath}`;
 }
 
 async function writeFat32(

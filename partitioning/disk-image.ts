@@ -4,7 +4,7 @@ import type { GrubImages } from "./grub.ts";
 import {
 	ALIGNMENT_BYTES,
 	type DiskLayout,
-	MBR_TYPES,
+	mbrType,
 	SECTOR_BYTES,
 } from "./layout.ts";
 import { toolsIn, withWorkDirectory } from "./tools.ts";
@@ -63,7 +63,7 @@ export async function makeDiskImage({
 		disk-signature = 0x${diskSignature}
 	}${grub ? grubRegions(grub) : ""}
 	partition ${layout.boot.label} {
-		partition-type = ${MBR_TYPES[layout.boot.fileSystem]}
+		partition-type = ${mbrType(layout.boot)}
 		bootable = true
 		image = ${JSON.stringify(resolve(bootPartition))}
 		offset = ${ALIGNMENT_BYTES}

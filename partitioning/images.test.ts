@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, mkdtempSync, readFileSync } from "node:fs";
-import { rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -14,6 +14,7 @@ import { bootMenus } from "./boot-menu.ts";
 import { makeBootPartition } from "./boot-partition.ts";
 import { hashOfSparseFile } from "./checksums.ts";
 import { makeDiskImage } from "./disk-image.ts";
+import { efiLoaders } from "./efi.ts";
 import { grubConfig, makeGrub } from "./grub.ts";
 import {
 	type DiskLayout,
@@ -122,12 +123,44 @@ test("the boot partition is a clean ext2 with the label and the files", async (t
 	t.regex(listing, new RegExp(`/linux/${3 * MIB}/`));
 });
 
+test("only firmware finds the FAT volume with its boot loaders in the boot partition", async (t) => {
+	const file = path("bootPartition");
+	t.is((await tool`blkid -p -s TYPE -o value ${file}`).trim(), "ext2");
+	t.is((await tool`blkid -p -s LABEL -o value ${file}`).trim(), "boot");
+	await t.throwsAsync(tool`mdir -i ${file} ::/`);
+	// The file system that firmware sees, without the checks of other programs.
+	await tool`fsck.vfat -n ${file}`;
+	for (const [name, original] of Object.entries(efiLoaders)) {
+		const copy = join(directory, "loader.efi");
+		await tool`MTOOLS_SKIP_CHECK=1 mcopy -n -o -i ${file} ${`::/${name}`} ${copy}`;
+		t.is(await hashOfFile(copy), await hashOfFile(original), name);
+	}
+});
+
+test("a repair leaves the EFI area alone, and a full ext2 does not use it", async (t) => {
+	const copy = join(directory, "repaired.ext2");
+	const filler = join(directory, "filler");
+	await copyFile(path("bootPartition"), copy);
+	await writeFile(filler, Buffer.alloc(16 * MIB, "filler"));
+	// debugfs writes until the file system is full.
+	await tool`debugfs -w -R ${`write ${filler} filler`} ${copy} || true`;
+	await tool`debugfs -w -R ${"set_super_value state 0"} ${copy}`;
+	await tool`e2fsck -f -y ${copy} || [ $? = 1 ]`;
+	const free = await tool`dumpe2fs -h ${copy}`;
+	t.regex(free, /Free blocks: +\d\n/);
+	const { startBytes, sizeBytes } = layout.boot.efiArea;
+	const range = ["--ignore-initial", startBytes, "--bytes", sizeBytes];
+	await tool`cmp ${range.map(String)} ${copy} ${path("bootPartition")}`;
+	await tool`cmp --bytes ${SECTOR_BYTES} ${copy} ${path("bootPartition")}`;
+	t.pass();
+});
+
 test("the MBR has the signature and only the boot partition", async (t) => {
 	const table = JSON.parse(await tool`sfdisk --json ${path("img")}`);
 	const { id, partitions } = table.partitiontable;
 	t.is(id, `0x${signature}`);
 	t.like(partitions, [
-		{ start: 2048, size: (16 * MIB) / 512, type: "83", bootable: true },
+		{ start: 2048, size: (16 * MIB) / 512, type: "ef", bootable: true },
 	]);
 	t.is(partitions.length, 1);
 	t.is((await stat(path("img"))).size, layout.imageBytes);

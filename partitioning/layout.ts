@@ -24,12 +24,21 @@ const MIN_DATA_BYTES = 1024 * MIB;
 export type FileSystem = "ext2" | "ext4" | "fat32" | "swap";
 
 /** The type byte in the MBR for each file system. */
-export const MBR_TYPES: Record<FileSystem, number> = {
+const MBR_TYPES: Record<FileSystem, number> = {
 	ext2: 0x83,
 	ext4: 0x83,
 	fat32: 0x0c,
 	swap: 0x82,
 };
+
+/** UEFI's type for the partition with the boot loader's files. */
+const EFI_SYSTEM_TYPE = 0xef;
+
+/** A part of a partition, relative to its start. */
+export interface EfiArea {
+	startBytes: number;
+	sizeBytes: number;
+}
 
 export interface Partition {
 	/** Entry in the MBR: the 1 in sda1. */
@@ -38,6 +47,13 @@ export interface Partition {
 	fileSystem: FileSystem;
 	/** undefined: the rest of the disk, allowed only for the last partition on it. */
 	sizeBytes?: number;
+	/** The part of an ext2 partition with the FAT volume that UEFI firmware reads (partitioning/efi.ts). */
+	efiArea?: EfiArea;
+}
+
+/** Returns the type byte of a partition in the MBR. */
+export function mbrType({ fileSystem, efiArea }: Partition): number {
+	return efiArea ? EFI_SYSTEM_TYPE : MBR_TYPES[fileSystem];
 }
 
 /** GRUB, in the sectors before sda1, or the board's U-Boot, which reads sda1. */
@@ -65,7 +81,14 @@ const installed: Partition[] = [
 export const vmLayout = {
 	bootLoader: "grub",
 	imageBytes: 16 * GIB,
-	boot: { number: 1, label: "boot", fileSystem: "ext2", sizeBytes: 350 * MIB },
+	boot: {
+		number: 1,
+		label: "boot",
+		fileSystem: "ext2",
+		sizeBytes: 350 * MIB,
+		// Room for shim and GRUB to grow: they have 5 MiB.
+		efiArea: { startBytes: MIB, sizeBytes: 8 * MIB },
+	},
 	installed,
 } as const satisfies DiskLayout;
 
@@ -114,9 +137,10 @@ export function layoutFile({ installed }: DiskLayout): string {
 		(sum, { sizeBytes }) => sum + (sizeBytes ?? MIN_DATA_BYTES),
 		0,
 	);
-	const rows = installed.map(({ number, sizeBytes, fileSystem }) => {
+	const rows = installed.map((partition) => {
+		const { number, sizeBytes } = partition;
 		const size = sizeBytes === undefined ? "rest" : sizeBytes / SECTOR_BYTES;
-		return `${number} ${size} ${MBR_TYPES[fileSystem].toString(16)}`;
+		return `${number} ${size} ${mbrType(partition).toString(16)}`;
 	});
 	return `# The disk layout in sectors.
 SECTOR_BYTES=${SECTOR_BYTES}

@@ -1,11 +1,17 @@
-import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { deviceTreesDirectory, kernelFile } from "../board/base.ts";
 import type { Target } from "../board/target.ts";
 import { bootMenu, bootMenus } from "../partitioning/boot-menu.ts";
 import { makeBootPartition } from "../partitioning/boot-partition.ts";
+import {
+	EFI_FALLBACK_PATH,
+	EFI_START_PATH,
+	efiStartFile,
+} from "../partitioning/efi.ts";
 import { grubStartFile, makeGrub } from "../partitioning/grub.ts";
 import { diskSignature } from "../partitioning/identity.ts";
+import type { Partition } from "../partitioning/layout.ts";
 import { hashOfFile, hashOfPaths } from "../pipeline/hash.ts";
 import { hostToolVersions } from "../pipeline/host.ts";
 import type { Stage, StageResult } from "../pipeline/stage.ts";
@@ -34,7 +40,8 @@ export async function bootPartitionStage(
 	},
 	release: Release,
 ): Promise<Stage> {
-	const { bootLoader, boot: partition } = target.layout;
+	const { bootLoader } = target.layout;
+	const partition: Partition = target.layout.boot;
 	const menu = bootMenus[bootLoader];
 	const template = join(projectDirectory, "board", basename(menu.path));
 	return {
@@ -48,7 +55,7 @@ export async function bootPartitionStage(
 			signedBy: release.signer.publicKey,
 			epochSeconds: release.epochSeconds,
 			tools: hostToolVersions("image"),
-			menus: await hashOfPaths(template, grubStartFile),
+			menus: await hashOfPaths(template, grubStartFile, efiStartFile),
 		},
 		async make({ $, directory, report }) {
 			report("filling the slot");
@@ -78,6 +85,11 @@ export async function bootPartitionStage(
 			const config = await bootMenu(bootLoader, template, diskSignature(seed));
 			await mkdir(dirname(join(top, menu.path)), { recursive: true });
 			await writeFile(join(top, menu.path), config);
+			if (partition.efiArea) {
+				await mkdir(dirname(join(top, EFI_START_PATH)), { recursive: true });
+				await copyFile(efiStartFile, join(top, EFI_START_PATH));
+				await writeFile(join(top, EFI_FALLBACK_PATH), config);
+			}
 			const paths = await filesIn(top);
 			await makeBootPartition({
 				partition,

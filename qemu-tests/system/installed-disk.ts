@@ -2,8 +2,8 @@ import type { TestFn } from "ava";
 import {
 	type DiskLayout,
 	MAX_DISK_BYTES,
-	MBR_TYPES,
 	MIB,
+	mbrType,
 } from "../../partitioning/layout.ts";
 import type { Machine } from "../machine/index.ts";
 import { partitions } from "./partitions.ts";
@@ -41,12 +41,13 @@ export function installedDiskTests(
 				fileSystem,
 				label,
 			})),
-			partitionsOfLayout.map(({ number, fileSystem, label }) => ({
-				number,
-				mbrType: MBR_TYPES[fileSystem].toString(16),
+			partitionsOfLayout.map((partition) => ({
+				number: partition.number,
+				mbrType: mbrType(partition).toString(16),
 				// The name that blkid prints.
-				fileSystem: fileSystem === "fat32" ? "vfat" : fileSystem,
-				label,
+				fileSystem:
+					partition.fileSystem === "fat32" ? "vfat" : partition.fileSystem,
+				label: partition.label,
 			})),
 		);
 	});
