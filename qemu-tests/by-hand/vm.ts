@@ -9,6 +9,8 @@ import {
 	type DiskFile,
 	type DiskFormat,
 	diskControllers,
+	type Firmware,
+	firmwares,
 	Machine,
 	type NetworkCard,
 	networkCards,
@@ -38,6 +40,11 @@ const command = new Command("npm run vm --")
 		),
 	)
 	.addOption(
+		new Option("--firmware <name>", "firmware, UEFI only for x86_64").choices(
+			firmwares,
+		),
+	)
+	.addOption(
 		new Option("--network <card>", "network card").choices(networkCards),
 	)
 	.parse();
@@ -48,6 +55,7 @@ const options = command.opts<{
 	diskSize?: number;
 	controller?: DiskControllerName;
 	network?: NetworkCard;
+	firmware?: Firmware;
 }>();
 /** Ctrl-], as in telnet: no program on the console uses it. */
 const escapeKey = 0x1d;
@@ -71,6 +79,7 @@ async function main(): Promise<void> {
 		],
 		...(options.memory && { memoryMB: options.memory }),
 		...(options.controller && { diskController: options.controller }),
+		...(options.firmware && { firmware: options.firmware }),
 		...(options.network && { network: options.network }),
 	});
 	await machine.boot();

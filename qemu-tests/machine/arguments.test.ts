@@ -6,6 +6,7 @@ import { targets } from "./targets.ts";
 
 const hardware: Hardware = {
 	target: "x86_64",
+	firmware: "bios",
 	diskController: "ahci",
 	network: "e1000",
 	guestAgent: "none",
@@ -115,4 +116,13 @@ test("QEMU's table of port forwards is parsed", (t) => {
 			[22, 40001],
 		],
 	);
+});
+
+test("UEFI firmware is in flash memory, with the machine's own variables", (t) => {
+	const own = { ...wiring, firmwareVariables: "/variables" };
+	const line = qemuArguments({ ...hardware, firmware: "uefi" }, own).join(" ");
+	t.regex(line, /OVMF_CODE\S*,readonly=on .*file=\/variables/);
+	t.regex(line, /-machine pc /);
+	t.throws(() => qemuArguments({ ...hardware, firmware: "uefi" }, wiring));
+	t.notRegex(qemuArguments(hardware, wiring).join(" "), /pflash/);
 });

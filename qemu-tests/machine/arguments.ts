@@ -7,6 +7,7 @@ import {
 	type NetworkCard,
 } from "./devices.ts";
 import type { DiskFile } from "./disks.ts";
+import { type Firmware, firmwareArguments, uefi } from "./firmware.ts";
 import { type Target, type TargetName, targets } from "./targets.ts";
 
 /** A kernel that is started without firmware and boot loader, as a gateway's settings do. */
@@ -15,6 +16,8 @@ export type DirectBoot = { kernel: string; initrd?: string; append?: string };
 /** The part of a machine that QEMU's command line describes. */
 export type Hardware = {
 	target: TargetName;
+	/** UEFI only for x86_64. */
+	firmware: Firmware;
 	diskController: DiskControllerName;
 	network: NetworkCard | "none";
 	guestAgent: AgentChannel;
@@ -46,6 +49,8 @@ export type Wiring = {
 	disks: readonly DiskFile[];
 	sockets: { qmp: string; console: string; agent: string };
 	serialLog: string;
+	/** The file in which UEFI firmware keeps its variables. */
+	firmwareVariables?: string | undefined;
 	/** The snapshot on the disks to start from. */
 	snapshot?: string | undefined;
 	/** If not given, the firmware boots from a disk. */
@@ -56,6 +61,12 @@ function memory({ memoryMB, canGrow }: Hardware): string {
 	return canGrow
 		? `${memoryMB},slots=1,maxmem=${2 * memoryMB}M`
 		: `${memoryMB}`;
+}
+
+function machineType({ target, firmware }: Hardware): string {
+	const ofFirmware =
+		firmware === "bios" ? undefined : uefi[firmware].machineType;
+	return ofFirmware ?? targets[target].machineType;
 }
 
 /** Returns the command line for QEMU, without the emulator's name. */
@@ -73,7 +84,7 @@ export function qemuArguments(hardware: Hardware, wiring: Wiring): string[] {
 		"-nodefaults",
 		"-no-user-config",
 		...option("display", "none"),
-		...option("machine", target.machineType),
+		...option("machine", machineType(hardware)),
 		...option("accel", accelerator(wiring.acceleration)),
 		...option("cpu", wiring.acceleration === "kvm" ? "host" : target.cpu),
 		...option("smp", String(hardware.cpus)),
@@ -81,6 +92,7 @@ export function qemuArguments(hardware: Hardware, wiring: Wiring): string[] {
 		...option("uuid", hardware.uuid),
 		// U-Boot would start the kernel that QEMU is given.
 		...option("bios", wiring.directBoot ? undefined : target.firmware),
+		...firmwareArguments(hardware.firmware, wiring.firmwareVariables),
 		...option("kernel", kernel),
 		...option("initrd", initrd),
 		...option("append", append),

@@ -26,6 +26,7 @@ export {
 	withBadSectors,
 	withSectorsOf,
 } from "./disks.ts";
+export { type Firmware, firmwares } from "./firmware.ts";
 export { Machine, type MachineOptions } from "./machine.ts";
 export type { Ssh } from "./ssh.ts";
 export { type TargetName, targets } from "./targets.ts";

@@ -18,6 +18,7 @@ import { startContainer } from "./container/container.ts";
 import type { Bridge, Lan, LinkFaults, Port } from "./container/lan.ts";
 import type { Disk, DiskFile } from "./disks.ts";
 import { startEmulator } from "./emulator.ts";
+import { createVariables, type Firmware } from "./firmware.ts";
 import type { GuestAgent } from "./guest-agent.ts";
 import type { Qmp } from "./qmp.ts";
 import type { Run } from "./run.ts";
@@ -37,6 +38,7 @@ export type MachineOptions = Partial<Hardware> & {
 const httpsPorts = { https: 443, manager: 444 } as const;
 
 const defaults = {
+	firmware: "bios",
 	cpus: 1,
 	canGrow: false,
 	ports: [22, 80, ...Object.values(httpsPorts)],
@@ -71,6 +73,8 @@ export class Machine {
 		target = "x86_64",
 		...hardware
 	}: MachineOptions) {
+		if (target !== "x86_64" && (hardware.firmware ?? "bios") !== "bios")
+			throw new Error("Only x86_64 has UEFI firmware");
 		this.name = name;
 		this.#plug = lan && { lan, port: lan.newPort() };
 		this.hardware = {
@@ -115,11 +119,26 @@ export class Machine {
 				acceleration: await acceleration(target, () => kernelOfImage(target)),
 				disks: (await this.disks()).map(prepareWriteLog),
 				serialLog: this.serialLog,
+				firmwareVariables: await this.#firmwareVariables(),
 				snapshot,
 				directBoot,
 			},
 			this.#directory.path,
 		);
+	}
+
+	/** The variables persist when the machine is switched off and on again, as in flash memory. */
+	async #firmwareVariables(): Promise<string | undefined> {
+		const { firmware } = this.hardware;
+		if (firmware === "bios") return undefined;
+		const path = join(this.#directory.path, `${firmware}-variables`);
+		if (!existsSync(path)) await createVariables(firmware, path);
+		return path;
+	}
+
+	/** Replaces the firmware, as in the settings of a hypervisor. The machine must be off. */
+	setFirmware(firmware: Firmware): void {
+		this.hardware.firmware = firmware;
 	}
 
 	async #startContainer(plug: { lan: Lan; port: Port }): Promise<Run> {

@@ -6,7 +6,7 @@ import { installAnotherUpdate } from "../system/update.ts";
 import { prefixes } from "./cuts.ts";
 import type { Cut } from "./disk-state.ts";
 import type { Random } from "./random.ts";
-import { type Recording, recordRun } from "./record.ts";
+import { hardwareOf, type Recording, recordRun } from "./record.ts";
 import { diskAt } from "./replay.ts";
 import type { Story } from "./story.ts";
 import { WriteLog } from "./write-log.ts";
@@ -56,7 +56,7 @@ export async function cutRepeatedly(
 			await recordRun(
 				base,
 				writeLog,
-				{ name: `powercut-${story.name}-again`, target: story.target },
+				{ name: `powercut-${story.name}-again`, ...hardwareOf(story) },
 				(machine) => failOnConsoleError(machine, story.assertRecovered),
 				(machine) => failOnConsoleError(machine, installAnotherUpdate),
 			);

@@ -52,6 +52,8 @@ const installedMarkPath = "/.app-platform-installed";
 interface Before {
 	bootCode: Buffer;
 	bootLoader: Buffer;
+	/** What UEFI firmware reads of sda1; empty if the layout has no such part. */
+	efi: Buffer;
 	table: Buffer;
 	boot: BootFilesBefore;
 	hasData: boolean;
@@ -92,7 +94,7 @@ export class DiskCheck {
 			this.#checkBootSector(before);
 			const hasSystem = this.#checkTable(before);
 			const boot = await this.#once("sda1", () =>
-				this.#checkBootPartition(before.boot),
+				this.#checkBootPartition(before),
 			);
 			await this.#checkSystem(boot, hasSystem);
 			if (hasSystem)
@@ -112,6 +114,7 @@ export class DiskCheck {
 			bootCode: sector.subarray(0, bootCodeBytes),
 			table: sector.subarray(bootCodeBytes),
 			bootLoader: this.#state.read(this.#extent("boot loader")),
+			efi: this.#readEfi(),
 			boot: await this.#boot.before(),
 			hasData:
 				(await primaryLabel(this.#state.path, this.#dataExtent())) === "data",
@@ -124,6 +127,18 @@ export class DiskCheck {
 			throw new Fault("the boot code in the first sector has changed");
 		if (!this.#state.read(this.#extent("boot loader")).equals(bootLoader))
 			throw new Fault("the data before sda1 has changed");
+	}
+
+	/** Reads the FAT volume inside sda1: its boot sector and its area. */
+	#readEfi(): Buffer {
+		const { efiArea } = this.#layout.boot;
+		if (!efiArea) return Buffer.alloc(0);
+		const { startBytes } = this.#extent("sda1");
+		const area = { ...efiArea, startBytes: startBytes + efiArea.startBytes };
+		const sector = { startBytes, sizeBytes: SECTOR_BYTES };
+		return Buffer.concat(
+			[sector, area].map((range) => this.#state.read(range)),
+		);
 	}
 
 	/** Returns whether the table has the partitions that an installation creates. */
@@ -156,8 +171,10 @@ export class DiskCheck {
 	}
 
 	/** Checks sda1, also after the repair that precedes any write. */
-	async #checkBootPartition(before: BootFilesBefore): Promise<BootPartition> {
-		const found = await this.#boot.look(before);
+	async #checkBootPartition({ boot, efi }: Before): Promise<BootPartition> {
+		if (!this.#readEfi().equals(efi))
+			throw new Fault("the boot loader of UEFI firmware has changed");
+		const found = await this.#boot.look(boot);
 		const started = found.slots.get(found.slot) as SlotContent;
 		await this.#withCopy("sda1", (copy) =>
 			this.#boot.checkRepair(copy, started),

@@ -5,9 +5,9 @@ import { $ } from "zx";
 import {
 	type DiskFile,
 	Machine,
+	type MachineOptions,
 	overlayOn,
 	recorded,
-	type TargetName,
 } from "../machine/index.ts";
 import type { Story } from "./story.ts";
 
@@ -32,8 +32,13 @@ export async function record(
 	mkdirSync(directory, { recursive: true });
 	await story.disk(directory, "base");
 	const name = `powercut-${story.name}`;
-	await recordRun(base, writeLog, { name, target: story.target }, story.run);
+	await recordRun(base, writeLog, { name, ...hardwareOf(story) }, story.run);
 	return { base, writeLog };
+}
+
+/** Returns the hardware on which a story, and the recovery from a cut in it, run. */
+export function hardwareOf({ target, firmware = "bios" }: Story) {
+	return { target, firmware };
 }
 
 /**
@@ -43,7 +48,7 @@ export async function record(
 export async function recordRun(
 	base: DiskFile,
 	writeLog: string,
-	options: { name: string; target: TargetName },
+	options: MachineOptions,
 	run: (machine: Machine) => Promise<void>,
 	afterwards?: (machine: Machine) => Promise<void>,
 ): Promise<void> {

@@ -1,9 +1,11 @@
-import type { Disk, Machine, TargetName } from "../machine/index.ts";
+import type { Disk, Firmware, Machine, TargetName } from "../machine/index.ts";
 
 /** Something a machine does while the power may fail. A new story is a file in stories/. */
 export interface Story {
 	name: string;
 	target: TargetName;
+	/** A BIOS by default. */
+	firmware?: Firmware;
 	/** The disk before the story, as a raw file. */
 	disk: Disk;
 	/** Runs the story on a machine that was just switched on; the recording ends with it. */
@@ -20,4 +22,13 @@ export interface Story {
 /** The reason why a disk would not boot, or would boot something incomplete. */
 export class Fault extends Error {
 	override name = "Fault";
+}
+
+/** Returns the name of a story on a target; only a firmware other than a BIOS is named. */
+export function storyName(
+	what: string,
+	target: TargetName,
+	firmware: Firmware = "bios",
+): string {
+	return [what, target, ...(firmware === "bios" ? [] : [firmware])].join("-");
 }

@@ -1,4 +1,8 @@
-import { builtUpdate, type TargetName } from "../../machine/index.ts";
+import {
+	builtUpdate,
+	type Firmware,
+	type TargetName,
+} from "../../machine/index.ts";
 import { ownLogins } from "../../system/lived-in/index.ts";
 import { loginPage, setLoginsOf } from "../../system/steps.ts";
 import {
@@ -8,7 +12,7 @@ import {
 	uploadUpdate,
 	waitForRescueInstall,
 } from "../../system/update.ts";
-import type { Story } from "../story.ts";
+import { type Story, storyName } from "../story.ts";
 import {
 	assertKeptFile,
 	checkKeptFile,
@@ -21,10 +25,11 @@ import {
 } from "./lived-in.ts";
 
 /** From the upload to the end of the trial boot. */
-export function updateStory(target: TargetName): Story {
+export function updateStory(target: TargetName, firmware?: Firmware): Story {
 	return {
-		name: `update-${target}`,
+		name: storyName("update", target, firmware),
 		target,
+		...(firmware && { firmware }),
 		disk: diskWithKeptFile({ target }),
 		async run(machine) {
 			await loginPage(machine, { timeoutMs: 10 * 60_000 });
@@ -41,6 +46,7 @@ export function updateStory(target: TargetName): Story {
 }
 
 export const update = updateStory("x86_64");
+export const updateUnderUefi = updateStory("x86_64", "uefi");
 
 /** The same on a lived-in machine. */
 export function livedInUpdateStory(target: TargetName): Story {
