@@ -132,7 +132,7 @@ export function partitionExtents(
  * Returns the figures as a file that the shell of the rescue system and the system can source. The rescue
  * system adds the partitions after sda1.
  */
-export function layoutFile({ installed }: DiskLayout): string {
+export function layoutFile({ boot, installed }: DiskLayout): string {
 	const minBytes = installed.reduce(
 		(sum, { sizeBytes }) => sum + (sizeBytes ?? MIN_DATA_BYTES),
 		0,
@@ -149,6 +149,8 @@ ALIGNMENT=${ALIGNMENT_BYTES / SECTOR_BYTES}
 MAX_DISK=${MAX_DISK_BYTES / SECTOR_BYTES}
 # What the partitions after sda1 need at least.
 MIN_INSTALLED=${minBytes / SECTOR_BYTES}
+# The type of sda1 for mount: what UEFI firmware reads makes it look like FAT too.
+BOOT_FILE_SYSTEM=${boot.fileSystem === "fat32" ? "vfat" : boot.fileSystem}
 # NUMBER SIZE TYPE of the partitions after sda1, in their order on the disk.
 INSTALLED_PARTITIONS='${rows.join("\n")}'
 `;

@@ -1,5 +1,6 @@
 # shellcheck shell=sh
 # Disks and their partitions. Nothing depends on the kernel's name of a disk.
+. /usr/lib/app-platform/layout.sh
 
 # partition_of DISK NUMBER: prints the name of a partition (sda2, nvme0n1p2); fails if there is none.
 partition_of() {
@@ -66,8 +67,8 @@ repair_data() {
 # repair_boot PARTITION: sda1 has no journal. An interrupted write there affects only the slot that is
 # being filled; the slot in use is never written to.
 repair_boot() {
-	case $(blkid -p -s TYPE -o value "$1") in
-	ext*)
+	case $BOOT_FILE_SYSTEM in
+	ext2)
 		e2fsck -p "$1" >/dev/null || [ $? -le 2 ] || e2fsck -f -y "$1" >/dev/null || [ $? -le 2 ]
 		;;
 	vfat) fsck.vfat -a "$1" >/dev/null || [ $? -le 1 ] ;;
@@ -76,8 +77,8 @@ repair_boot() {
 
 # boot_is_sound PARTITION: changes nothing, so the partition may be mounted read-only.
 boot_is_sound() {
-	case $(blkid -p -s TYPE -o value "$1") in
-	ext*) e2fsck -f -n "$1" >/dev/null 2>&1 ;;
+	case $BOOT_FILE_SYSTEM in
+	ext2) e2fsck -f -n "$1" >/dev/null 2>&1 ;;
 	vfat) fsck.vfat -n "$1" >/dev/null 2>&1 ;;
 	esac
 }
