@@ -3,15 +3,20 @@ import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { existingDisk, machineForTest } from "../qemu-tests/machine/index.ts";
+import {
+	existingDisk,
+	type Firmware,
+	machineForTest,
+} from "../qemu-tests/machine/index.ts";
 import { bootMenus } from "./boot-menu.ts";
 import { makeBootPartition } from "./boot-partition.ts";
 import { makeDiskImage } from "./disk-image.ts";
+import { EFI_FALLBACK_PATH, EFI_START_PATH, efiStartFile } from "./efi.ts";
 import { grubConfig, makeGrub } from "./grub.ts";
 import { type DiskLayout, MIB, SECTOR_BYTES, vmLayout } from "./layout.ts";
 import { makeVmdk } from "./vm-disks.ts";
 
-// No kernel is needed: GRUB prints the entry it boots before it looks for the kernel.
+// No kernel is needed: GRUB prints the entry it boots before it looks for the kernel. 2 minutes.
 
 const layout: DiskLayout = {
 	...vmLayout,
@@ -32,9 +37,15 @@ let config: string;
 test.before(async () => {
 	config = grubConfig(await readFile(template, "utf8"), diskSignature);
 	await writeFile(at("grub.cfg"), config);
+	await writeFile(at("linux"), "not signed");
 	await makeBootPartition({
 		partition: layout.boot,
-		files: { "boot/grub/grub.cfg": at("grub.cfg") },
+		files: {
+			"a/linux": at("linux"),
+			"boot/grub/grub.cfg": at("grub.cfg"),
+			[EFI_START_PATH]: efiStartFile,
+			[EFI_FALLBACK_PATH]: at("grub.cfg"),
+		},
 		epochSeconds,
 		seed,
 		outputPath: at("boot.ext2"),
@@ -54,13 +65,17 @@ async function consoleOf(
 	t: ExecutionContext,
 	name: string,
 	path: string,
-	format: "raw" | "vmdk" = "raw",
+	{
+		format = "raw",
+		firmware = "bios",
+	}: { format?: "raw" | "vmdk"; firmware?: Firmware } = {},
 ) {
 	const machine = machineForTest(t, {
 		name: `grub-${name}`,
 		disks: [existingDisk({ path, format })],
 		network: "none",
-		memoryMB: 128,
+		memoryMB: 256,
+		firmware,
 	});
 	await machine.boot();
 	return machine.console;
@@ -74,22 +89,60 @@ async function diskWith(
 ): Promise<string> {
 	const path = at(`${name}.img`);
 	const disk = await readFile(at("disk.img"));
-	// This finds the file, behind the start of the first partition: GRUB's built-in copy is compressed.
-	const configAt = disk.indexOf(config, MIB);
+	// The copies are before it: the one for UEFI in the file system, and the one built into GRUB, which is compressed.
+	const configAt = disk.lastIndexOf(config);
 	bytes.copy(disk, configAt + offsetInConfig);
 	await writeFile(path, disk);
 	return path;
 }
 
-test("GRUB shows both entries on the serial console and boots the first", async (t) => {
-	const path = at("menu.img");
-	await copyFile(at("disk.img"), path);
-	const console = await consoleOf(t, "menu", path);
-	await console.expect("Rescue system");
-	await console.expect("App Platform");
-	await console.expect(RESCUE);
-	t.notRegex(console.tail, /damaged/);
-});
+for (const firmware of ["bios", "uefi"] as const) {
+	const nameOf = (name: string) => `${firmware}-${name}`;
+
+	test(`${firmware}: GRUB shows both entries on the serial console and boots the first`, async (t) => {
+		const path = at(`${nameOf("menu")}.img`);
+		await copyFile(at("disk.img"), path);
+		const console = await consoleOf(t, nameOf("menu"), path, { firmware });
+		await console.expect("Rescue system", { timeoutMs: 90_000 });
+		await console.expect("App Platform");
+		await console.expect(RESCUE);
+		t.notRegex(console.tail, /damaged/);
+	});
+
+	test(`${firmware}: overwriting one digit in place makes the system the default`, async (t) => {
+		const path = await diskWith(
+			nameOf("system"),
+			bootMenus.grub.beforeDefault.length,
+			Buffer.from("1"),
+		);
+		const console = await consoleOf(t, nameOf("system"), path, { firmware });
+		await console.expect(SYSTEM, {
+			timeoutMs: 90_000,
+			unless: /Booting `Rescue/,
+		});
+		t.pass();
+	});
+
+	test(`${firmware}: without the boot state's sector, GRUB boots the rescue system`, async (t) => {
+		const lost = Buffer.alloc(SECTOR_BYTES);
+		const path = await diskWith(nameOf("no-state"), 0, lost);
+		const console = await consoleOf(t, nameOf("no-state"), path, { firmware });
+		await console.expect(RESCUE, { timeoutMs: 90_000 });
+		t.pass();
+	});
+
+	test(`${firmware}: GRUB uses the copy of a damaged grub.cfg`, async (t) => {
+		const path = await diskWith(
+			nameOf("damaged"),
+			0,
+			Buffer.alloc(config.length, "\xff{\n", "latin1"),
+		);
+		const console = await consoleOf(t, nameOf("damaged"), path, { firmware });
+		await console.expect("grub.cfg is damaged", { timeoutMs: 90_000 });
+		await console.expect(RESCUE);
+		t.pass();
+	});
+}
 
 test("GRUB boots from the VMDK", async (t) => {
 	await makeVmdk({
@@ -97,37 +150,20 @@ test("GRUB boots from the VMDK", async (t) => {
 		seed,
 		outputPath: at("disk.vmdk"),
 	});
-	const console = await consoleOf(t, "vmdk", at("disk.vmdk"), "vmdk");
+	const console = await consoleOf(t, "vmdk", at("disk.vmdk"), {
+		format: "vmdk",
+	});
 	await console.expect(RESCUE);
 	t.notRegex(console.tail, /damaged/);
 });
 
-test("overwriting one digit in place makes the system the default", async (t) => {
-	const path = await diskWith(
-		"system",
-		bootMenus.grub.beforeDefault.length,
-		Buffer.from("1"),
-	);
-	const console = await consoleOf(t, "system", path);
-	await console.expect(SYSTEM, { unless: /Booting `Rescue/ });
-	t.pass();
-});
-
-test("without the boot state's sector, GRUB boots the rescue system", async (t) => {
-	const path = await diskWith("no-state", 0, Buffer.alloc(SECTOR_BYTES));
-	const console = await consoleOf(t, "no-state", path);
-	await console.expect(RESCUE);
-	t.pass();
-});
-
-test("GRUB uses its built-in copy of a damaged grub.cfg", async (t) => {
-	const path = await diskWith(
-		"damaged",
-		0,
-		Buffer.alloc(config.length, "\xff{\n", "latin1"),
-	);
-	const console = await consoleOf(t, "damaged", path);
-	await console.expect("grub.cfg is damaged");
-	await console.expect(RESCUE);
+test("with Secure Boot, shim and GRUB start, and GRUB refuses our kernel", async (t) => {
+	const path = at("secure-boot.img");
+	await copyFile(at("disk.img"), path);
+	const console = await consoleOf(t, "secure-boot", path, {
+		firmware: "uefi-secure-boot",
+	});
+	await console.expect(RESCUE, { timeoutMs: 180_000 });
+	await console.expect("bad shim signature", { timeoutMs: 60_000 });
 	t.pass();
 });
