@@ -96,7 +96,8 @@ export async function switchOff(machine: Machine): Promise<void> {
 export async function chooseRescue(machine: Machine): Promise<void> {
 	// An update keeps the menu of the first installation, with the older title.
 	const title = /Rescue (system|and setup)/;
-	await machine.console.expect(title, { timeoutMs: 30_000 });
+	// UEFI firmware takes longer than a BIOS.
+	await machine.console.expect(title, { timeoutMs: 60_000 });
 	const upAndEnter = "\u0010\n";
 	machine.console.send(upAndEnter);
 	await machine.console.expect(/Linux version \d/, { timeoutMs: 60_000 });

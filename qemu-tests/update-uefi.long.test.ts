@@ -1,0 +1,4 @@
+import test from "ava";
+import { updateTests } from "./system/update-tests.ts";
+
+updateTests(test, { name: "update-uefi", firmware: "uefi" });
