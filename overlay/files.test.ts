@@ -49,6 +49,16 @@ test("syncs the new file before the rename, and the directory after it", (t) => 
 	t.is(output, "sync /old.new\nmv\nsync /");
 });
 
+test("leaves out files that are not complete", (t) => {
+	const { run } = directory(t);
+	const { exitCode, output } = run(
+		`mkdir from to; touch from/rsa.new from/hosts.new.123 from/ecdsa
+		copy_missing from to; ls to`,
+	);
+	t.is(exitCode, 0);
+	t.is(output, "ecdsa");
+});
+
 test("copies the missing files of a tree and keeps existing ones", (t) => {
 	const { run } = directory(t);
 	const { exitCode, output } = run(

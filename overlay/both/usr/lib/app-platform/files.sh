@@ -24,12 +24,13 @@ move_into_place() {
 }
 
 # copy_missing FROM TO: copies the files of a directory tree that TO does not have, with owner and
-# mode. Existing files are kept.
+# mode. Existing files are kept. Files that are not complete (*.new) are left out: they may be renamed
+# meanwhile, as by S44ssh, which makes keys during an installation.
 copy_missing() {
 	(cd "$1" && find . -type d) | while read -r directory; do
 		[ -d "$2/$directory" ] || mkdir -m "$(stat -c %a "$1/$directory")" "$2/$directory" || exit 1
 	done || return 1
-	(cd "$1" && find . -type f -o -type l) | while read -r file; do
+	(cd "$1" && find . \( -type f -o -type l \) ! -name '*.new' ! -name '*.new.*') | while read -r file; do
 		if [ -e "$2/$file" ] || [ -L "$2/$file" ]; then
 			continue
 		fi
