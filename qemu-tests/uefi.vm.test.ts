@@ -3,13 +3,13 @@ import { builtImage, overlayOn, timeLimit } from "./machine/index.ts";
 import { installationTests } from "./system/installation.ts";
 import { loginPage, logins, outputOf, switchOff } from "./system/steps.ts";
 
-// The firmware, disk and network card that VMware chooses for a new machine.
+// The disk and network card that Proxmox chooses for a new machine.
 const machine = installationTests(test, {
 	name: "uefi",
 	firmware: "uefi",
 	disks: [overlayOn(async () => ({ path: builtImage("img"), format: "raw" }))],
-	diskController: "pvscsi",
-	network: "vmxnet3",
+	diskController: "virtio-scsi",
+	network: "virtio-net-pci",
 });
 
 const firmware =
